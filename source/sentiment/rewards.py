@@ -82,8 +82,12 @@ class Rewards:
         """
         missing = {stem: status for stem in stems if (status := self.status(stem)) != "implemented"}
         if missing:
-            listed = "; ".join(f"Exercise {EXERCISES[stem]} {stem} ({status})" for stem, status in missing.items())
-            raise ExerciseError(f"this run needs work that {self.source} does not hold yet: {listed}")
+            listed = "; ".join(
+                f"Exercise {EXERCISES[stem]} {stem} ({status})" for stem, status in missing.items()
+            )
+            raise ExerciseError(
+                f"this run needs work that {self.source} does not hold yet: {listed}"
+            )
 
 
 def checked(stem: str, values: Any, count: int) -> "torch.Tensor":
@@ -98,14 +102,18 @@ def checked(stem: str, values: Any, count: int) -> "torch.Tensor":
     try:
         tensor = torch.as_tensor(values, dtype=torch.float32).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ExerciseError(f"Exercise {EXERCISES[stem]}, {stem}, returned no numbers: {error}") from error
+        raise ExerciseError(
+            f"Exercise {EXERCISES[stem]}, {stem}, returned no numbers: {error}"
+        ) from error
     if tensor.shape != (count,):
         raise ExerciseError(
             f"Exercise {EXERCISES[stem]}, {stem}, returned shape {list(tensor.shape)} for {count} completions: it must be [{count}]"
         )
     if not tensor.isfinite().all():
         bad = tensor[~tensor.isfinite()][0].item()
-        raise ExerciseError(f"Exercise {EXERCISES[stem]}, {stem}, returned {bad}: every reward must be finite")
+        raise ExerciseError(
+            f"Exercise {EXERCISES[stem]}, {stem}, returned {bad}: every reward must be finite"
+        )
     return tensor
 
 
@@ -116,7 +124,11 @@ def probe(stem: str) -> tuple:
     return {
         "sentiment_reward": ([],),
         "exponential_shaping": (torch.tensor([0.5]),),
-        "sequence_log_probs": (torch.zeros(1, 2, 3), torch.tensor([[0, 1]]), torch.tensor([[1, 1]])),
+        "sequence_log_probs": (
+            torch.zeros(1, 2, 3),
+            torch.tensor([[0, 1]]),
+            torch.tensor([[1, 1]]),
+        ),
         "forward_kl_reward": (torch.tensor([-1.5]),),
         "backward_kl_reward": (torch.tensor([-1.5]),),
         "group_advantages": (torch.tensor([0.25, 0.75]), 2),
@@ -126,7 +138,10 @@ def probe(stem: str) -> tuple:
 
 def from_namespace(namespace: Mapping[str, Any]) -> Rewards:
     """Return the exercises defined in a running notebook: `from_namespace(globals())`."""
-    return Rewards("this notebook", {stem: namespace[stem] for stem in EXERCISES if callable(namespace.get(stem))})
+    return Rewards(
+        "this notebook",
+        {stem: namespace[stem] for stem in EXERCISES if callable(namespace.get(stem))},
+    )
 
 
 def load_rewards(path: str | Path | None = None) -> Rewards:
@@ -166,6 +181,7 @@ def read_statements(path: Path, failures: dict[str, str]) -> list[ast.stmt]:
     statements = []
     for number, source in enumerate(sources, 1):
         try:
+            compile(source, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
             statements += ast.parse(source).body
         except SyntaxError as error:
             reason = f"syntax error in code cell {number}, line {error.lineno}: {error.msg}"
@@ -214,7 +230,9 @@ def names_of(statement: ast.stmt) -> tuple[set[str], set[str]]:
         if isinstance(node, ast.alias) and node.name == "*":
             binds.add("*")
         if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
-            binds.update({part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)} & uses)
+            binds.update(
+                {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)} & uses
+            )
     return binds, uses
 
 
@@ -239,9 +257,12 @@ def main(argv: list[str] | None = None) -> int:
         help="notebook or .py with your functions (default: exercise.ipynb beside this file)",
     )
     parser.add_argument(
-        "--sentiment_model", help="classifier: a hub id or a folder (default: nlptown's five-star model)"
+        "--sentiment_model",
+        help="classifier: a hub id or a folder (default: nlptown's five-star model)",
     )
-    parser.add_argument("--preset", choices=["smoke"], help="smoke: the embedded tiny classifier, no network")
+    parser.add_argument(
+        "--preset", choices=["smoke"], help="smoke: the embedded tiny classifier, no network"
+    )
     args = parser.parse_args(argv)
     if args.sentiment_model or args.preset:
         sentiment.use_model(args.sentiment_model or "tiny-sentiment")
@@ -251,7 +272,9 @@ def main(argv: list[str] | None = None) -> int:
         for stem, number in EXERCISES.items():
             print(f"  {number:>2}  {stem:<20} {rewards.status(stem)}")
         print("\nP(positive) of sample texts")
-        for text, score in zip(SAMPLE_TEXTS, sentiment.get_sentiment_scores(list(SAMPLE_TEXTS)), strict=True):
+        for text, score in zip(
+            SAMPLE_TEXTS, sentiment.get_sentiment_scores(list(SAMPLE_TEXTS)), strict=True
+        ):
             print(f"  {score:.3f}  {text}")
     except (ExerciseError, ModelUnavailable) as error:
         print(f"rewards.py: {error}", file=sys.stderr)
