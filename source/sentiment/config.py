@@ -24,6 +24,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 1e-4,
         "num_generations": 8,
         "per_device_train_batch_size": 64,
+        "completions_per_step": 64,
         "max_completion_length": 24,
         "temperature": 1.0,
         "validation_steps": 20,
@@ -32,7 +33,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "medium": {"max_steps": 150},
     "full": {"max_steps": 300},
 }
-COMPLETIONS_PER_STEP = 16  # four prompts with four completions each: what fits beside GPT-2 in 8 GB
 DEFAULT_KL_COEF = 0.1
 
 
@@ -84,8 +84,9 @@ class TrainConfig:
     per_device_train_batch_size: int = option(
         16, "completions in one forward and backward pass on one device"
     )
-    gradient_accumulation_steps: int = option(
-        0, f"passes added up in a step (0: enough for {COMPLETIONS_PER_STEP} completions)"
+    completions_per_step: int = option(
+        16,
+        "B, completions one optimiser step learns from: more than one pass holds are added up over several",
     )
     use_peft: bool = option(
         False, "train a LoRA adapter instead of all weights (merged in <output_dir>/final)"
@@ -139,13 +140,14 @@ class TrainConfig:
 
     @property
     def accumulation(self) -> int:
-        """Passes per step: as given, or enough to reach COMPLETIONS_PER_STEP over all processes."""
-        one_pass = self.per_device_train_batch_size * world_size()
-        return self.gradient_accumulation_steps or max(1, COMPLETIONS_PER_STEP // one_pass)
+        """Forward and backward passes that add up to one step on each device."""
+        return max(
+            1, self.completions_per_step // (self.per_device_train_batch_size * world_size())
+        )
 
     @property
-    def completions_per_step(self) -> int:
-        """B, the completions that one optimiser step learns from, over all processes."""
+    def step_completions(self) -> int:
+        """Completions one step really learns from: at least what one pass on every device holds."""
         return self.per_device_train_batch_size * world_size() * self.accumulation
 
     def required_exercises(self) -> list[str]:
@@ -166,11 +168,11 @@ class TrainConfig:
                     f"--{f.name} {getattr(self, f.name)}: choose {', '.join(allowed)}"
                 )
         positive = ["shaping_temperature", "temperature", "learning_rate", "max_steps", "max_completion_length",
-                    "per_device_train_batch_size", "validation_samples", "save_steps", "logging_steps"]  # fmt: skip
+                    "per_device_train_batch_size", "completions_per_step", "validation_samples", "save_steps", "logging_steps"]  # fmt: skip
         for name in positive:
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"--{name} {getattr(self, name)}: it must be above 0, and finite")
-        for name in ("kl_coef", "beta", "gradient_accumulation_steps", "validation_steps", "seed"):
+        for name in ("kl_coef", "beta", "validation_steps", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(
                     f"--{name} {getattr(self, name)}: it must be 0 or more, and finite"
@@ -179,11 +181,15 @@ class TrainConfig:
             raise ConfigError(
                 f"--num_generations {self.num_generations}: GRPO compares completions, so a group needs 2 or more"
             )
-        if self.completions_per_step % self.num_generations:
+        passes = f"{self.per_device_train_batch_size} × {world_size()} process(es)"
+        if self.step_completions < self.completions_per_step:
             raise ConfigError(
-                f"--num_generations {self.num_generations} does not divide the {self.completions_per_step} completions of a "
-                f"step (--per_device_train_batch_size {self.per_device_train_batch_size} × {self.accumulation} accumulation × "
-                f"{world_size()} process(es)): change one of them"
+                f"--completions_per_step {self.completions_per_step} is no multiple of --per_device_train_batch_size {passes}"
+            )
+        if self.step_completions % self.num_generations:
+            raise ConfigError(
+                f"--num_generations {self.num_generations} does not divide the {self.step_completions} completions of a step "
+                f"(--per_device_train_batch_size {passes}, {self.accumulation} passes): change one of them"
             )
 
     def as_dict(self) -> dict[str, Any]:
