@@ -1,0 +1,243 @@
+"""The submitted function as the laws see it: called like a function, answered from behind the wall."""
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from grader.inside import wire
+from grader.sandbox import SandboxError, WorkerEnded
+from grader.text import clean, show
+
+MAX_CALLBACKS = 200
+MAX_RESTARTS = 5
+
+
+class StudentError(Exception):
+    """An exception of the student's code, as words and names; the object itself never crosses."""
+
+    def __init__(self, description, load_errors=()):
+        self.type_name, self.message = clean(str(description.get("type"))), clean(str(description.get("text")), 500)
+        self.bases = {str(name) for name in description.get("bases") or []}
+        self.place = clean(str(description.get("place") or ""))
+        words = f"{self.type_name}: {self.message}" + (f" ({self.place})" if self.place else "")
+        if load_errors and self.is_a("NameError"):
+            words += f"; before that, {load_errors[0]}"
+        super().__init__(words)
+
+    def is_a(self, name):
+        return name in self.bases
+
+
+class WrongError(StudentError):
+    """An exception of another kind than the law asks for."""
+
+    def __init__(self, error, expected):
+        self.__dict__.update(error.__dict__)
+        Exception.__init__(self, f"{error}; expected {expected}")
+
+
+class Ended(BaseException):
+    """The law cannot go on: time-out, crash, nothing implemented. Not an Exception, so hypothesis does not shrink it."""
+
+    def __init__(self, outcome, words):
+        super().__init__(words)
+        self.outcome, self.words = outcome, words
+
+
+@dataclass
+class Callback:
+    name: str
+    args: tuple
+    kwargs: dict
+    result: object = None
+
+
+@dataclass
+class Call:
+    args: tuple
+    kwargs: dict
+    shown: str
+    got: object = None
+    modified: tuple = ()
+    requires_grad: bool = False
+    callbacks: list = field(default_factory=list)
+
+
+class Evidence:
+    """What the answers have in common: a constant or an identity earns nothing, whatever laws it happens to keep."""
+
+    def __init__(self):
+        self.values, self.answered, self.identity = set(), False, True
+
+    def add(self, call):
+        self.answered = True
+        if len(self.values) < 2:
+            self.values |= {repr(value) for value in np.ravel(_array(call.got)).tolist()}
+        if self.identity:
+            self.identity = any(_same(argument, call.got) for argument in (*call.args, *call.kwargs.values()))
+
+    def trivial(self):
+        """Why the function earns nothing, or an empty string."""
+        if not self.answered:
+            return "it never returned a value"
+        if len(self.values) < 2:
+            return "it returns the same numbers whatever it is given"
+        return "it returns what it was given" if self.identity else ""
+
+
+def _array(value):
+    try:
+        return np.asarray(value)
+    except ValueError:  # ragged
+        return np.asarray(repr(value))
+
+
+def _same(argument, got):
+    argument, got = _array(argument), _array(got)
+    return argument.shape == got.shape and bool((argument == got).all())
+
+
+class Student:
+    """`student(*args, **kwargs)` calls the function `stem` of one submission; `calls` are those of the current example."""
+
+    def __init__(self, stem, cells, course, sandbox):
+        self.stem, self.cells, self.course, self.sandbox = stem, cells, course, sandbox
+        self.calls, self.failures, self.evidence = [], [], Evidence()
+        self.worker, self.skip, self.load_errors, self.at = None, [], [], None
+        self.strikes, self.over, self.deadline = 0, None, None
+
+    def __repr__(self):
+        return f"<{self.stem} of the submission>"
+
+    @property
+    def last(self):
+        return self.calls[-1]
+
+    def __call__(self, *args, **kwargs):
+        self.deadline = self.deadline or time.monotonic() + self.course.limits.exercise_seconds
+        if self.over is None and time.monotonic() > self.deadline:
+            self.over = Ended("timeout", f"not run: the exercise had used up its {self.course.limits.exercise_seconds:g} seconds")
+        if self.over is not None:
+            raise self.over
+        if self.worker is None:
+            self._load()
+        call = Call(args, kwargs, self._shown(args, kwargs))
+        self.calls.append(call)
+        try:
+            self._call(call)
+        except WorkerEnded as end:
+            self._strike(end)
+        return call.got
+
+    def close(self):
+        if self.worker is not None:
+            self.worker.kill()
+        self.worker = None
+
+    def _shown(self, args, kwargs):
+        given = [show(arg) for arg in args] + [f"{name}={show(arg)}" for name, arg in kwargs.items()]
+        return clean(f"{self.stem}({', '.join(given)})", 600)
+
+    def _call(self, call):
+        buffers = []
+        message = {"do": "call", "stem": self.stem, "args": wire.pack(call.args, buffers), "kwargs": wire.pack(call.kwargs, buffers)}
+        reply, arrays = self.worker.request(message, buffers, self.course.limits.call_seconds, lambda m, b: self._answer(m, b, call.callbacks))
+        call.modified = tuple(reply.get("modified") or ())
+        call.requires_grad = bool(reply.get("grad"))
+        if reply.get("is") == "error":
+            call.got = self._error(reply)
+            raise call.got
+        try:
+            call.got = wire.unpack(reply.get("value"), arrays)
+        except wire.WireError:
+            raise WorkerEnded("crash", "the answer was not a value") from None
+        self.evidence.add(call)
+
+    def _error(self, reply):
+        error = StudentError(reply, self.load_errors)
+        if error.is_a("NotImplementedError"):
+            raise Ended("not_implemented", str(error))
+        if error.is_a("MemoryError") or "can't allocate memory" in error.message:
+            raise WorkerEnded("out_of_memory", str(error))
+        return error
+
+    def _strike(self, end):
+        self.close()
+        self.strikes += 1
+        if self.strikes >= self.course.limits.strikes:
+            self.over = Ended(end.outcome, f"not run: earlier calls had ended so {self.strikes} times ({end.words})")
+        raise Ended(end.outcome, end.words)
+
+    def _load(self):
+        """A statement that hangs or dies is left out of the next try, so it hurts only what needs it."""
+        why = None
+        for _ in range(MAX_RESTARTS):
+            try:
+                if self._loaded():
+                    return
+                break
+            except SandboxError as error:
+                raise Ended("infrastructure", str(error)) from error
+            except WorkerEnded as end:
+                why = end
+                self.close()
+                if self.at is None or self.at in self.skip:
+                    break
+                self.load_errors.append(f"in cell {self._cell(self.at)}: {end.words}")
+                self.skip.append(self.at)
+        self.close()
+        self.over = self._not_loaded(why)
+        raise self.over
+
+    def _loaded(self):
+        self.at = None
+        self.worker = self.sandbox.worker()
+        message = {
+            **{"do": "load", "stem": self.stem, "cells": self.cells, "skip": self.skip},
+            **{"arrays": self.course.arrays, "provides": list(self.course.provides)},
+        }
+        asked = []
+        reply, _ = self.worker.request(message, [], self.course.limits.load_seconds, lambda m, b: self._while_loading(m, b, asked))
+        self.load_errors += [f"in cell {clean(str(e.get('cell')))}: {StudentError(e)}" for e in (reply.get("errors") or [])[:3]]
+        return reply.get("defined") is True
+
+    def _while_loading(self, message, buffers, asked):
+        if message.get("is") != "progress":
+            return self._answer(message, buffers, asked)
+        self.at = message.get("at")
+        self.worker.deadline = time.monotonic() + self.course.limits.load_seconds
+        return ()
+
+    def _cell(self, at):
+        try:
+            return clean(self.cells[at[0]]["id"])
+        except (TypeError, IndexError, KeyError):
+            return "?"
+
+    def _not_loaded(self, end):
+        if end is not None:
+            return Ended(end.outcome, "; ".join(self.load_errors) or end.words)
+        if self.load_errors:
+            return Ended("wrong", f"{self.stem} could not be defined: " + "; ".join(self.load_errors[:3]))
+        return Ended("not_implemented", f"the notebook defines no function {self.stem}")
+
+    def _answer(self, message, buffers, asked):
+        """Answer a call to what the course provides; None if the message is something else."""
+        if message.get("is") != "callback":
+            return None
+        function = self.course.provides.get(message.get("name"))
+        if function is None:
+            raise wire.WireError("unknown function")
+        args, kwargs = wire.unpack(message.get("args"), buffers), wire.unpack(message.get("kwargs"), buffers)
+        if not isinstance(args, tuple) or not isinstance(kwargs, dict):
+            raise wire.WireError("not arguments")
+        asked.append(Callback(message["name"], args, kwargs))
+        if len(asked) > MAX_CALLBACKS:
+            return {"refused": "RuntimeError", "text": f"called more than {MAX_CALLBACKS} times"}, []
+        try:
+            asked[-1].result = function(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            return {"refused": "TypeError" if isinstance(error, TypeError) else "ValueError", "text": clean(str(error))}, []
+        answer = []
+        return {"value": wire.pack(asked[-1].result, answer)}, answer
