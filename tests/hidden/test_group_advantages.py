@@ -14,6 +14,7 @@ def likely_cause(call, got, expected):
     table = rewards.reshape(-1, size)
     centred, std = table - table.mean(1, keepdims=True), table.std(1, keepdims=True, ddof=1)
     interleaved = rewards.reshape(size, -1)
+    unused = "the eps passed in is not used" if "eps" in call.kwargs else "eps is not used, or its default is too small"
     return first_match(
         got,
         expected,
@@ -26,14 +27,12 @@ def likely_cause(call, got, expected):
             "it looks as if only the mean was removed: the division is missing": lambda: centred.ravel(),
             "it looks as if the mean was not removed": lambda: (table / (std + eps)).ravel(),
             "it looks as if each group was centred, but scaled with the whole batch's std": lambda: (centred / (rewards.std(ddof=1) + eps)).ravel(),
+            "it looks as if eps is a lower bound of the std: it is added to it": lambda: (centred / np.maximum(std, eps)).ravel() if (std < eps).any() else None,
             "it looks as if the variance divides, not the std": lambda: (centred / (std**2 + eps)).ravel(),
             "the sign is wrong: rewards above the mean have positive advantages": lambda: -expected,
             "it looks as if eps is added under the square root: it belongs outside": lambda: (centred / np.sqrt(std**2 + eps)).ravel(),
-            "it looks as if eps is not used": lambda: (centred / std).ravel(),
-            "it looks as if eps is fixed at its default": lambda: oracles.advantages(rewards, size),
-            "it looks as if eps is a lower bound of the std: it is added to it": lambda: (centred / np.maximum(std, eps)).ravel(),
+            f"it looks as if {unused}": lambda: (centred / std).ravel(),
             "it looks as if eps is added to the advantage, not to the std": lambda: (centred / std + eps).ravel(),
-            "it looks as if the default of eps is too small": lambda: np.where(np.abs(got) > np.abs(expected), got, np.nan),
         },
     )
 

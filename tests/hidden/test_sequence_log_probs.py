@@ -16,13 +16,13 @@ def likely_cause(call, got, expected):
         got,
         expected,
         {
+            "it looks as if position 0 is counted: no logits predict it": lambda: expected * scored / mask.sum(1),
             "it looks like the sum over tokens: divide by the number of completion tokens": lambda: expected * scored,
             "it looks as if the sum is divided by the sequence's length, not by the number of completion tokens": lambda: expected * scored / mask.shape[1],
             "it looks as if the sum is divided by the number of all scored positions, not of completion tokens": lambda: expected * scored / (mask.shape[1] - 1),
-            "it looks as if position 0 is counted: no logits predict it": lambda: expected * scored / mask.sum(1),
+            "it looks as if the mask is shifted by one against the tokens": lambda: oracles.masked_mean(tokens[:, 1:], mask[:, :-1]),
             "it looks as if token t is scored with logits t: they predict token t + 1": lambda: oracles.sequence_log_probs(logits, token_ids, mask, offset=0),
             "it looks as if the logits are shifted the wrong way": lambda: oracles.sequence_log_probs(logits, token_ids, mask, offset=-1),
-            "it looks as if the mask is shifted by one against the tokens": lambda: oracles.masked_mean(tokens[:, 1:], mask[:, :-1]),
             "it looks as if the mask is not used": lambda: oracles.masked_mean(tokens, np.ones_like(mask)),
             "it looks as if the mask is used upside down: 1 means the token counts": lambda: oracles.masked_mean(tokens, 1 - mask),
             "the sign is wrong: log-probabilities are never positive": lambda: -expected,
@@ -94,8 +94,9 @@ def test_batch_independent(student, sequence):
 def test_unused_positions(student, sequence):
     logits, token_ids, mask = sequence
     unused = np.append(mask[:, 1:], np.zeros((len(mask), 1), int), axis=1) == 0
-    other_logits = np.where(unused[..., None], logits[..., ::-1] + 2, logits).astype(np.float32)
-    other_ids = np.where(mask == 0, logits.shape[-1] - 1 - token_ids, token_ids)
+    vocabulary = logits.shape[-1]
+    other_logits = np.where(unused[..., None], np.arange(vocabulary) - logits / 2, logits).astype(np.float32)
+    other_ids = np.where(mask == 0, (token_ids + 1) % vocabulary, token_ids)
     before = vector(student(logits, token_ids, mask), len(mask))
     near(vector(student(other_logits, other_ids, mask), len(mask)), before)
 
