@@ -69,9 +69,15 @@ def place(path):
 
 
 ENVIRONMENT = {
-    **{"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
     **{name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")},
-    **{"NBGRADER_EXECUTION": "autograde", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "agg"},
+    "NBGRADER_EXECUTION": "autograde",
+    "HF_HUB_OFFLINE": "1",
+    "MPLBACKEND": "agg",
 }
 
 
@@ -114,15 +120,22 @@ class Sandbox:
     def start(self):
         """Start the zygote without waiting for its imports, so they overlap with what the caller does next."""
         if self.isolation != "none" and not shutil.which("bwrap"):
-            raise SandboxError("bubblewrap is not installed: apt-get install bubblewrap (or see `python -m grader doctor`)")
+            raise SandboxError(
+                "bubblewrap is not installed: apt-get install bubblewrap (or see `python -m grader doctor`)"
+            )
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         root = os.geteuid() == 0 and self.isolation != "none"
         self.stage = tempfile.mkdtemp(prefix="grader-") if root else None
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             command(theirs.fileno(), self.preload, self.stage, self.isolation),
-            **{"pass_fds": [theirs.fileno()], "env": ENVIRONMENT, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL},
-            **{"stderr": self.errors, "cwd": "/", "preexec_fn": (lambda: become_nobody(self.stage)) if root else None},
+            pass_fds=[theirs.fileno()],
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self.errors,
+            cwd="/",
+            preexec_fn=(lambda: become_nobody(self.stage)) if root else None,
         )
         theirs.close()
         self.ready = False
@@ -140,7 +153,11 @@ class Sandbox:
                 self.errors.seek(0)
                 reason = self.errors.read(2000).decode(errors="replace").strip()
                 self.close()
-                raise SandboxError(f"the sandbox did not start: {reason or 'no reason given'}; see `python -m grader doctor`")
+                raise SandboxError(
+                    f"the sandbox did not start: {reason or 'no reason given'}; see `python -m grader doctor`"
+                )
+            if self.stage:
+                os.rmdir(self.stage)  # what was mounted there lives on in the sandbox alone
 
     def worker(self):
         try:
@@ -162,8 +179,9 @@ class Sandbox:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-            if self.stage:
+            if self.stage and not self.ready:
                 os.rmdir(self.stage)
+            self.errors.close()
         self.process = None
 
 
@@ -184,7 +202,7 @@ class Worker:
             raise OSError(message.decode(errors="replace") or "the zygote is gone")
         # the kernel, not the worker, says which process and user of the host this is
         self.pid, self.uid, _ = struct.unpack("3i", ancillary[0][2][:12])
-        if self.uid == 0:
+        if self.uid == 0 and sandbox.isolation != "none":
             raise SandboxError("the worker would run as root of this machine: refused")
         self.pidfd = os.pidfd_open(self.pid)
         self.status.send(b"go")
@@ -257,6 +275,8 @@ class Worker:
         """Ends the worker and, as its first process goes, everything it started."""
         if self.pidfd is not None:
             try:
+                if self.sandbox.isolation == "none":  # no process namespace: its session has to do
+                    os.killpg(self.pid, signal.SIGKILL)
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
             except ProcessLookupError:
                 pass

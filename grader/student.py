@@ -117,7 +117,9 @@ class Student:
     def __call__(self, *args, **kwargs):
         self.deadline = self.deadline or time.monotonic() + self.course.limits.exercise_seconds
         if self.over is None and time.monotonic() > self.deadline:
-            self.over = Ended("timeout", f"not run: the exercise had used up its {self.course.limits.exercise_seconds:g} seconds")
+            self.over = Ended(
+                "timeout", f"not run: the exercise had used up its {self.course.limits.exercise_seconds:g} seconds"
+            )
         if self.over is not None:
             raise self.over
         if self.worker is None:
@@ -141,8 +143,15 @@ class Student:
 
     def _call(self, call):
         buffers = []
-        message = {"do": "call", "stem": self.stem, "args": wire.pack(call.args, buffers), "kwargs": wire.pack(call.kwargs, buffers)}
-        reply, arrays = self.worker.request(message, buffers, self.course.limits.call_seconds, lambda m, b: self._answer(m, b, call.callbacks))
+        message = {
+            "do": "call",
+            "stem": self.stem,
+            "args": wire.pack(call.args, buffers),
+            "kwargs": wire.pack(call.kwargs, buffers),
+        }
+        reply, arrays = self.worker.request(
+            message, buffers, self.course.limits.call_seconds, lambda m, b: self._answer(m, b, call.callbacks)
+        )
         call.modified = tuple(reply.get("modified") or ())
         call.requires_grad = bool(reply.get("grad"))
         if reply.get("is") == "error":
@@ -194,12 +203,20 @@ class Student:
         self.at = None
         self.worker = self.sandbox.worker()
         message = {
-            **{"do": "load", "stem": self.stem, "cells": self.cells, "skip": self.skip},
-            **{"arrays": self.course.arrays, "provides": list(self.course.provides)},
+            "do": "load",
+            "stem": self.stem,
+            "cells": self.cells,
+            "skip": self.skip,
+            "arrays": self.course.arrays,
+            "provides": list(self.course.provides),
         }
         asked = []
-        reply, _ = self.worker.request(message, [], self.course.limits.load_seconds, lambda m, b: self._while_loading(m, b, asked))
-        self.load_errors += [f"in cell {clean(str(e.get('cell')))}: {StudentError(e)}" for e in (reply.get("errors") or [])[:3]]
+        reply, _ = self.worker.request(
+            message, [], self.course.limits.load_seconds, lambda m, b: self._while_loading(m, b, asked)
+        )
+        self.load_errors += [
+            f"in cell {clean(str(e.get('cell')))}: {StudentError(e)}" for e in (reply.get("errors") or [])[:3]
+        ]
         return reply.get("defined") is True
 
     def _while_loading(self, message, buffers, asked):
@@ -238,6 +255,9 @@ class Student:
         try:
             asked[-1].result = function(*args, **kwargs)
         except (TypeError, ValueError) as error:
-            return {"refused": "TypeError" if isinstance(error, TypeError) else "ValueError", "text": clean(str(error))}, []
+            return {
+                "refused": "TypeError" if isinstance(error, TypeError) else "ValueError",
+                "text": clean(str(error)),
+            }, []
         answer = []
         return {"value": wire.pack(asked[-1].result, answer)}, answer
