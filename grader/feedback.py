@@ -16,10 +16,9 @@ WORDS = {
 NO_WALL = "Graded WITHOUT a sandbox (--isolation none)."
 
 
-def exercise_text(stem, exercise, isolation="bwrap", notes=()):
+def exercise_text(stem, exercise, notes=()):
     """What a student reads about one exercise: outcome, then every law, with the smallest counterexample of a broken one."""
-    lines = [NO_WALL] if isolation == "none" else []
-    lines += [f"{stem}: {exercise['points']:g} of {exercise['max_points']:g} points, {WORDS[exercise['outcome']]}"]
+    lines = [f"{stem}: {exercise['points']:g} of {exercise['max_points']:g} points, {WORDS[exercise['outcome']]}"]
     lines += [f"  {exercise['note']}"] if exercise["note"] else []
     lines += [f"  note: {note}" for note in notes]
     if exercise["outcome"] == "not_implemented" and exercise["laws"]:
@@ -38,6 +37,7 @@ def verdict_text(verdict):
         f"{verdict['submission']}: {verdict['total']:g} of {verdict['max_total']:g}"
         + ("" if verdict["complete"] else ", not complete")
     ]
+    lines += [NO_WALL] if verdict["isolation"] == "none" else []
     lines += [f"note: {note}" for note in verdict["notes"]]
-    texts = [exercise_text(stem, exercise, verdict["isolation"]) for stem, exercise in verdict["exercises"].items()]
+    texts = [exercise_text(stem, exercise) for stem, exercise in verdict["exercises"].items()]
     return "\n".join([*lines, *texts])

@@ -76,6 +76,14 @@ def source_cells(course):
     return document
 
 
+def without_solutions(document):
+    """The document as bytes, every solution cell empty: the blank sheet for what could not be read."""
+    for cell in document["cells"]:
+        if mark(cell).get("solution"):
+            cell["source"] = ""
+    return json.dumps(document).encode()
+
+
 def repair(data, course):
     given, source = parse(data), source_cells(course)
     cells = [cell for cell in map(_clean_cell, given["cells"]) if cell]
