@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def arguments():
     check.add_argument("--exercise", action="append", metavar="STEM", help="judge only this exercise (may be repeated)")
     check.add_argument("--json", metavar="FILE", help="write one JSON object a line; - is the standard output")
     check.set_defaults(work=check_notebooks)
+    run = commands.add_parser("run", parents=[common], help="grade everyone in submitted/, into nbgrader's gradebook")
+    run.add_argument(
+        "--status",
+        type=Path,
+        default=Path("build/grading/status.csv"),
+        metavar="FILE",
+        help="the table of rows (default: %(default)s)",
+    )
+    run.add_argument(
+        "--timestamps",
+        choices=["mtime", "keep"],
+        default="mtime",
+        help="when a notebook came in: its file's time, or the timestamp.txt that your collector wrote beside it",
+    )
+    run.set_defaults(work=run_batch)
     doctor = commands.add_parser(
         "doctor", parents=[common], help="what this machine can do, and how to mend what is missing"
     )
@@ -65,6 +81,18 @@ def consult(options):
     from grader.doctor import report
 
     return report(options.laws)
+
+
+def run_batch(options):
+    from grader.batch import Batch, summary, write_status
+    from grader.session import Grader
+
+    judge = Grader(load_course(options.laws), options.isolation, options.training)
+    rows = Batch(judge, options.laws.resolve(), options.timestamps == "keep").run(options.jobs or os.cpu_count() or 1)
+    write_status(rows, options.status)
+    summary(rows)
+    print(f"one row a student: {options.status}", file=sys.stderr)
+    return int(any(row["status"] == "infrastructure" for row in rows))
 
 
 def check_notebooks(options):

@@ -61,7 +61,9 @@ def readable(filename, course):
     except Unreadable as reason:
         submission = repair(without_solutions(source_cells(course)), course)
         words = f"**This submission could not be read:** {reason}."
-        submission.notebook["cells"].insert(0, {"id": "unreadable", "cell_type": "markdown", "metadata": {}, "source": words})
+        submission.notebook["cells"].insert(
+            0, {"id": "unreadable", "cell_type": "markdown", "metadata": {}, "source": words}
+        )
         return submission
 
 
@@ -74,7 +76,9 @@ def read_plain(filename):
 def refuse_bad_timestamp(path):
     """A timestamp that nbgrader cannot read stops the batch and formgrader; it is put aside."""
     try:
-        fine = stat.S_ISREG(os.lstat(path).st_mode) and path.stat().st_size < 100 and parse_utc(path.read_text().strip())
+        fine = (
+            stat.S_ISREG(os.lstat(path).st_mode) and path.stat().st_size < 100 and parse_utc(path.read_text().strip())
+        )
     except (ValueError, OverflowError, OSError):
         fine = False
     if not fine:
@@ -140,7 +144,9 @@ def grade_id(stem, exercise):
 def outputs(stem, exercise, notes):
     """The words as plain text, which every template escapes; then the mark, as nbgrader would read it."""
     text = nbformat.v4.new_output("stream", name="stdout", text=exercise_text(stem, exercise, notes=notes))
-    mark = nbformat.v4.new_output("execute_result", data={"text/plain": f"{exercise['points']:g}"}, execution_count=None)
+    mark = nbformat.v4.new_output(
+        "execute_result", data={"text/plain": f"{exercise['points']:g}"}, execution_count=None
+    )
     return [text] if exercise["outcome"] in OPEN else [text, mark]
 
 

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from grader.outputs import joined, safe_attachments, safe_markdown, safe_outputs
+from grader.text import clean
 
 MAX_BYTES = 20 << 20
 MAX_CELLS = 2000
@@ -54,6 +55,8 @@ def parse(data):
         raise Unreadable(
             "the file is not a notebook: it is not valid JSON (cut off, or another kind of file?)"
         ) from None
+    if isinstance(document, dict) and isinstance(document.get("why_not"), str):
+        raise Unreadable(clean(document["why_not"]))  # left by the collector where there was no notebook
     if not isinstance(document, dict) or not isinstance(document.get("cells"), list):
         old = isinstance(document, dict) and "worksheets" in document
         raise Unreadable(

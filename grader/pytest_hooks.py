@@ -16,7 +16,9 @@ __all__ = ["pytest_addoption", "pytest_configure", "running", "student"]
 
 
 def pytest_addoption(parser):
-    parser.addoption("--submission", type=Path, help="the notebook to judge (default: the instructor's, with solutions)")
+    parser.addoption(
+        "--submission", type=Path, help="the notebook to judge (default: the instructor's, with solutions)"
+    )
 
 
 def pytest_configure(config):

@@ -13,8 +13,10 @@ from grader.course import CourseError
 from grader.student import Ended, Student, StudentError
 
 
-
-QUIET = ["--noconftest", *(f"-pno:{name}" for name in ("terminal", "cacheprovider", "faulthandler", "logging", "warnings"))]
+QUIET = [
+    "--noconftest",
+    *(f"-pno:{name}" for name in ("terminal", "cacheprovider", "faulthandler", "logging", "warnings")),
+]
 
 
 def configure_hypothesis():
