@@ -31,7 +31,7 @@ def configure_hypothesis():
         derandomize=True,
         database=None,
         deadline=None,
-        max_examples=50,
+        max_examples=30,
         report_multiple_bugs=False,
         suppress_health_check=[check for check in HealthCheck if check is not HealthCheck.filter_too_much],
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
