@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from grader.course import CourseError, load_course
-from grader.sandbox import SandboxError
+from grader.link import SandboxError
 
 EXAMPLES = """examples:
   python -m grader check my.ipynb                     what the hidden laws say about one notebook

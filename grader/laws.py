@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grader.student import StudentError, WrongError
+from grader.calls import StudentError, WrongError
 from grader.text import clean, show
 
 

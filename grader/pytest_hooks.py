@@ -12,7 +12,7 @@ from grader.session import read
 from grader.student import Student
 from grader.suite import configure_hypothesis
 
-__all__ = ["pytest_addoption", "pytest_configure", "running", "student"]
+__all__ = ["pytest_addoption", "pytest_collect_file", "pytest_configure", "running", "student"]
 
 
 def pytest_addoption(parser):
@@ -23,6 +23,10 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     configure_hypothesis()
+
+
+def pytest_collect_file(file_path, parent):
+    load_course(file_path.parent)  # so that a laws file can `import oracles` however pytest imports it
 
 
 @pytest.fixture(scope="session")

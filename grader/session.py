@@ -4,7 +4,6 @@ import hashlib
 import json
 from pathlib import Path
 
-
 from grader.course import exercises
 from grader.preflight import MAX_BYTES, Unreadable, repair
 from grader.sandbox import Sandbox

@@ -9,9 +9,9 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from grader.calls import Ended, StudentError
 from grader.course import CourseError
-from grader.student import Ended, Student, StudentError
-
+from grader.student import Student
 
 QUIET = [
     "--noconftest",
