@@ -16,7 +16,9 @@ class CourseError(Exception):
 class Limits:
     """Bounds of one worker, which serves one exercise of one submission."""
 
-    call_seconds: float = 5.0  # one call of the student's function, shared machines included: real calls take milliseconds
+    call_seconds: float = (
+        5.0  # one call of the student's function, shared machines included: real calls take milliseconds
+    )
     load_seconds: float = 20.0  # one statement of the notebook (an import may take seconds)
     exercise_seconds: float = 60.0  # everything one exercise may take; its remaining laws are then not run
     strikes: int = 2  # time-outs or deaths after which an exercise's other laws are not run
@@ -75,7 +77,9 @@ def exercises(course):
     stems = [exercise.stem for exercise in plan]
     unknown = {path.stem.removeprefix("test_") for path in course.folder.glob("test_*.py")} - set(stems)
     if unknown or len(set(stems)) < len(stems):
-        raise CourseError(f"laws without a grade cell: {sorted(unknown)}" if unknown else f"grade cells repeat a stem: {stems}")
+        raise CourseError(
+            f"laws without a grade cell: {sorted(unknown)}" if unknown else f"grade cells repeat a stem: {stems}"
+        )
     return plan
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grader.student import StudentError, WrongError
+from grader.calls import StudentError, WrongError
 from grader.text import clean, show
 
 
@@ -106,7 +106,11 @@ def _is_number(value):
 
 
 def _kind(value):
-    return "None (is the `return` missing?)" if value is None else f"of type {getattr(value, 'type_name', type(value).__name__)}"
+    return (
+        "None (is the `return` missing?)"
+        if value is None
+        else f"of type {getattr(value, 'type_name', type(value).__name__)}"
+    )
 
 
 def near(got, expected, rtol=1e-4, atol=1e-6):
@@ -135,7 +139,9 @@ def first_match(got, expected, causes):
     """The words of the first cause whose value is what the student got and is not the right one."""
     for words, candidate in causes.items():
         try:
-            value = np.broadcast_to(np.asarray(candidate() if callable(candidate) else candidate, dtype=np.float64), np.shape(got))
+            value = np.broadcast_to(
+                np.asarray(candidate() if callable(candidate) else candidate, dtype=np.float64), np.shape(got)
+            )
         except (ValueError, TypeError, ArithmeticError, IndexError):
             continue
         if np.allclose(value, got, rtol=1e-3, atol=1e-5) and not np.allclose(value, expected, rtol=1e-3, atol=1e-5):

@@ -48,7 +48,11 @@ def safe_data(data):
 def safe_attachments(attachments):
     attachments = attachments if isinstance(attachments, dict) else {}
     pictures = {str(name): safe_data(data) for name, data in list(attachments.items())[:MAX_OUTPUTS]}
-    return {name: {k: v for k, v in data.items() if k in PICTURES} for name, data in pictures.items() if re.fullmatch(r"[\w .-]{1,100}", name)}
+    return {
+        name: {k: v for k, v in data.items() if k in PICTURES}
+        for name, data in pictures.items()
+        if re.fullmatch(r"[\w .-]{1,100}", name)
+    }
 
 
 def safe_markdown(text):

@@ -9,11 +9,12 @@ import re
 from dataclasses import dataclass, field
 
 from grader.outputs import joined, safe_attachments, safe_markdown, safe_outputs
+from grader.text import clean
 
 MAX_BYTES = 20 << 20
 MAX_CELLS = 2000
 CONTRACT = ("grade", "solution", "locked", "points", "task")
-HIDDEN = re.compile(r"^[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.S | re.M)
+HIDDEN = re.compile(r"^[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE)
 
 
 class Unreadable(Exception):
@@ -31,7 +32,11 @@ class Submission:
         """What the worker may run: code cells with a name to report errors by; grade cells are the grader's own."""
         cells = enumerate(self.notebook["cells"], start=1)
         code = [(number, cell, mark(cell)) for number, cell in cells if cell["cell_type"] == "code"]
-        return [{"id": clue.get("grade_id") or f"number {number}", "source": cell["source"]} for number, cell, clue in code if not clue.get("grade")]
+        return [
+            {"id": clue.get("grade_id") or f"number {number}", "source": cell["source"]}
+            for number, cell, clue in code
+            if not clue.get("grade")
+        ]
 
 
 def mark(cell):
@@ -47,10 +52,18 @@ def parse(data):
     except UnicodeDecodeError:
         raise Unreadable("the file is not a notebook: its text is not UTF-8") from None
     except (ValueError, RecursionError):
-        raise Unreadable("the file is not a notebook: it is not valid JSON (cut off, or another kind of file?)") from None
+        raise Unreadable(
+            "the file is not a notebook: it is not valid JSON (cut off, or another kind of file?)"
+        ) from None
+    if isinstance(document, dict) and isinstance(document.get("why_not"), str):
+        raise Unreadable(clean(document["why_not"]))  # left by the collector where there was no notebook
     if not isinstance(document, dict) or not isinstance(document.get("cells"), list):
         old = isinstance(document, dict) and "worksheets" in document
-        raise Unreadable("the notebook is in an old format: open it in a current Jupyter and save it" if old else "the file is JSON, but no notebook: it has no cells")
+        raise Unreadable(
+            "the notebook is in an old format: open it in a current Jupyter and save it"
+            if old
+            else "the file is JSON, but no notebook: it has no cells"
+        )
     if document.get("nbformat") != 4:
         raise Unreadable("the notebook's format is not 4: open it in a current Jupyter and save it")
     if len(document["cells"]) > MAX_CELLS:
@@ -64,6 +77,14 @@ def source_cells(course):
     for cell in document["cells"]:
         cell["source"] = HIDDEN.sub("", joined(cell["source"])).rstrip("\n")
     return document
+
+
+def without_solutions(document):
+    """The document as bytes, every solution cell empty: the blank sheet for what could not be read."""
+    for cell in document["cells"]:
+        if mark(cell).get("solution"):
+            cell["source"] = ""
+    return json.dumps(document).encode()
 
 
 def repair(data, course):
@@ -87,10 +108,18 @@ def _clean_cell(cell):
     metadata = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
     clues = metadata.get("nbgrader") if isinstance(metadata.get("nbgrader"), dict) else {}
     text = joined(cell.get("source")).encode("utf-8", "replace").decode()
-    kept = {"id": cell.get("id"), "cell_type": cell["cell_type"], "metadata": {"nbgrader": clues} if clues else {}, "source": text}
+    kept = {
+        "id": cell.get("id"),
+        "cell_type": cell["cell_type"],
+        "metadata": {"nbgrader": clues} if clues else {},
+        "source": text,
+    }
     if cell["cell_type"] == "code":
         count = cell.get("execution_count")
-        kept |= {"outputs": safe_outputs(cell.get("outputs")), "execution_count": count if type(count) is int and 0 <= count < 10**9 else None}
+        kept |= {
+            "outputs": safe_outputs(cell.get("outputs")),
+            "execution_count": count if type(count) is int and 0 <= count < 10**9 else None,
+        }
     elif isinstance(cell.get("attachments"), dict):
         kept["attachments"] = safe_attachments(cell["attachments"])
     return kept
@@ -116,7 +145,9 @@ def _repair_graded(submission, wanted):
         if isinstance(grade_id, str) and grade_id in ids and grade_id not in found:
             found[grade_id] = (cell, clue)
         elif clue:
-            submission.notes.append(f"a copied or unknown graded cell ({str(grade_id)[:60]!r}) was made an ordinary cell")
+            submission.notes.append(
+                f"a copied or unknown graded cell ({str(grade_id)[:60]!r}) was made an ordinary cell"
+            )
     for original in wanted:
         cell, clue = found.get(mark(original)["grade_id"]) or (_lost_cell(cells, original), None)
         if cell is None:
@@ -128,10 +159,12 @@ def _repair_graded(submission, wanted):
 
 def _lost_cell(cells, original):
     """A solution cell that lost its metadata is known by the function it defines."""
-    defines = re.compile(rf"^def {re.escape(mark(original)['grade_id'])}\b", re.M)
+    defines = re.compile(rf"^def {re.escape(mark(original)['grade_id'])}\b", re.MULTILINE)
     if not mark(original).get("solution") or original["cell_type"] != "code":
         return None
-    matches = [cell for cell in cells if cell["cell_type"] == "code" and not mark(cell) and defines.search(cell["source"])]
+    matches = [
+        cell for cell in cells if cell["cell_type"] == "code" and not mark(cell) and defines.search(cell["source"])
+    ]
     return matches[-1] if matches else None
 
 
@@ -145,7 +178,9 @@ def _restore(submission, original, cell, clue):
     damage = []
     if clue is None:
         damage.append("had lost its metadata" if cell["source"] else "was missing")
-    elif [clue.get(key) for key in CONTRACT] != [official.get(key) for key in CONTRACT] or clue.get("schema_version", 3) != 3:
+    elif [clue.get(key) for key in CONTRACT] != [official.get(key) for key in CONTRACT] or clue.get(
+        "schema_version", 3
+    ) != 3:
         damage.append("had changed metadata")
     if cell["cell_type"] != original["cell_type"]:
         damage.append(f"had become a {cell['cell_type']} cell")
@@ -174,6 +209,8 @@ def _number(cells):
     """Cell ids are kept where they are valid and unique."""
     seen = set()
     for number, cell in enumerate(cells):
-        valid = isinstance(cell["id"], str) and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", cell["id"]) and cell["id"] not in seen
+        valid = (
+            isinstance(cell["id"], str) and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", cell["id"]) and cell["id"] not in seen
+        )
         cell["id"] = cell["id"] if valid else f"repaired-{number}"
         seen.add(cell["id"])

@@ -4,7 +4,6 @@ import hashlib
 import json
 from pathlib import Path
 
-
 from grader.course import exercises
 from grader.preflight import MAX_BYTES, Unreadable, repair
 from grader.sandbox import Sandbox
@@ -44,8 +43,8 @@ class Grader:
         try:
             submission = repair(data, self.course)
         except Unreadable as reason:
-            marked = {e.stem: open_verdict(e, "unreadable", str(reason)) for e in plan}
-            return verdict(name, data, marked, self.isolation, [str(reason)])
+            marked = {e.stem: open_verdict(e, "not_implemented", str(reason)) for e in plan}
+            return verdict(name, data, marked, self.isolation, [str(reason)], unreadable=True)
         return verdict(name, data, self._marks(plan, submission, data), self.isolation, submission.notes)
 
     def _training(self, data):
@@ -64,7 +63,11 @@ class Grader:
                 marked[exercise.stem] = training_verdict(exercise, self._training(data))
             else:
                 marked[exercise.stem] = open_verdict(exercise, "needs_manual", "read and marked by hand")
-            if exercise.stem in submission.tampered and marked[exercise.stem]["outcome"] not in ("infrastructure", "needs_manual", "needs_training"):
+            if exercise.stem in submission.tampered and marked[exercise.stem]["outcome"] not in (
+                "infrastructure",
+                "needs_manual",
+                "needs_training",
+            ):
                 marked[exercise.stem]["outcome"] = "tampered"
         return marked
 

@@ -1,101 +1,14 @@
 """The submitted function as the laws see it: called like a function, answered from behind the wall."""
 
 import time
-from dataclasses import dataclass, field
 
-import numpy as np
-
+from grader.calls import Call, Callback, Ended, Evidence, StudentError
 from grader.inside import wire
-from grader.sandbox import SandboxError, WorkerEnded
+from grader.link import SandboxError, WorkerEnded
 from grader.text import clean, show
 
 MAX_CALLBACKS = 200
 MAX_RESTARTS = 5
-
-
-class StudentError(Exception):
-    """An exception of the student's code, as words and names; the object itself never crosses."""
-
-    def __init__(self, description, load_errors=()):
-        self.type_name, self.message = clean(str(description.get("type"))), clean(str(description.get("text")), 500)
-        self.bases = {str(name) for name in description.get("bases") or []}
-        self.place = clean(str(description.get("place") or ""))
-        words = f"{self.type_name}: {self.message}" + (f" ({self.place})" if self.place else "")
-        if load_errors and self.is_a("NameError"):
-            words += f"; before that, {load_errors[0]}"
-        super().__init__(words)
-
-    def is_a(self, name):
-        return name in self.bases
-
-
-class WrongError(StudentError):
-    """An exception of another kind than the law asks for."""
-
-    def __init__(self, error, expected):
-        self.__dict__.update(error.__dict__)
-        Exception.__init__(self, f"{error}; expected {expected}")
-
-
-class Ended(BaseException):
-    """The law cannot go on: time-out, crash, nothing implemented. Not an Exception, so hypothesis does not shrink it."""
-
-    def __init__(self, outcome, words):
-        super().__init__(words)
-        self.outcome, self.words = outcome, words
-
-
-@dataclass
-class Callback:
-    name: str
-    args: tuple
-    kwargs: dict
-    result: object = None
-
-
-@dataclass
-class Call:
-    args: tuple
-    kwargs: dict
-    shown: str
-    got: object = None
-    modified: tuple = ()
-    requires_grad: bool = False
-    callbacks: list = field(default_factory=list)
-
-
-class Evidence:
-    """What the answers have in common: a constant or an identity earns nothing, whatever laws it happens to keep."""
-
-    def __init__(self):
-        self.values, self.answered, self.identity = set(), False, True
-
-    def add(self, call):
-        self.answered = True
-        if len(self.values) < 2:
-            self.values |= {repr(value) for value in np.ravel(_array(call.got)).tolist()}
-        if self.identity:
-            self.identity = any(_same(argument, call.got) for argument in (*call.args, *call.kwargs.values()))
-
-    def trivial(self):
-        """Why the function earns nothing, or an empty string."""
-        if not self.answered:
-            return "it never returned a value"
-        if len(self.values) < 2:
-            return "it returns the same numbers whatever it is given"
-        return "it returns what it was given" if self.identity else ""
-
-
-def _array(value):
-    try:
-        return np.asarray(value)
-    except ValueError:  # ragged
-        return np.asarray(repr(value))
-
-
-def _same(argument, got):
-    argument, got = _array(argument), _array(got)
-    return argument.shape == got.shape and bool((argument == got).all())
 
 
 class Student:
@@ -117,7 +30,9 @@ class Student:
     def __call__(self, *args, **kwargs):
         self.deadline = self.deadline or time.monotonic() + self.course.limits.exercise_seconds
         if self.over is None and time.monotonic() > self.deadline:
-            self.over = Ended("timeout", f"not run: the exercise had used up its {self.course.limits.exercise_seconds:g} seconds")
+            self.over = Ended(
+                "timeout", f"not run: the exercise had used up its {self.course.limits.exercise_seconds:g} seconds"
+            )
         if self.over is not None:
             raise self.over
         if self.worker is None:
@@ -141,10 +56,17 @@ class Student:
 
     def _call(self, call):
         buffers = []
-        message = {"do": "call", "stem": self.stem, "args": wire.pack(call.args, buffers), "kwargs": wire.pack(call.kwargs, buffers)}
-        reply, arrays = self.worker.request(message, buffers, self.course.limits.call_seconds, lambda m, b: self._answer(m, b, call.callbacks))
-        call.modified = tuple(reply.get("modified") or ())
-        call.requires_grad = bool(reply.get("grad"))
+        message = {
+            "do": "call",
+            "stem": self.stem,
+            "args": wire.pack(call.args, buffers),
+            "kwargs": wire.pack(call.kwargs, buffers),
+        }
+        reply, arrays = self.worker.request(
+            message, buffers, self.course.limits.call_seconds, lambda m, b: self._answer(m, b, call.callbacks)
+        )
+        call.modified = tuple(reply.get("modified", ()))
+        call.requires_grad = reply.get("grad", False)
         if reply.get("is") == "error":
             call.got = self._error(reply)
             raise call.got
@@ -194,12 +116,20 @@ class Student:
         self.at = None
         self.worker = self.sandbox.worker()
         message = {
-            **{"do": "load", "stem": self.stem, "cells": self.cells, "skip": self.skip},
-            **{"arrays": self.course.arrays, "provides": list(self.course.provides)},
+            "do": "load",
+            "stem": self.stem,
+            "cells": self.cells,
+            "skip": self.skip,
+            "arrays": self.course.arrays,
+            "provides": list(self.course.provides),
         }
         asked = []
-        reply, _ = self.worker.request(message, [], self.course.limits.load_seconds, lambda m, b: self._while_loading(m, b, asked))
-        self.load_errors += [f"in cell {clean(str(e.get('cell')))}: {StudentError(e)}" for e in (reply.get("errors") or [])[:3]]
+        reply, _ = self.worker.request(
+            message, [], self.course.limits.load_seconds, lambda m, b: self._while_loading(m, b, asked)
+        )
+        self.load_errors += [
+            f"in cell {clean(str(e.get('cell')))}: {StudentError(e)}" for e in (reply.get("errors") or [])[:3]
+        ]
         return reply.get("defined") is True
 
     def _while_loading(self, message, buffers, asked):
@@ -238,6 +168,9 @@ class Student:
         try:
             asked[-1].result = function(*args, **kwargs)
         except (TypeError, ValueError) as error:
-            return {"refused": "TypeError" if isinstance(error, TypeError) else "ValueError", "text": clean(str(error))}, []
+            return {
+                "refused": "TypeError" if isinstance(error, TypeError) else "ValueError",
+                "text": clean(str(error)),
+            }, []
         answer = []
         return {"value": wire.pack(asked[-1].result, answer)}, answer

@@ -9,10 +9,14 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from grader.calls import Ended, StudentError
 from grader.course import CourseError
-from grader.student import Ended, Student, StudentError
+from grader.student import Student
 
-FATAL = ("infrastructure", "timeout", "out_of_memory", "crash")
+QUIET = [
+    "--noconftest",
+    *(f"-pno:{name}" for name in ("terminal", "cacheprovider", "faulthandler", "logging", "warnings")),
+]
 
 
 def configure_hypothesis():
@@ -24,7 +28,11 @@ def configure_hypothesis():
     hypothesis.configuration.set_hypothesis_home_dir(os.path.join(tempfile.gettempdir(), f"hypothesis-{os.getuid()}"))
     settings.register_profile(
         "grader",
-        **{"derandomize": True, "database": None, "deadline": None, "max_examples": 50, "report_multiple_bugs": False},
+        derandomize=True,
+        database=None,
+        deadline=None,
+        max_examples=30,
+        report_multiple_bugs=False,
         suppress_health_check=[check for check in HealthCheck if check is not HealthCheck.filter_too_much],
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
     )
@@ -58,8 +66,13 @@ class LawPlugin:
             self.broken.append(str(report.longrepr)[-2000:])
 
     def pytest_collection_finish(self, session):
-        self.laws = {stem: [i.function.law for i in session.items if stem_of(i) == stem and hasattr(i.function, "law")] for stem in self.students}
-        self.broken += [f"{i.nodeid} is not declared with @law" for i in session.items if not hasattr(i.function, "law")]
+        self.laws = {
+            stem: [i.function.law for i in session.items if stem_of(i) == stem and hasattr(i.function, "law")]
+            for stem in self.students
+        }
+        self.broken += [
+            f"{i.nodeid} is not declared with @law" for i in session.items if not hasattr(i.function, "law")
+        ]
 
 
 def stem_of(node):
@@ -72,12 +85,20 @@ def row(item, error, student):
     line = {"law": law.claim, "test": item.name, "weight": law.weight, "value": law.value, "passed": error is None}
     line |= {"counterexample": "", "got": "", "hint": "", "outcome": ""}
     if isinstance(error, Ended):
-        line |= {"outcome": error.outcome, "got": error.words, "counterexample": student.calls[-1].shown if student.calls else ""}
+        line |= {
+            "outcome": error.outcome,
+            "got": error.words,
+            "counterexample": student.calls[-1].shown if student.calls else "",
+        }
     elif student.failures and isinstance(error, (AssertionError, StudentError, hypothesis.errors.Flaky)):
         last = student.failures[-1]
         causes = Counter(failure["cause"] for failure in student.failures if failure["cause"]).most_common(1)
         words = last["words"] if last["words"] != last["got"] else ""
-        line |= {"counterexample": last["counterexample"], "got": last["got"], "hint": "; ".join(filter(None, [words, causes[0][0] if causes else ""]))}
+        line |= {
+            "counterexample": last["counterexample"],
+            "got": last["got"],
+            "hint": "; ".join(filter(None, [words, causes[0][0] if causes else ""])),
+        }
     elif error is not None:
         line |= {"outcome": "infrastructure", "got": f"the law itself is broken: {type(error).__name__}: {error}"[:500]}
     return line
@@ -92,10 +113,11 @@ def run(course, plan, cells, sandbox):
 
 
 def run_pytest(course, plugin, *options):
+    if not plugin.students:
+        return
     files = [str(course.folder / f"test_{stem}.py") for stem in plugin.students]
-    quiet = ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:logging", "-p", "no:warnings"]
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # other packages' plugins have no business here
-    code = pytest.main([*files, *quiet, f"--rootdir={course.folder}", "-c", os.devnull, *options], plugins=[plugin])
+    code = pytest.main([*files, *QUIET, f"--rootdir={course.folder}", "-c", os.devnull, *options], plugins=[plugin])
     if plugin.broken or code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise CourseError("the laws cannot be run: " + "; ".join(plugin.broken or [str(code)]))
 
@@ -110,6 +132,8 @@ def check_weights(course, plan):
             continue
         total = math.fsum(law.weight for law in laws)
         if not math.isclose(total, exercise.max_points, abs_tol=1e-9):
-            raise CourseError(f"the laws of {exercise.stem} weigh {total:g} points, its grade cell says {exercise.max_points:g}")
+            raise CourseError(
+                f"the laws of {exercise.stem} weigh {total:g} points, its grade cell says {exercise.max_points:g}"
+            )
         if sum(law.value for law in laws) != 1 or min(law.weight for law in laws) <= 0:
             raise CourseError(f"{exercise.stem} needs exactly one law with value=True and positive weights")

@@ -28,7 +28,10 @@ def exercise_verdict(exercise, rows, trivial):
         outcome = value_row["outcome"] if value_row["outcome"] in FATAL else next(o for o in ended if o in FATAL)
     else:
         outcome = "pass" if points == exercise.max_points else "partial" if points else "wrong"
-    laws = [{key: row[key] for key in ("law", "test", "weight", "passed", "counterexample", "got", "hint", "outcome")} for row in rows]
+    laws = [
+        {key: row[key] for key in ("law", "test", "weight", "passed", "counterexample", "got", "hint", "outcome")}
+        for row in rows
+    ]
     note = trivial if trivial and outcome == "wrong" else ""
     return {"points": points, "max_points": exercise.max_points, "outcome": outcome, "note": note, "laws": laws}
 
@@ -45,16 +48,47 @@ def training_verdict(exercise, training):
     if not 0 <= points <= exercise.max_points:
         raise ValueError(f"the training verdict gives {points} of {exercise.max_points} points")
     outcome = "pass" if points == exercise.max_points else "partial" if points else "wrong"
-    laws = [{"law": str(law["law"]), "passed": bool(law["passed"]), "counterexample": "", "got": str(law.get("got", "")), "hint": str(law.get("hint", ""))} for law in training.get("laws", [])]
-    return {"points": points, "max_points": exercise.max_points, "outcome": outcome, "note": str(training.get("note", "")), "laws": laws}
-
-
-def verdict(name, data, marked, isolation, notes=()):
-    """DESIGN's verdict: `total` sums what is graded, `complete` says that nothing is open."""
-    document = {
-        **{"schema": 1, "submission": name, "sha256": hashlib.sha256(data).hexdigest(), "grader": grader.__version__},
-        **{"isolation": isolation, "total": round(math.fsum(e["points"] for e in marked.values()), 4)},
-        "max_total": math.fsum(e["max_points"] for e in marked.values()),
-        "complete": all(e["outcome"] not in OPEN for e in marked.values()),
+    laws = [
+        {
+            "law": str(law["law"]),
+            "passed": bool(law["passed"]),
+            "counterexample": "",
+            "got": str(law.get("got", "")),
+            "hint": str(law.get("hint", "")),
+        }
+        for law in training.get("laws", [])
+    ]
+    return {
+        "points": points,
+        "max_points": exercise.max_points,
+        "outcome": outcome,
+        "note": str(training.get("note", "")),
+        "laws": laws,
     }
-    return {**document, "notes": list(notes), "exercises": marked}
+
+
+def verdict(name, data, marked, isolation, notes=(), unreadable=False):
+    """DESIGN's verdict: `total` sums what is graded, `complete` says that nothing is open."""
+    outcomes = {e["outcome"] for e in marked.values()}
+    status = (
+        "unreadable"
+        if unreadable
+        else "infrastructure"
+        if "infrastructure" in outcomes
+        else "partial"
+        if outcomes & set(OPEN)
+        else "graded"
+    )
+    return {
+        "schema": 1,
+        "submission": name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "grader": grader.__version__,
+        "isolation": isolation,
+        "status": status,
+        "complete": not outcomes & set(OPEN),
+        "total": round(math.fsum(e["points"] for e in marked.values()), 4),
+        "max_total": math.fsum(e["max_points"] for e in marked.values()),
+        "notes": list(notes),
+        "exercises": marked,
+    }

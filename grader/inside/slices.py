@@ -32,7 +32,9 @@ def parse(source):
         first = next((line for line in lines if line.strip()), "")
         if first.startswith("%%") and not first.startswith(TRANSPARENT_MAGICS):
             return []
-        plain = ["" if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?") else line for line in lines]
+        plain = [
+            "" if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?") else line for line in lines
+        ]
         return ast.parse("\n".join(plain)).body
 
 

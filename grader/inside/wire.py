@@ -12,7 +12,20 @@ MAX_HEADER = 1 << 20
 MAX_BUFFERS = 32 << 20
 MAX_DEPTH = 20
 MAX_NODES = 50_000
-DTYPES = {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"}
+DTYPES = {
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+}
 
 
 class WireError(Exception):

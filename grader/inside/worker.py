@@ -55,7 +55,12 @@ def describe_error(error):
                 place = f"line {frame.lineno} of {frame.filename[1:-1]}: {frame.line}"[:300]
         if isinstance(error, SyntaxError):
             place = f"line {error.lineno}: {(error.text or '').strip()}"[:300]
-    return {"type": type(error).__name__[:100], "bases": [c.__name__[:100] for c in type(error).__mro__[:20]], "text": text, "place": place}
+    return {
+        "type": type(error).__name__[:100],
+        "bases": [c.__name__[:100] for c in type(error).__mro__[:20]],
+        "text": text,
+        "place": place,
+    }
 
 
 def provide(link, names, namespace):
@@ -71,7 +76,15 @@ def provide(link, names, namespace):
 def _callback(link, full_name, name):
     def provided(*args, **kwargs):
         buffers = []
-        link.send({"is": "callback", "name": full_name, "args": wire.pack(args, buffers), "kwargs": wire.pack(kwargs, buffers)}, buffers)
+        link.send(
+            {
+                "is": "callback",
+                "name": full_name,
+                "args": wire.pack(args, buffers),
+                "kwargs": wire.pack(kwargs, buffers),
+            },
+            buffers,
+        )
         message, buffers = link.receive()
         if "refused" in message:
             raise getattr(builtins, message["refused"])(message["text"])
@@ -85,9 +98,16 @@ def load(link, request, namespace):
     """Execute the needed statements one by one: a failing line does not take the function below it."""
     errors, statements = [], []
     for number, cell in enumerate(request["cells"]):
-        linecache.cache[f"<cell {cell['id']}>"] = (len(cell["source"]), None, cell["source"].splitlines(True), f"<cell {cell['id']}>")
+        linecache.cache[f"<cell {cell['id']}>"] = (
+            len(cell["source"]),
+            None,
+            cell["source"].splitlines(True),
+            f"<cell {cell['id']}>",
+        )
         try:
-            statements += [slices.describe(number, index, node) for index, node in enumerate(slices.parse(cell["source"]))]
+            statements += [
+                slices.describe(number, index, node) for index, node in enumerate(slices.parse(cell["source"]))
+            ]
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             errors.append({"cell": cell["id"], **describe_error(error)})
     for statement in slices.needed_statements(statements, request["stem"]):
@@ -125,7 +145,14 @@ def call(link, function, request, buffers, arrays):
     try:
         link.send(answer, buffers)
     except wire.WireError:
-        link.send({"is": "value", "value": ["o", "structure too deep or too large"], "grad": False, "modified": answer["modified"]})
+        link.send(
+            {
+                "is": "value",
+                "value": ["o", "structure too deep or too large"],
+                "grad": False,
+                "modified": answer["modified"],
+            }
+        )
 
 
 def fingerprint(value):

@@ -11,4 +11,6 @@ def get_prices(items):
     return [1.0 + sum(map(ord, item)) % 97 / 7 for item in items]
 
 
-COURSE = Course(notebook=Path(__file__).parents[1] / "source/toy/exercise.ipynb", provides={"shop.get_prices": get_prices})
+COURSE = Course(
+    notebook=Path(__file__).parents[1] / "source/toy/exercise.ipynb", provides={"shop.get_prices": get_prices}
+)
