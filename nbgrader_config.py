@@ -1,0 +1,23 @@
+"""nbgrader's settings for this course: where things lie, what a stub looks like, how long a notebook may run."""
+
+c = get_config()  # noqa: F821  (nbgrader defines it)
+
+c.CourseDirectory.course_id = "rl-sentiment"
+c.CourseDirectory.solution_directory = "solutions"
+c.CourseDirectory.ignore = [
+    ".ipynb_checkpoints",
+    "*.pyc",
+    "__pycache__",
+    ".ruff_cache",
+    ".pytest_cache",
+    "feedback",
+    "runs",  # training runs started in the assignment's folder
+    "outputs*",
+    "wandb",
+]
+
+# Every solution cell ends in a NotImplementedError with its exercise's number and name: the stub needs no other.
+c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE"}
+
+c.Execute.timeout = 600  # one cell: four training runs on a slow laptop
+c.Execute.iopub_timeout = 30  # nbgrader's 4 s drop a notebook when the machine is busy
