@@ -3,7 +3,6 @@
 import json
 
 from grader.course import load_course
-
 from tests.bank.submissions import HIDDEN
 
 
@@ -36,7 +35,11 @@ def mutant_faults(submission, verdict):
 
 def variant_faults(submission, verdict):
     own = verdict["exercises"][submission.stem]
-    lost = [f"{law['test']}: {law['counterexample']} gave {law['got']}; {law['hint']}" for law in own["laws"] if not law["passed"]]
+    lost = [
+        f"{law['test']}: {law['counterexample']} gave {law['got']}; {law['hint']}"
+        for law in own["laws"]
+        if not law["passed"]
+    ]
     if own["outcome"] != "pass" and not lost:
         lost = [f"outcome {own['outcome']}: {own.get('note')}"]
     return lost + losses_elsewhere(submission, verdict)
@@ -46,7 +49,11 @@ def hostile_faults(submission, verdict):
     """The outcome and the mark are those written down, and no other exercise is harmed."""
     own = verdict["exercises"][submission.stem]
     expected, points = submission.notes["outcome"], float(submission.notes.get("points", 0))
-    faults = [] if own["outcome"] == expected else [f"outcome {own['outcome']}, expected {expected}: {own.get('note')} {failures(own)}"]
+    faults = (
+        []
+        if own["outcome"] == expected
+        else [f"outcome {own['outcome']}, expected {expected}: {own.get('note')} {failures(own)}"]
+    )
     if abs(own["points"] - points) > 1e-6:
         faults.append(f"{own['points']:g} points, expected {points:g}: failed {failed_laws(own)}")
     return faults + losses_elsewhere(submission, verdict)

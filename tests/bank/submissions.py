@@ -36,7 +36,11 @@ class Submission:
     def notebook(self, source):
         """The submission as bytes: the notebook `source`, its other solutions kept, with this one's cells."""
         document = copy.deepcopy(source)
-        at, solution = next((n, c) for n, c in enumerate(document["cells"]) if c["metadata"].get("nbgrader", {}).get("grade_id") == self.stem)
+        at, solution = next(
+            (n, c)
+            for n, c in enumerate(document["cells"])
+            if c["metadata"].get("nbgrader", {}).get("grade_id") == self.stem
+        )
         solution["source"] = self.cells[-1]
         document["cells"][at:at] = [helper(text, f"helper-{n}") for n, text in enumerate(self.cells[:-1])]
         return json.dumps(document).encode()

@@ -31,7 +31,10 @@ def token_log_probs(logits, token_ids, offset=1):
 
 def masked_mean(values, mask):
     """[B]: mean over the positions that count and have a value, 0 where there are none."""
-    rows = [[v for v, m in zip(vs, ms, strict=True) if m and not math.isnan(v)] for vs, ms in zip(values.tolist(), mask.tolist(), strict=True)]
+    rows = [
+        [v for v, m in zip(vs, ms, strict=True) if m and not math.isnan(v)]
+        for vs, ms in zip(values.tolist(), mask.tolist(), strict=True)
+    ]
     return np.array([math.fsum(row) / len(row) if row else 0.0 for row in rows])
 
 

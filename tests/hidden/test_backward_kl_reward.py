@@ -3,8 +3,9 @@
 import numpy as np
 import oracles
 import strategies as some
-from grader.laws import check, first_match, law, near, vector
 from hypothesis import example, given, settings
+
+from grader.laws import check, first_match, law, near, vector
 
 
 def likely_cause(call, got, expected):
@@ -14,20 +15,31 @@ def likely_cause(call, got, expected):
         expected,
         {
             "the sign is wrong: a penalty is never positive": lambda: -expected,
-            "it looks as if the sign inside the exponential is wrong: improbable text must be penalised most": lambda: -kl_coef * np.exp(log_probs),
-            "it looks as if both signs are wrong: this rewards probable text instead of penalising improbable text": lambda: kl_coef * np.exp(log_probs),
+            "it looks as if the sign inside the exponential is wrong: improbable text must be penalised most": lambda: (
+                -kl_coef * np.exp(log_probs)
+            ),
+            "it looks as if both signs are wrong: this rewards probable text instead of penalising improbable text": lambda: (
+                kl_coef * np.exp(log_probs)
+            ),
             "it looks as if the coefficient is not used": lambda: -np.exp(-log_probs),
             "it looks as if the coefficient is fixed at its default": lambda: oracles.backward_kl(log_probs),
             "it looks as if the coefficient stands inside the exponential": lambda: -np.exp(-kl_coef * log_probs),
             "it looks as if the exponential is missing": lambda: kl_coef * log_probs,
             "it looks as if the exponential is missing and the sign is wrong": lambda: -kl_coef * log_probs,
             "it looks as if 1 was subtracted from the exponential": lambda: expected + kl_coef,
-            "it looks as if large penalties are cut off": lambda: np.where(np.abs(expected) > np.abs(got), got, expected),
+            "it looks as if large penalties are cut off": lambda: np.where(
+                np.abs(expected) > np.abs(got), got, expected
+            ),
         },
     )
 
 
-@law("the penalty is the reference's perplexity of the completion, scaled and negative", weight=0.5, value=True, hint=likely_cause)
+@law(
+    "the penalty is the reference's perplexity of the completion, scaled and negative",
+    weight=0.5,
+    value=True,
+    hint=likely_cause,
+)
 @given(log_probs=some.mean_log_probs(), kl_coef=some.coefficients())
 @example(log_probs=np.float32([-0.5, -4.0]), kl_coef=0.25)
 def test_value(student, log_probs, kl_coef):

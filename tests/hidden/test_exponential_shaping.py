@@ -3,9 +3,10 @@
 import numpy as np
 import oracles
 import strategies as some
-from grader.laws import check, first_match, law, near, raises, vector
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+from grader.laws import check, first_match, law, near, raises, vector
 
 
 def likely_cause(call, got, expected):
@@ -17,17 +18,25 @@ def likely_cause(call, got, expected):
         {
             "it looks as if the `- 1` is missing": lambda: expected + 1,
             "it looks as if the temperature is not used": lambda: oracles.shaping(scores),
-            "it looks as if the temperature multiplies instead of divides": lambda: oracles.shaping(scores, 1 / temperature),
+            "it looks as if the temperature multiplies instead of divides": lambda: oracles.shaping(
+                scores, 1 / temperature
+            ),
             "it looks as if the 1 is subtracted inside the exponential": lambda: np.exp((scores - 1) / temperature),
-            "it looks as if the 1 is subtracted inside the exponential, after the division": lambda: np.exp(scores / temperature - 1),
+            "it looks as if the 1 is subtracted inside the exponential, after the division": lambda: np.exp(
+                scores / temperature - 1
+            ),
             "it looks as if 1 is added instead of subtracted": lambda: expected + 2,
             "the sign is wrong": lambda: -expected,
             "it looks as if the exponent has the wrong sign": lambda: oracles.shaping(-scores, temperature),
             "it looks as if the base is 2 instead of e": lambda: np.exp2(scores / temperature) - 1,
-            "it looks as if the temperature divides the exponential, not the score": lambda: oracles.shaping(scores) / temperature,
+            "it looks as if the temperature divides the exponential, not the score": lambda: (
+                oracles.shaping(scores) / temperature
+            ),
             "it looks as if the result is multiplied by the temperature": lambda: expected * temperature,
             "it looks like the score divided by the temperature, without the exponential": lambda: scores / temperature,
-            "it looks as if the rewards were normalised over the batch": lambda: np.where(abs(got.sum() - 1) < 1e-4, got, np.nan),
+            "it looks as if the rewards were normalised over the batch": lambda: np.where(
+                abs(got.sum() - 1) < 1e-4, got, np.nan
+            ),
         },
     )
 

@@ -3,8 +3,9 @@
 import numpy as np
 import oracles
 import strategies as some
-from grader.laws import check, first_match, law, near, vector
 from hypothesis import example, given, settings
+
+from grader.laws import check, first_match, law, near, vector
 
 
 def likely_cause(call, got, expected):
@@ -15,11 +16,17 @@ def likely_cause(call, got, expected):
         {
             "the sign is wrong: probable text must earn more than improbable text": lambda: -expected,
             "it looks as if the coefficient is not used": lambda: log_probs,
-            "it looks as if the coefficient divides instead of multiplies": lambda: oracles.forward_kl(log_probs, 1 / call.kwargs["kl_coef"]),
+            "it looks as if the coefficient divides instead of multiplies": lambda: oracles.forward_kl(
+                log_probs, 1 / call.kwargs["kl_coef"]
+            ),
             "it looks as if the coefficient is fixed at its default": lambda: oracles.forward_kl(log_probs),
             "it looks as if the coefficient is added, not multiplied": lambda: log_probs + call.kwargs["kl_coef"],
-            "it looks as if the logarithm was undone: the log-probability itself is wanted": lambda: call.kwargs["kl_coef"] * np.exp(log_probs),
-            "it looks as if a logarithm was taken of what is a log-probability already": lambda: call.kwargs["kl_coef"] * np.log(-log_probs),
+            "it looks as if the logarithm was undone: the log-probability itself is wanted": lambda: (
+                call.kwargs["kl_coef"] * np.exp(log_probs)
+            ),
+            "it looks as if a logarithm was taken of what is a log-probability already": lambda: (
+                call.kwargs["kl_coef"] * np.log(-log_probs)
+            ),
         },
     )
 

@@ -3,9 +3,10 @@
 import numpy as np
 import oracles
 import strategies as some
-from grader.laws import check, first_match, law, near, raises, vector
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+from grader.laws import check, first_match, law, near, raises, vector
 
 
 def likely_cause(call, got, expected):
@@ -19,18 +20,28 @@ def likely_cause(call, got, expected):
         got,
         expected,
         {
-            "it looks like the population std (ddof=0): use the sample std (ddof=1)": lambda: oracles.advantages(rewards, size, eps, ddof=0),
-            "it looks as if the whole batch was normalised at once, not each group": lambda: oracles.advantages(rewards, len(rewards), eps),
+            "it looks like the population std (ddof=0): use the sample std (ddof=1)": lambda: oracles.advantages(
+                rewards, size, eps, ddof=0
+            ),
+            "it looks as if the whole batch was normalised at once, not each group": lambda: oracles.advantages(
+                rewards, len(rewards), eps
+            ),
             "it looks as if groups were taken apart: rows of one group are adjacent": lambda: (
                 (interleaved - interleaved.mean(0)) / (interleaved.std(0, ddof=1) + eps)
             ).ravel(),
             "it looks as if only the mean was removed: the division is missing": lambda: centred.ravel(),
             "it looks as if the mean was not removed": lambda: (table / (std + eps)).ravel(),
-            "it looks as if each group was centred, but scaled with the whole batch's std": lambda: (centred / (rewards.std(ddof=1) + eps)).ravel(),
-            "it looks as if eps is a lower bound of the std: it is added to it": lambda: (centred / np.maximum(std, eps)).ravel() if (std < eps).any() else None,
+            "it looks as if each group was centred, but scaled with the whole batch's std": lambda: (
+                centred / (rewards.std(ddof=1) + eps)
+            ).ravel(),
+            "it looks as if eps is a lower bound of the std: it is added to it": lambda: (
+                (centred / np.maximum(std, eps)).ravel() if (std < eps).any() else None
+            ),
             "it looks as if the variance divides, not the std": lambda: (centred / (std**2 + eps)).ravel(),
             "the sign is wrong: rewards above the mean have positive advantages": lambda: -expected,
-            "it looks as if eps is added under the square root: it belongs outside": lambda: (centred / np.sqrt(std**2 + eps)).ravel(),
+            "it looks as if eps is added under the square root: it belongs outside": lambda: (
+                centred / np.sqrt(std**2 + eps)
+            ).ravel(),
             f"it looks as if {unused}": lambda: (centred / std).ravel(),
             "it looks as if eps is added to the advantage, not to the std": lambda: (centred / std + eps).ravel(),
         },
@@ -42,7 +53,9 @@ def is_advantage(student, rewards, size, **eps):
     near(vector(student(rewards, size, **eps), len(rewards)), expected, atol=tolerance)
 
 
-@law("each reward is centred and scaled within its own group of adjacent rows", weight=1.1, value=True, hint=likely_cause)
+@law(
+    "each reward is centred and scaled within its own group of adjacent rows", weight=1.1, value=True, hint=likely_cause
+)
 @given(batch=some.rewards())
 def test_value(student, batch):
     is_advantage(student, *batch)

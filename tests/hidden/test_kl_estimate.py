@@ -3,8 +3,9 @@
 import numpy as np
 import oracles
 import strategies as some
-from grader.laws import check, first_match, law, near, vector
 from hypothesis import example, given, settings
+
+from grader.laws import check, first_match, law, near, vector
 
 
 def likely_cause(call, got, expected):
@@ -17,21 +18,35 @@ def likely_cause(call, got, expected):
         {
             "it looks as if policy and reference are swapped": lambda: oracles.kl_estimate(ref, policy, mask),
             "it looks like the sum over tokens: divide by the number of completion tokens": lambda: expected * count,
-            "it looks as if the sum is divided by the sequence's length, not by the number of completion tokens": lambda: expected * count / mask.shape[1],
-            "it looks as if position 0 is left out: here entry t belongs to token t": lambda: oracles.masked_mean(tokens[:, 1:], mask[:, 1:]),
-            "it looks as if the mask is shifted by one against the tokens": lambda: oracles.masked_mean(tokens[:, :-1], mask[:, 1:]),
+            "it looks as if the sum is divided by the sequence's length, not by the number of completion tokens": lambda: (
+                expected * count / mask.shape[1]
+            ),
+            "it looks as if position 0 is left out: here entry t belongs to token t": lambda: oracles.masked_mean(
+                tokens[:, 1:], mask[:, 1:]
+            ),
+            "it looks as if the mask is shifted by one against the tokens": lambda: oracles.masked_mean(
+                tokens[:, :-1], mask[:, 1:]
+            ),
             "it looks as if the mask is not used": lambda: oracles.masked_mean(tokens, everywhere),
-            "it looks as if the mask is used upside down: 1 means the token counts": lambda: oracles.masked_mean(tokens, 1 - mask),
+            "it looks as if the mask is used upside down: 1 means the token counts": lambda: oracles.masked_mean(
+                tokens, 1 - mask
+            ),
             "it looks like the k1 estimator (the plain difference)": lambda: oracles.masked_mean(-gap, mask),
             "it looks like the k1 estimator with the wrong sign": lambda: oracles.masked_mean(gap, mask),
-            "it looks like the k2 estimator (half the squared difference)": lambda: oracles.masked_mean(gap**2 / 2, mask),
+            "it looks like the k2 estimator (half the squared difference)": lambda: oracles.masked_mean(
+                gap**2 / 2, mask
+            ),
             "it looks as if the `- 1` is missing": lambda: expected + (count > 0),
             "it looks as if the linear term is missing": lambda: oracles.masked_mean(np.expm1(gap), mask),
             "it looks as if the linear term has the wrong sign": lambda: oracles.masked_mean(np.expm1(gap) + gap, mask),
             "the sign is wrong: the estimate is never negative": lambda: -expected,
             "it looks as if the gaps inside the mask were counted": lambda: oracles.masked_mean(tokens, filled(mask)),
-            "it looks as if the estimator was applied to the mean difference, not to each token": lambda: (lambda m: np.expm1(m) - m)(oracles.masked_mean(gap, mask)),
-            "it looks like one mean over the whole batch: each row has its own": lambda: np.full(len(got), np.sum(expected * count) / count.sum()),
+            "it looks as if the estimator was applied to the mean difference, not to each token": lambda: (
+                lambda m: np.expm1(m) - m
+            )(oracles.masked_mean(gap, mask)),
+            "it looks like one mean over the whole batch: each row has its own": lambda: np.full(
+                len(got), np.sum(expected * count) / count.sum()
+            ),
         },
     )
 
@@ -45,7 +60,9 @@ def is_estimate(student, policy, ref, mask):
     near(vector(student(policy, ref, mask), len(mask)), oracles.kl_estimate(policy, ref, mask))
 
 
-@law("each row gives the mean of the k3 estimator over its completion tokens", weight=0.7, value=True, hint=likely_cause)
+@law(
+    "each row gives the mean of the k3 estimator over its completion tokens", weight=0.7, value=True, hint=likely_cause
+)
 @given(pair=some.log_prob_pairs())
 def test_value(student, pair):
     is_estimate(student, *pair)

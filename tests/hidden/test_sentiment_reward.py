@@ -3,8 +3,9 @@
 import numpy as np
 import strategies as some
 from course import get_sentiment_scores
-from grader.laws import check, first_match, law, near, vector
 from hypothesis import example, given, settings
+
+from grader.laws import check, first_match, law, near, vector
 
 
 def scored(texts):
@@ -23,17 +24,26 @@ def likely_cause(call, got, expected):
             "it looks as if the scores were turned into labels 0 and 1": lambda: expected > 0.5,
             "it looks as if the scores were centred on their mean": lambda: expected - expected.mean(),
             "it looks like the logarithm of the scores": lambda: np.log(expected),
-            "it looks as if the scores came back in another order": lambda: got[np.argsort(np.argsort(expected))] if list(np.sort(got)) == list(np.sort(expected)) else None,
+            "it looks as if the scores came back in another order": lambda: (
+                got[np.argsort(np.argsort(expected))] if list(np.sort(got)) == list(np.sort(expected)) else None
+            ),
             "it looks as if white space was stripped from the texts": lambda: scored(text.strip() for text in texts),
             "it looks as if the texts were lower-cased": lambda: scored(text.lower() for text in texts),
-            "it looks as if the prompts were put before the completions": lambda: scored(map(str.__add__, prompts, texts)),
+            "it looks as if the prompts were put before the completions": lambda: scored(
+                map(str.__add__, prompts, texts)
+            ),
             "it looks as if the prompts were scored, not the completions": lambda: scored(prompts),
             "it looks as if long texts were cut": lambda: np.where([len(text) > 500 for text in texts], got, expected),
         },
     )
 
 
-@law("each completion gets the scorer's P(positive) of exactly its own text, in the order given", weight=0.8, value=True, hint=likely_cause)
+@law(
+    "each completion gets the scorer's P(positive) of exactly its own text, in the order given",
+    weight=0.8,
+    value=True,
+    hint=likely_cause,
+)
 @given(completions=some.completions())
 def test_value(student, completions):
     near(vector(student(completions), len(completions)), scored(completions))
@@ -61,12 +71,20 @@ def test_one_batched_call(student, completions):
     check(calls <= 1, f"get_sentiment_scores was called {calls} times for {len(completions)} completions")
 
 
-@law("called as TRL calls it, by keyword and with further keywords, it gives the same scores", weight=0.3, hint=likely_cause)
+@law(
+    "called as TRL calls it, by keyword and with further keywords, it gives the same scores",
+    weight=0.3,
+    hint=likely_cause,
+)
 @settings(max_examples=15)
 @given(completions=some.completions())
 def test_trl_keywords(student, completions):
     prompts = [f"Prompt {number}: " for number, _ in enumerate(completions)]
-    columns = {"completion_ids": [[50256, number] for number, _ in enumerate(completions)], "trainer_state": None, "source": prompts}
+    columns = {
+        "completion_ids": [[50256, number] for number, _ in enumerate(completions)],
+        "trainer_state": None,
+        "source": prompts,
+    }
     got = student(prompts=prompts, completions=completions, log_extra=None, log_metric=None, **columns)
     near(vector(got, len(completions)), scored(completions))
 

@@ -3,8 +3,9 @@
 import numpy as np
 import oracles
 import strategies as some
-from grader.laws import check, first_match, law, near, vector
 from hypothesis import example, given, settings
+
+from grader.laws import check, first_match, law, near, vector
 
 
 def likely_cause(call, got, expected):
@@ -18,20 +19,36 @@ def likely_cause(call, got, expected):
         {
             "it looks as if position 0 is counted: no logits predict it": lambda: expected * scored / mask.sum(1),
             "it looks like the sum over tokens: divide by the number of completion tokens": lambda: expected * scored,
-            "it looks as if the sum is divided by the sequence's length, not by the number of completion tokens": lambda: expected * scored / mask.shape[1],
-            "it looks as if the sum is divided by the number of all scored positions, not of completion tokens": lambda: expected * scored / (mask.shape[1] - 1),
-            "it looks as if the mask is shifted by one against the tokens": lambda: oracles.masked_mean(tokens[:, 1:], mask[:, :-1]),
-            "it looks as if token t is scored with logits t: they predict token t + 1": lambda: oracles.sequence_log_probs(logits, token_ids, mask, offset=0),
-            "it looks as if the logits are shifted the wrong way": lambda: oracles.sequence_log_probs(logits, token_ids, mask, offset=-1),
+            "it looks as if the sum is divided by the sequence's length, not by the number of completion tokens": lambda: (
+                expected * scored / mask.shape[1]
+            ),
+            "it looks as if the sum is divided by the number of all scored positions, not of completion tokens": lambda: (
+                expected * scored / (mask.shape[1] - 1)
+            ),
+            "it looks as if the mask is shifted by one against the tokens": lambda: oracles.masked_mean(
+                tokens[:, 1:], mask[:, :-1]
+            ),
+            "it looks as if token t is scored with logits t: they predict token t + 1": lambda: (
+                oracles.sequence_log_probs(logits, token_ids, mask, offset=0)
+            ),
+            "it looks as if the logits are shifted the wrong way": lambda: oracles.sequence_log_probs(
+                logits, token_ids, mask, offset=-1
+            ),
             "it looks as if the mask is not used": lambda: oracles.masked_mean(tokens, np.ones_like(mask)),
-            "it looks as if the mask is used upside down: 1 means the token counts": lambda: oracles.masked_mean(tokens, 1 - mask),
+            "it looks as if the mask is used upside down: 1 means the token counts": lambda: oracles.masked_mean(
+                tokens, 1 - mask
+            ),
             "the sign is wrong: log-probabilities are never positive": lambda: -expected,
             "it looks like a probability, not its logarithm": lambda: np.exp(expected),
             "it looks like a logarithm to base 2: use nats": lambda: expected / np.log(2),
             "it looks like a logarithm to base 10: use nats": lambda: expected / np.log(10),
-            "it looks as if raw logits were averaged: they are not log-probabilities yet": lambda: oracles.masked_mean(raw[:, :-1], mask[:, 1:]),
+            "it looks as if raw logits were averaged: they are not log-probabilities yet": lambda: oracles.masked_mean(
+                raw[:, :-1], mask[:, 1:]
+            ),
             "it looks as if the gaps inside the mask were counted": lambda: oracles.masked_mean(tokens, filled(mask)),
-            "it looks like one mean over the whole batch: each row has its own": lambda: np.full(len(got), np.sum(expected * scored) / scored.sum()),
+            "it looks like one mean over the whole batch: each row has its own": lambda: np.full(
+                len(got), np.sum(expected * scored) / scored.sum()
+            ),
         },
     )
 
@@ -45,7 +62,12 @@ def is_mean_log_prob(student, logits, token_ids, mask):
     near(vector(student(logits, token_ids, mask), len(mask)), oracles.sequence_log_probs(logits, token_ids, mask))
 
 
-@law("each row gives the mean log-probability of its completion tokens, padded on either side or not", weight=1.2, value=True, hint=likely_cause)
+@law(
+    "each row gives the mean log-probability of its completion tokens, padded on either side or not",
+    weight=1.2,
+    value=True,
+    hint=likely_cause,
+)
 @given(sequence=some.sequences())
 def test_value(student, sequence):
     is_mean_log_prob(student, *sequence)
