@@ -1,17 +1,19 @@
-"""Judges the bank's submissions and says in words what is not as it should be."""
+"""Judges submissions of the bank and says in words what is not as it should be."""
 
+import atexit
+import hashlib
 import json
+from functools import cache
+from pathlib import Path
 
 from grader.course import load_course
-from tests.bank.submissions import HIDDEN
+from grader.session import Grader
 
+from tests.bank.damage import EDITS
+from tests.bank.submissions import HIDDEN, read
 
-def the_course():
-    return load_course(HIDDEN)
-
-
-def the_source(course):
-    return json.loads(course.notebook.read_text())
+NEIGHBOUR = "forward_kl_reward"  # the honest exercise graded right after a hostile one, in the same sandbox
+MARKER = "987654"  # what the bank's daemon sleeps, so that it can be told from other processes
 
 
 def failed_laws(exercise):
@@ -21,8 +23,7 @@ def failed_laws(exercise):
 def mutant_faults(submission, verdict):
     """A mutant loses marks in its exercise, through the laws its notes name, and the student reads the right hint."""
     own = verdict["exercises"][submission.stem]
-    missing = set(submission.notes["fails"].split()) - set(failed_laws(own))
-    faults = [f"{law} should fail" for law in sorted(missing)]
+    faults = [f"{law} should fail" for law in submission.notes["fails"].split() if law not in failed_laws(own)]
     if own["points"] >= own["max_points"]:
         faults.append("survived")
     if own["outcome"] not in ("partial", "wrong"):
@@ -30,37 +31,36 @@ def mutant_faults(submission, verdict):
     hints = [law["hint"] for law in own["laws"] if not law["passed"]]
     if not any(submission.notes.get("hint", "") in hint for hint in hints):
         faults.append(f"no hint says {submission.notes['hint']!r}: {hints}")
-    return faults + losses_elsewhere(submission, verdict)
+    return faults
 
 
 def variant_faults(submission, verdict):
     own = verdict["exercises"][submission.stem]
-    lost = [
-        f"{law['test']}: {law['counterexample']} gave {law['got']}; {law['hint']}"
-        for law in own["laws"]
-        if not law["passed"]
-    ]
-    if own["outcome"] != "pass" and not lost:
-        lost = [f"outcome {own['outcome']}: {own.get('note')}"]
-    return lost + losses_elsewhere(submission, verdict)
+    return [] if own["outcome"] == "pass" else [f"{own['outcome']} {own.get('note')}: {failures(own)}"]
 
 
 def hostile_faults(submission, verdict):
-    """The outcome and the mark are those written down, and no other exercise is harmed."""
+    """The outcome and the mark are those written down."""
     own = verdict["exercises"][submission.stem]
-    expected, points = submission.notes["outcome"], float(submission.notes.get("points", 0))
-    faults = (
-        []
-        if own["outcome"] == expected
-        else [f"outcome {own['outcome']}, expected {expected}: {own.get('note')} {failures(own)}"]
-    )
+    expected, points = submission.notes["outcome"].split(), float(submission.notes.get("points", 0))
+    faults = []
+    if own["outcome"] not in expected:
+        faults.append(f"outcome {own['outcome']}, expected {' or '.join(expected)}: {own.get('note')} {failures(own)}")
     if abs(own["points"] - points) > 1e-6:
-        faults.append(f"{own['points']:g} points, expected {points:g}: failed {failed_laws(own)}")
-    return faults + losses_elsewhere(submission, verdict)
+        faults.append(f"{own['points']:g} points, expected {points:g}: {failures(own)}")
+    return faults
+
+
+FAULTS = {"mutants": mutant_faults, "variants": variant_faults, "hostile": hostile_faults, "trivial": hostile_faults}
 
 
 def failures(exercise):
-    return [f"{law['test']} gave {law['got']!r}" for law in exercise["laws"] if not law["passed"]][:2]
+    words = [
+        f"{law['test']}: {law['counterexample']} gave {law['got']}; {law['hint']}"
+        for law in exercise["laws"]
+        if not law["passed"]
+    ]
+    return " | ".join(words[:2])
 
 
 def losses_elsewhere(submission, verdict):
@@ -72,4 +72,120 @@ def losses_elsewhere(submission, verdict):
     ]
 
 
-FAULTS = {"mutants": mutant_faults, "variants": variant_faults, "hostile": hostile_faults}
+def damage_faults(edit, verdict):
+    """An unreadable file gets no marks and a reason; any other damage costs nothing, and is reported where it matters."""
+    if edit.expected == "unreadable":
+        said = verdict["status"] == "unreadable" and verdict["notes"] and verdict["total"] == 0
+        return [] if said else [f"status {verdict['status']}, total {verdict['total']:g}, notes {verdict['notes']}"]
+    graded = {stem: exercise for stem, exercise in verdict["exercises"].items() if exercise["laws"]}
+    faults = [
+        f"{stem}: {e['points']:g} points, {e['outcome']}: {failures(e)}"
+        for stem, e in graded.items()
+        if e["points"] != e["max_points"]
+    ]
+    tampered = {stem for stem, exercise in graded.items() if exercise["outcome"] == "tampered"}
+    return faults + (
+        [] if tampered == edit.expected else [f"reported as tampered: {tampered}; notes {verdict['notes']}"]
+    )
+
+
+# --- leaks and other harm
+
+
+@cache
+def secrets():
+    """Lines of the oracles, the strategies and the scorer that no student may ever read."""
+    lines = [
+        line.strip()
+        for name in ("oracles", "strategies", "course")
+        for line in (HIDDEN / f"{name}.py").read_text().split("\n")
+    ]
+    return [line for line in lines if len(line) > 24]
+
+
+def leaks(verdict):
+    text = json.dumps(verdict, ensure_ascii=False)
+    found = [f"leaks {secret!r}" for secret in secrets() if secret in text]
+    return found + ([f"a verdict of {len(text)} characters"] if len(text) > 100_000 else [])
+
+
+def fingerprint_of_course():
+    root = HIDDEN.parents[1]
+    files = sorted(
+        path
+        for folder in ("tests", "source", "grader")
+        for path in (root / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def survivors():
+    """Processes that the bank's submissions left behind on this machine."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().split(b"\0")[:2] == [b"sleep", MARKER.encode()]:
+                found.append(f"process {path.parent.name} outlived its grading")
+        except OSError:
+            continue
+    return found
+
+
+# --- in each process of the pool
+
+
+class Bench:
+    """What a process of the pool keeps: a running grader, the instructor's notebook, the submissions by name."""
+
+    def __init__(self):
+        course = load_course(HIDDEN)
+        self.grader = Grader(course).__enter__()
+        self.source = json.loads(course.notebook.read_text())
+        self.submissions = {(s.kind, s.id): s for kind in FAULTS for s in read(kind)} | {
+            ("damage", e.name): e for e in EDITS
+        }
+
+
+def start():
+    global bench
+    bench = Bench()
+    atexit.register(bench.grader.__exit__, None, None, None)
+
+
+def judge(item):
+    """One submission on all exercises; `item` is (kind, id)."""
+    kind, submission = item[0], bench.submissions[item]
+    verdict = bench.grader.check(submission.notebook(bench.source))
+    faults = leaks(verdict)
+    if kind == "damage":
+        own, stem = {"points": verdict["total"], "outcome": verdict["status"], "laws": []}, ""
+        faults += damage_faults(submission, verdict)
+    else:
+        own, stem = verdict["exercises"][submission.stem], submission.stem
+        faults += FAULTS[kind](submission, verdict) + losses_elsewhere(submission, verdict)
+    if kind == "hostile":
+        honest = bench.grader.check(json.dumps(bench.source).encode(), exercises=[NEIGHBOUR])["exercises"][NEIGHBOUR]
+        faults += (
+            [] if honest["outcome"] == "pass" else [f"an honest neighbour got {honest['outcome']}: {failures(honest)}"]
+        )
+    return {
+        "kind": kind,
+        "id": item[1],
+        "stem": stem,
+        "points": own["points"],
+        "outcome": own["outcome"],
+        "failed": failed_laws(own),
+        "faults": faults,
+    }
+
+
+@cache
+def laws():
+    """{stem: names of its laws}, as the files have them."""
+    return {
+        path.stem.removeprefix("test_"): [
+            line[4:].partition("(")[0] for line in path.read_text().split("\n") if line.startswith("def test_")
+        ]
+        for path in sorted(HIDDEN.glob("test_*.py"))
+    }

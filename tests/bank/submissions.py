@@ -2,13 +2,14 @@
 
 mutants/, variants/ and hostile/ hold one file an exercise or theme. "# %% name" begins a submission; its notes follow as
 "# key: value" lines; the rest is the cell that replaces the exercise's solution. "# --- cell" begins a further cell: the
-last one is the solution cell, those before it stand in front of it as cells of the student's own.
+last one is the solution cell, those before it stand in front of it as cells of the student's own. "# raw: " stands before
+lines that are no Python.
 
     # stem: the exercise, where the file's name does not say it
     # wrong, right or hostile: what the submission is about
     # fails: laws that must fail (mutants)
     # hint: words that the hint of one of these must hold (mutants)
-    # outcome, points: what the exercise must get (hostile); `partial` outcomes are written with their points
+    # outcome, points: what the exercise must get (hostile): one outcome, or several where chance decides; 0 points if not said
     # elsewhere: stems that may lose marks as well (hostile)
 """
 
@@ -51,7 +52,9 @@ def helper(text, identity):
 
 
 def read(kind):
-    """All submissions of mutants/, variants/ or hostile/."""
+    """All submissions of mutants/, variants/ or hostile/, or the "trivial" ones."""
+    if kind == "trivial":
+        return list(trivial())
     found = []
     for path in sorted((FOLDER / kind).glob("*.py")):
         for block in path.read_text().split("\n# %% ")[1:]:
@@ -61,9 +64,31 @@ def read(kind):
     return found
 
 
+TRIVIAL = {
+    "stub": ("not_implemented", 'raise NotImplementedError("Exercise: {stem}")'),
+    "nothing_returned": ("wrong", "pass"),
+    "constant": ("wrong", "return [0.5] * len(first)"),
+    "zeros": ("wrong", "return torch.zeros(len(first))"),
+    "one_number": ("wrong", "return 0.0"),
+    "identity": ("wrong", "return first"),
+}
+
+
+def trivial():
+    """What earns nothing in any exercise, whatever laws it happens to keep."""
+    for stem in sorted(path.stem.removeprefix("test_") for path in HIDDEN.glob("test_*.py")):
+        for name, (outcome, body) in TRIVIAL.items():
+            first = "    first = [*args, *kwargs.values()][0]\n"
+            cell = f"def {stem}(*args, **kwargs):\n{first}    {body.format(stem=stem)}\n"
+            yield Submission("trivial", stem, name, {"outcome": outcome}, (cell,))
+        yield Submission("trivial", stem, "empty_cell", {"outcome": "not_implemented"}, ("# to do\n",))
+        yield Submission("trivial", stem, "syntax_error", {"outcome": "wrong"}, (f"def {stem}(x)\n    return x\n",))
+
+
 def _notes(text):
     lines, notes = text.split("\n"), {}
     while lines and lines[0].startswith("# ") and ": " in lines[0]:
         key, _, value = lines.pop(0)[2:].partition(": ")
         notes[key] = value
-    return notes, tuple(cell.strip("\n") + "\n" for cell in "\n".join(lines).split("\n# --- cell\n"))
+    body = "\n".join(lines).replace("# raw: ", "")
+    return notes, tuple(cell.strip("\n") + "\n" for cell in body.split("\n# --- cell\n"))

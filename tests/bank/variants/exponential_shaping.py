@@ -137,13 +137,13 @@ exponential_shaping(torch.zeros(1), temperature=-1)
 
 # %% magics
 # right: IPython magics and a shell line in the cell
-%matplotlib inline
-!echo installing nothing
+# raw: %matplotlib inline
+# raw: !echo installing nothing
 def exponential_shaping(scores, temperature=1.0):
     if temperature <= 0:
         raise ValueError("temperature must be positive")
     return torch.exp(scores / temperature) - 1
-exponential_shaping?
+# raw: exponential_shaping?
 
 # %% plotted
 # right: figures and widgets around the function
