@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from grader.course import CourseError, load_course
@@ -84,8 +85,9 @@ def consult(options):
 
 
 def run_batch(options):
-    from grader.batch import Batch, summary, write_status
+    from grader.batch import Batch
     from grader.session import Grader
+    from grader.status import summary, write_status
 
     judge = Grader(load_course(options.laws), options.isolation, options.training)
     rows = Batch(judge, options.laws.resolve(), options.timestamps == "keep").run(options.jobs or os.cpu_count() or 1)
@@ -108,11 +110,11 @@ def check_notebooks(options):
         raise CourseError(
             f"no such exercise: {', '.join(sorted(unknown))}; there are {', '.join(e.stem for e in grader.plan)}"
         )
-    out = sys.stdout if options.json in (None, "-") else open(options.json, "w")
     incomplete = False
-    for verdict in verdicts(grader, options):
-        incomplete |= verdict["status"] == "infrastructure"
-        print(json.dumps(verdict) if options.json else as_text(verdict), file=out, flush=True)
+    with nullcontext(sys.stdout) if options.json in (None, "-") else Path(options.json).open("w") as out:
+        for verdict in verdicts(grader, options):
+            incomplete |= verdict["status"] == "infrastructure"
+            print(json.dumps(verdict) if options.json else as_text(verdict), file=out, flush=True)
     return int(incomplete)
 
 
@@ -142,6 +144,9 @@ def main():
     except (CourseError, SandboxError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of our output has gone, `| head` for one
+        sys.stdout = None
+        return 1
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)
         return 130

@@ -105,7 +105,7 @@ class GradeSuites(NbGraderPreprocessor):
     def preprocess(self, nb, resources):
         coursedir, names = self.parent.parent.coursedir, resources["nbgrader"]
         folder = coursedir.format_path(coursedir.submitted_directory, names["student"], names["assignment"])
-        verdict = self.verdict(os.path.join(folder, names["notebook"] + ".ipynb"), Path(coursedir.root))
+        verdict = self.verdict(Path(folder, names["notebook"] + ".ipynb"), Path(coursedir.root))
         resources["verdict"] = verdict
         notes = [NO_WALL, *verdict["notes"]] if verdict["isolation"] == "none" else verdict["notes"]
         by_cell = {grade_id(stem, exercise): (stem, exercise) for stem, exercise in verdict["exercises"].items()}
@@ -118,8 +118,8 @@ class GradeSuites(NbGraderPreprocessor):
         return nb, resources
 
     def verdict(self, path, root):
-        path = os.path.abspath(path)
-        return self.verdicts[path] if path in self.verdicts else self.grader(root).check(read_checked(path))
+        known = self.verdicts.get(str(path))
+        return known or self.grader(root).check(read_checked(path))
 
     def grader(self, root):
         key = (str(root / self.laws), self.isolation, self.training)

@@ -22,15 +22,19 @@ class Grader:
 
     def __enter__(self):
         self.sandbox.start()
-        from grader import suite  # pytest and hypothesis load while the sandbox starts
-
         try:
-            suite.configure_hypothesis()
-            suite.check_weights(self.course, self.plan)
+            self.validate()  # pytest and hypothesis load while the sandbox starts
         except BaseException:
             self.sandbox.close()
             raise
         return self
+
+    def validate(self):
+        """CourseError if the laws do not fit the notebook's marks."""
+        from grader import suite
+
+        suite.configure_hypothesis()
+        suite.check_weights(self.course, self.plan)
 
     def __exit__(self, *_):
         self.sandbox.close()
@@ -74,5 +78,5 @@ class Grader:
 
 def read(path):
     """At most what preflight accepts, and one byte more, so that it can say so."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         return file.read(MAX_BYTES + 1)

@@ -4,6 +4,7 @@ import math
 import os
 import tempfile
 from collections import Counter
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -25,7 +26,7 @@ def configure_hypothesis():
 
     # hypothesis mixes constants of whatever modules happen to be loaded into its examples
     providers._get_local_constants = lambda: providers._local_constants
-    hypothesis.configuration.set_hypothesis_home_dir(os.path.join(tempfile.gettempdir(), f"hypothesis-{os.getuid()}"))
+    hypothesis.configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir(), f"hypothesis-{os.getuid()}"))
     settings.register_profile(
         "grader",
         derandomize=True,
