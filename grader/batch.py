@@ -42,22 +42,33 @@ class Batch:
                 raise CourseError(f"another run is grading here ({self.work}/lock)") from None
             with Pool(self.judge, jobs, self.laws) as pool:
                 gradebook = Gradebook(self.course, self.staged, self.laws)
-                found = find_submissions(gradebook.submitted, self.course.name, self.course.notebook.stem)
+                found = find_submissions(
+                    gradebook.submitted, self.course.name, self.course.notebook.stem
+                )
                 rows = self._grade(found, gradebook, pool)
         rows += [
-            row(student, "missing") for student in gradebook.students() if student not in {r["student"] for r in rows}
+            row(student, "missing")
+            for student in gradebook.students()
+            if student not in {r["student"] for r in rows}
         ]
         return sorted(rows, key=lambda entry: entry["student"])
 
     def _grade(self, found, gradebook, pool):
-        futures = {entry.student: self._verdict(entry, pool) for entry in found if entry.notebook or entry.why_not}
+        futures = {
+            entry.student: self._verdict(entry, pool)
+            for entry in found
+            if entry.notebook or entry.why_not
+        }
         rows = []
         for entry in tqdm(found, "grading", unit="notebook", disable=None):
             if entry.student not in futures:
                 rows.append(row(entry.student, "missing", notes=entry.notes))
                 continue
             verdict = futures[entry.student].result()
-            write(self.work / "verdicts" / f"{entry.student}.json", {"stamp": self.stamp, "verdict": verdict})
+            write(
+                self.work / "verdicts" / f"{entry.student}.json",
+                {"stamp": self.stamp, "verdict": verdict},
+            )
             rows.append(self._record(entry, verdict, gradebook))
         return rows
 
@@ -120,7 +131,11 @@ class Batch:
 
 def fingerprint(course, isolation):
     """Changes with anything a verdict depends on, the submission apart."""
-    files = [course.notebook, *sorted(course.folder.rglob("*.py")), *sorted(Path(grader.__file__).parent.rglob("*.py"))]
+    files = [
+        course.notebook,
+        *sorted(course.folder.rglob("*.py")),
+        *sorted(Path(grader.__file__).parent.rglob("*.py")),
+    ]
     digest = hashlib.sha256(isolation.encode())
     for path in files:
         digest.update(path.read_bytes())

@@ -30,7 +30,10 @@ class StudentError(Exception):
     """An exception of the student's code, as words and names; the object itself never crosses."""
 
     def __init__(self, description, load_errors=()):
-        self.type_name, self.message = clean(str(description.get("type"))), clean(str(description.get("text")), 500)
+        self.type_name, self.message = (
+            clean(str(description.get("type"))),
+            clean(str(description.get("text")), 500),
+        )
         self.bases = {str(name) for name in description.get("bases") or []}
         self.place = clean(str(description.get("place") or ""))
         words = f"{self.type_name}: {self.message}" + (f" ({self.place})" if self.place else "")
@@ -69,7 +72,9 @@ class Evidence:
         if len(self.values) < 2:
             self.values |= {repr(value) for value in np.ravel(_array(call.got)).tolist()}
         if self.identity:
-            self.identity = any(_same(argument, call.got) for argument in (*call.args, *call.kwargs.values()))
+            self.identity = any(
+                _same(argument, call.got) for argument in (*call.args, *call.kwargs.values())
+            )
 
     def trivial(self):
         """Why the function earns nothing, or an empty string."""

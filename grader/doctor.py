@@ -24,12 +24,26 @@ CONTAINER = (
 
 def report(laws):
     """Print one line a finding; 1 if grading cannot work here."""
-    findings = [system(), bubblewrap(), sandbox(), cgroups(), packages(), course(laws), gpu(), models(), database()]
+    findings = [
+        system(),
+        bubblewrap(),
+        sandbox(),
+        cgroups(),
+        packages(),
+        course(laws),
+        gpu(),
+        models(),
+        database(),
+    ]
     for name, fine, detail, remedy in findings:
-        print(f"{'ok     ' if fine else 'MISSING' if fine is False else 'note   '} {name:12} {detail}")
+        print(
+            f"{'ok     ' if fine else 'MISSING' if fine is False else 'note   '} {name:12} {detail}"
+        )
         if remedy and not fine:
             print(f"{'':21}to mend it: {remedy}")
-    print(f"\nOn macOS and Windows grade in a container (Docker or Podman), from the course's folder:\n  {CONTAINER}")
+    print(
+        f"\nOn macOS and Windows grade in a container (Docker or Podman), from the course's folder:\n  {CONTAINER}"
+    )
     return int(any(fine is False for _, fine, _, _ in findings))
 
 
@@ -46,7 +60,9 @@ def system():
 def bubblewrap():
     path = shutil.which("bwrap")
     version = (
-        subprocess.run([path, "--version"], capture_output=True, text=True).stdout.strip() if path else "not installed"
+        subprocess.run([path, "--version"], capture_output=True, text=True).stdout.strip()
+        if path
+        else "not installed"
     )
     return (
         "bubblewrap",
@@ -63,11 +79,13 @@ def sandbox():
             worker = wall.worker()
             worker.kill()
     except SandboxError as error:
-        remedy = (
-            "Ubuntu 24.04: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; in a container: the flags below"
-        )
+        remedy = "Ubuntu 24.04: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; in a container: the flags below"
         return "sandbox", False, str(error), remedy
-    same = "" if worker.uid != os.getuid() else " (you; only the mount and process walls part it from your files)"
+    same = (
+        ""
+        if worker.uid != os.getuid()
+        else " (you; only the mount and process walls part it from your files)"
+    )
     return "sandbox", True, f"a worker runs as user {worker.uid}{same}", ""
 
 
@@ -122,13 +140,25 @@ def course(laws):
 
 def gpu():
     tool = shutil.which("nvidia-smi")
-    names = subprocess.run([tool, "-L"], capture_output=True, text=True).stdout.strip() if tool else ""
-    return "GPU", True if names else None, names or "none: grading needs none, full training runs do", ""
+    names = (
+        subprocess.run([tool, "-L"], capture_output=True, text=True).stdout.strip() if tool else ""
+    )
+    return (
+        "GPU",
+        True if names else None,
+        names or "none: grading needs none, full training runs do",
+        "",
+    )
 
 
 def models():
     found = [path.parent.name for path in Path("models").glob("*/config.json")]
-    return "models", True if found else None, ", ".join(sorted(found)) or "no models/ here: grading needs none", ""
+    return (
+        "models",
+        True if found else None,
+        ", ".join(sorted(found)) or "no models/ here: grading needs none",
+        "",
+    )
 
 
 def database():

@@ -14,7 +14,9 @@ class Gradebook:
 
     def __init__(self, course, staged, laws):
         warnings.filterwarnings("ignore", module="nbgrader")
-        sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema would compile 38 grammars for it, a second lost
+        sys.modules.setdefault(
+            "rfc3987_syntax", None
+        )  # jsonschema would compile 38 grammars for it, a second lost
         from nbgrader.apps import AutogradeApp
 
         from grader.nbgrader_parts import configure
@@ -24,7 +26,9 @@ class Gradebook:
         configure(self.app.config, str(laws))
         self.app.log.setLevel(logging.CRITICAL)
         self.app.coursedir.assignment_id = course.name
-        self.submitted = Path(self.app.coursedir.root, self.app.coursedir.submitted_directory).resolve()
+        self.submitted = Path(
+            self.app.coursedir.root, self.app.coursedir.submitted_directory
+        ).resolve()
         self.app.coursedir.submitted_directory = str(staged)
         self.course = course
         self._demand_assignment()
@@ -47,7 +51,9 @@ class Gradebook:
             return [student.id for student in database.students]
 
     def has(self, student):
-        folder = self.app.coursedir.format_path(self.app.coursedir.autograded_directory, student, self.course.name)
+        folder = self.app.coursedir.format_path(
+            self.app.coursedir.autograded_directory, student, self.course.name
+        )
         return Path(folder, f"{self.course.notebook.stem}.ipynb").exists()
 
     def record(self, student, verdict):

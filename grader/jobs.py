@@ -40,7 +40,9 @@ class Job:
     def start(self):
         command = [sys.executable, "-m", "grader.jobs", *self.arguments]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.process = subprocess.Popen(command, **pipes, cwd=Path(__file__).parents[1], start_new_session=True)
+        self.process = subprocess.Popen(
+            command, **pipes, cwd=Path(__file__).parents[1], start_new_session=True
+        )
 
     def ask(self, request, seconds):
         """The verdict, or None if the job died or hung; the next request then gets a new process."""
@@ -98,9 +100,12 @@ class Pool:
             job = self.idle.pop()
         try:
             answer = None
-            for _ in range(2):  # a job that died is no verdict on the student: once more in a new one
+            for _ in range(
+                2
+            ):  # a job that died is no verdict on the student: once more in a new one
                 answer = answer or job.ask(
-                    {"path": str(Path(path).resolve()), "exercises": exercises, "name": name}, self._seconds()
+                    {"path": str(Path(path).resolve()), "exercises": exercises, "name": name},
+                    self._seconds(),
                 )
             return answer or self._infrastructure(path, exercises, name)
         finally:
@@ -115,7 +120,10 @@ class Pool:
 
     def _infrastructure(self, path, exercises, name):
         plan = [e for e in self.grader.plan if exercises is None or e.stem in exercises]
-        marked = {e.stem: open_verdict(e, "infrastructure", "the grading process died twice") for e in plan}
+        marked = {
+            e.stem: open_verdict(e, "infrastructure", "the grading process died twice")
+            for e in plan
+        }
         return verdict(name, read(path), marked, self.grader.isolation)
 
 

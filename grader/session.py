@@ -49,7 +49,9 @@ class Grader:
         except Unreadable as reason:
             marked = {e.stem: open_verdict(e, "not_implemented", str(reason)) for e in plan}
             return verdict(name, data, marked, self.isolation, [str(reason)], unreadable=True)
-        return verdict(name, data, self._marks(plan, submission, data), self.isolation, submission.notes)
+        return verdict(
+            name, data, self._marks(plan, submission, data), self.isolation, submission.notes
+        )
 
     def _training(self, data):
         path = self.training and self.training / f"{hashlib.sha256(data).hexdigest()}.json"
@@ -62,11 +64,15 @@ class Grader:
         marked = {}
         for exercise in plan:
             if exercise.kind == "laws":
-                marked[exercise.stem] = exercise_verdict(exercise, rows[exercise.stem], trivial[exercise.stem])
+                marked[exercise.stem] = exercise_verdict(
+                    exercise, rows[exercise.stem], trivial[exercise.stem]
+                )
             elif exercise.kind == "training":
                 marked[exercise.stem] = training_verdict(exercise, self._training(data))
             else:
-                marked[exercise.stem] = open_verdict(exercise, "needs_manual", "read and marked by hand")
+                marked[exercise.stem] = open_verdict(
+                    exercise, "needs_manual", "read and marked by hand"
+                )
             if exercise.stem in submission.tampered and marked[exercise.stem]["outcome"] not in (
                 "infrastructure",
                 "needs_manual",

@@ -9,7 +9,11 @@ FIELDS = ("student", "status", "total", "max_total", "reasons", "notes", "sha256
 def row(student, status, verdict=None, notes=()):
     reasons = []
     if verdict:
-        reasons = [f"{stem}: {e['outcome']}" for stem, e in verdict["exercises"].items() if e["outcome"] != "pass"]
+        reasons = [
+            f"{stem}: {e['outcome']}"
+            for stem, e in verdict["exercises"].items()
+            if e["outcome"] != "pass"
+        ]
     values = (
         student,
         status,
@@ -33,7 +37,9 @@ def write_status(rows, path):
 
 def harmless(value):
     """A spreadsheet must not take a student's text for a formula."""
-    return "'" + value if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+    return (
+        "'" + value if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+    )
 
 
 def summary(rows):
@@ -41,6 +47,7 @@ def summary(rows):
     for entry in rows:
         counts[entry["status"]] = counts.get(entry["status"], 0) + 1
     print(
-        ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "nobody has handed in",
+        ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+        or "nobody has handed in",
         file=sys.stderr,
     )

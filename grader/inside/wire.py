@@ -8,7 +8,7 @@ A value is a JSON scalar, or a list that begins with its kind: ["l", items], ["t
 import json
 import sys
 
-MAX_HEADER = 1 << 20
+MAX_HEADER = 4 << 20
 MAX_BUFFERS = 32 << 20
 MAX_DEPTH = 20
 MAX_NODES = 50_000
@@ -72,7 +72,7 @@ def pack(value, buffers):
     """The value as a JSON tree; its arrays are appended to `buffers`. What cannot cross becomes opaque."""
     mine = []
     try:
-        tree = _pack(value, mine, 0, [MAX_NODES], len(buffers))
+        tree = _pack(value, mine, 0, [MAX_NODES, MAX_BUFFERS // 2], len(buffers))
     except TooLarge:
         return ["o", "structure too deep or too large"]
     buffers += mine
@@ -85,7 +85,8 @@ def _pack(value, buffers, depth, budget, first):
         raise TooLarge
     array = as_array(value)
     if array is not None:
-        if array.nbytes + sum(map(len, buffers)) > MAX_BUFFERS // 2:
+        budget[1] -= array.nbytes
+        if budget[1] < 0:
             raise TooLarge
         buffers.append(array.tobytes())
         return ["a", str(array.dtype), list(array.shape), first + len(buffers) - 1]
@@ -97,7 +98,10 @@ def _pack(value, buffers, depth, budget, first):
         kind = "l" if isinstance(value, list) else "t"
         return [kind, [_pack(item, buffers, depth + 1, budget, first) for item in value]]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return ["d", [[key, _pack(item, buffers, depth + 1, budget, first)] for key, item in value.items()]]
+        return [
+            "d",
+            [[key, _pack(item, buffers, depth + 1, budget, first)] for key, item in value.items()],
+        ]
     return ["o", value.type_name if isinstance(value, Opaque) else type(value).__name__[:100]]
 
 

@@ -12,5 +12,6 @@ def get_prices(items):
 
 
 COURSE = Course(
-    notebook=Path(__file__).parents[1] / "source/toy/exercise.ipynb", provides={"shop.get_prices": get_prices}
+    notebook=Path(__file__).parents[1] / "source/toy/exercise.ipynb",
+    provides={"shop.get_prices": get_prices},
 )

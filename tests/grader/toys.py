@@ -1,11 +1,20 @@
-"""An nbgrader course in a temporary folder, driven by the commands an instructor types."""
+"""Submissions to the toy course, and an nbgrader course around it, driven by the commands an instructor types."""
 
 import csv
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TOY = Path(__file__).parent / "toy"
+
+RIGHT = """def basket_total(items, discount=0.0):
+    if discount < 0:
+        raise ValueError("a discount is not negative")
+    return sum(get_prices(items)) * (1 - discount)"""
 
 CONFIG = """
 from grader.nbgrader_parts import configure
@@ -16,11 +25,33 @@ configure(c, laws="hidden")
 """
 
 
+def code(source, **nbgrader):
+    clues = {"nbgrader": {"schema_version": 3, "task": False, **nbgrader}} if nbgrader else {}
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": clues,
+        "outputs": [],
+        "source": source,
+    }
+
+
+def notebook(solution=RIGHT, before=(), after=()):
+    """A submission to the toy course as a dict: `solution` in its cell, other code cells around it."""
+    document = json.loads((TOY / "source/toy/exercise.ipynb").read_text())
+    imports, cell, laws = document["cells"]
+    cell["source"] = solution
+    document["cells"] = [imports, *map(code, before), cell, laws, *map(code, after)]
+    return document
+
+
 class ClassFolder:
-    def __init__(self, folder, toy, root, submission):
-        self.folder, self.root, self.submission = folder, root, submission
-        shutil.copytree(toy / "hidden", folder / "hidden", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(toy / "source", folder / "source")
+    def __init__(self, folder):
+        self.folder = folder
+        shutil.copytree(
+            TOY / "hidden", folder / "hidden", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        shutil.copytree(TOY / "source", folder / "source")
         (folder / "nbgrader_config.py").write_text(CONFIG)
         (folder / "submitted").mkdir()
         self.nbgrader("generate_assignment", "toy")
@@ -28,11 +59,14 @@ class ClassFolder:
     def hand_in(self, student, data=None, name="toy/exercise.ipynb"):
         path = self.folder / "submitted" / student / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.submission() if data is None else data)
+        path.write_bytes(json.dumps(notebook()).encode() if data is None else data)
         return path
 
     def command(self, *arguments):
-        environment = os.environ | {"PYTHONPATH": str(self.root), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        environment = os.environ | {
+            "PYTHONPATH": str(ROOT),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
         return {"args": arguments, "cwd": self.folder, "env": environment, "text": True}
 
     def run(self, *arguments):
