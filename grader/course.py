@@ -61,7 +61,10 @@ def load_course(folder):
     if not (folder / "course.py").is_file():
         raise CourseError(f"{folder} holds no course.py, so it is no folder of laws")
     activate(folder)
-    return dataclasses.replace(importlib.import_module("course").COURSE, folder=folder)
+    try:
+        return dataclasses.replace(importlib.import_module("course").COURSE, folder=folder)
+    except Exception as error:
+        raise CourseError(f"{folder}/course.py: {type(error).__name__}: {error}") from error
 
 
 def activate(folder):

@@ -8,6 +8,12 @@ MAX_OUTPUTS, MAX_TEXT, MAX_PICTURE = 20, 10_000, 2_000_000
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 PICTURES = ("image/png", "image/jpeg")
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
+LINK = re.compile(
+    r"\](?=\((?!\s*(https?://|mailto:|attachment:|#))|:(?!\s*https?://))"
+)  # of markdown, but to the web
+TEX = re.compile(
+    r"\\(?=href|require|csname|class|style|cssId|unicode|Html)", re.IGNORECASE
+)  # MathJax makes links of it
 
 
 def joined(text):
@@ -75,5 +81,5 @@ def safe_attachments(attachments):
 
 
 def safe_markdown(text):
-    """Raw HTML shows as text. Every tag is disarmed, in code spans too: what counts as code is the attacker's choice."""
-    return TAG.sub("&lt;", clean(text, 200_000))
+    """Tags and script links show as text, in code spans too: what counts as code would be the attacker's choice."""
+    return TEX.sub("", LINK.sub("] ", TAG.sub("&lt;", clean(text, 200_000))))

@@ -1,11 +1,14 @@
 """Submissions to the toy course, and an nbgrader course around it, driven by the commands an instructor types."""
 
+import atexit
 import csv
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -45,16 +48,24 @@ def notebook(solution=RIGHT, before=(), after=()):
     return document
 
 
+@functools.cache
+def template():
+    """A course folder with the assignment generated, to be copied."""
+    made = Path(tempfile.mkdtemp(prefix="toy-class-"))
+    atexit.register(shutil.rmtree, made)
+    shutil.copytree(TOY / "hidden", made / "hidden", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(TOY / "source", made / "source")
+    (made / "nbgrader_config.py").write_text(CONFIG)
+    (made / "submitted").mkdir()
+    ClassFolder(made, None).nbgrader("generate_assignment", "toy")
+    return made
+
+
 class ClassFolder:
-    def __init__(self, folder):
+    def __init__(self, folder, original=template):
         self.folder = folder
-        shutil.copytree(
-            TOY / "hidden", folder / "hidden", ignore=shutil.ignore_patterns("__pycache__")
-        )
-        shutil.copytree(TOY / "source", folder / "source")
-        (folder / "nbgrader_config.py").write_text(CONFIG)
-        (folder / "submitted").mkdir()
-        self.nbgrader("generate_assignment", "toy")
+        if original:
+            shutil.copytree(original(), folder, dirs_exist_ok=True)
 
     def hand_in(self, student, data=None, name="toy/exercise.ipynb"):
         path = self.folder / "submitted" / student / name
