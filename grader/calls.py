@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from grader.text import clean
+from grader.text import clean, show
 
 
 @dataclass
@@ -17,13 +17,20 @@ class Callback:
 
 @dataclass
 class Call:
+    stem: str
     args: tuple
     kwargs: dict
-    shown: str
     got: object = None
     modified: tuple = ()
     requires_grad: bool = False
     callbacks: list = field(default_factory=list)
+
+    @property
+    def shown(self):
+        """The call as the student would write it."""
+        given = [show(arg) for arg in self.args]
+        given += [f"{name}={show(arg)}" for name, arg in self.kwargs.items()]
+        return clean(f"{self.stem}({', '.join(given)})", 600)
 
 
 class StudentError(Exception):

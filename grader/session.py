@@ -1,5 +1,6 @@
 """Grades notebooks of one course, one after another: the sandbox starts once, every exercise gets its own worker."""
 
+import gc
 import hashlib
 import json
 from pathlib import Path
@@ -24,6 +25,7 @@ class Grader:
         self.sandbox.start()
         try:
             self.validate()  # pytest and hypothesis load while the sandbox starts
+            gc.freeze()  # what was loaded stays: no need to look through it again and again
         except BaseException:
             self.sandbox.close()
             raise

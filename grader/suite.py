@@ -14,13 +14,16 @@ from grader.calls import Ended, StudentError
 from grader.course import CourseError, activate
 from grader.student import Student
 
-QUIET = [
-    "--noconftest",
-    *(
-        f"-pno:{name}"
-        for name in ("terminal", "cacheprovider", "faulthandler", "logging", "warnings")
-    ),
-]
+UNUSED = (
+    "terminal",
+    "cacheprovider",
+    "faulthandler",
+    "logging",
+    "warnings",
+    "unraisableexception",
+    "threadexception",
+)
+QUIET = ["--noconftest", *(f"-pno:{name}" for name in UNUSED)]
 
 
 def configure_hypothesis():
