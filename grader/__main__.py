@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from grader.course import CourseError, load_course
@@ -42,7 +43,10 @@ def arguments():
         help="notebooks graded at the same time (default: check 1, run one per core)",
     )
     common.add_argument(
-        "--training", type=Path, metavar="FOLDER", help="training verdicts, <sha256 of the notebook>.json"
+        "--training",
+        type=Path,
+        metavar="FOLDER",
+        help="training verdicts, <sha256 of the notebook>.json",
     )
     common.add_argument(
         "--isolation",
@@ -50,12 +54,23 @@ def arguments():
         default="bwrap",
         help="none: run student code WITHOUT a sandbox, as you; only for code you trust",
     )
-    check = commands.add_parser("check", parents=[common], help="grade notebooks without a gradebook")
+    check = commands.add_parser(
+        "check", parents=[common], help="grade notebooks without a gradebook"
+    )
     check.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
-    check.add_argument("--exercise", action="append", metavar="STEM", help="judge only this exercise (may be repeated)")
-    check.add_argument("--json", metavar="FILE", help="write one JSON object a line; - is the standard output")
+    check.add_argument(
+        "--exercise",
+        action="append",
+        metavar="STEM",
+        help="judge only this exercise (may be repeated)",
+    )
+    check.add_argument(
+        "--json", metavar="FILE", help="write one JSON object a line; - is the standard output"
+    )
     check.set_defaults(work=check_notebooks)
-    run = commands.add_parser("run", parents=[common], help="grade everyone in submitted/, into nbgrader's gradebook")
+    run = commands.add_parser(
+        "run", parents=[common], help="grade everyone in submitted/, into nbgrader's gradebook"
+    )
     run.add_argument(
         "--status",
         type=Path,
@@ -84,11 +99,14 @@ def consult(options):
 
 
 def run_batch(options):
-    from grader.batch import Batch, summary, write_status
+    from grader.batch import Batch
     from grader.session import Grader
+    from grader.status import summary, write_status
 
     judge = Grader(load_course(options.laws), options.isolation, options.training)
-    rows = Batch(judge, options.laws.resolve(), options.timestamps == "keep").run(options.jobs or os.cpu_count() or 1)
+    rows = Batch(judge, options.laws.resolve(), options.timestamps == "keep").run(
+        options.jobs or os.cpu_count() or 1
+    )
     write_status(rows, options.status)
     summary(rows)
     print(f"one row a student: {options.status}", file=sys.stderr)
@@ -108,11 +126,15 @@ def check_notebooks(options):
         raise CourseError(
             f"no such exercise: {', '.join(sorted(unknown))}; there are {', '.join(e.stem for e in grader.plan)}"
         )
-    out = sys.stdout if options.json in (None, "-") else open(options.json, "w")
     incomplete = False
-    for verdict in verdicts(grader, options):
-        incomplete |= verdict["status"] == "infrastructure"
-        print(json.dumps(verdict) if options.json else as_text(verdict), file=out, flush=True)
+    with (
+        nullcontext(sys.stdout)
+        if options.json in (None, "-")
+        else Path(options.json).open("w") as out
+    ):
+        for verdict in verdicts(grader, options):
+            incomplete |= verdict["status"] == "infrastructure"
+            print(json.dumps(verdict) if options.json else as_text(verdict), file=out, flush=True)
     return int(incomplete)
 
 
@@ -142,6 +164,9 @@ def main():
     except (CourseError, SandboxError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of our output has gone, `| head` for one
+        sys.stdout = None
+        return 1
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)
         return 130

@@ -4,16 +4,10 @@ Every step leaves its result under build/grading/ before the next begins, so a r
 was: a verdict is reused while notebook, laws and grader are the same, and a student is done once the gradebook has him.
 """
 
-import csv
 import fcntl
-import glob
 import hashlib
 import json
-import logging
-import os
 import shutil
-import sys
-import warnings
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,10 +17,10 @@ from tqdm import tqdm
 import grader
 from grader.collect import find_submissions
 from grader.course import CourseError
+from grader.gradebook import Gradebook
 from grader.jobs import Pool
 from grader.session import read
-
-FIELDS = ("student", "status", "total", "max_total", "reasons", "notes", "sha256")
+from grader.status import row
 
 
 class Batch:
@@ -41,29 +35,40 @@ class Batch:
     def run(self, jobs):
         """Grade everybody; returns the rows of status.csv."""
         self.work.mkdir(parents=True, exist_ok=True)
-        with open(self.work / "lock", "w") as lock:
+        with (self.work / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise CourseError(f"another run is grading here ({self.work}/lock)") from None
-            gradebook = Gradebook(self.course, self.staged, self.laws)
-            found = find_submissions(gradebook.submitted, self.course.name, self.course.notebook.stem)
             with Pool(self.judge, jobs, self.laws) as pool:
+                gradebook = Gradebook(self.course, self.staged, self.laws)
+                found = find_submissions(
+                    gradebook.submitted, self.course.name, self.course.notebook.stem
+                )
                 rows = self._grade(found, gradebook, pool)
         rows += [
-            row(student, "missing") for student in gradebook.students() if student not in {r["student"] for r in rows}
+            row(student, "missing")
+            for student in gradebook.students()
+            if student not in {r["student"] for r in rows}
         ]
         return sorted(rows, key=lambda entry: entry["student"])
 
     def _grade(self, found, gradebook, pool):
-        futures = {entry.student: self._verdict(entry, pool) for entry in found if entry.notebook or entry.why_not}
+        futures = {
+            entry.student: self._verdict(entry, pool)
+            for entry in found
+            if entry.notebook or entry.why_not
+        }
         rows = []
         for entry in tqdm(found, "grading", unit="notebook", disable=None):
             if entry.student not in futures:
                 rows.append(row(entry.student, "missing", notes=entry.notes))
                 continue
             verdict = futures[entry.student].result()
-            write(self.work / "verdicts" / f"{entry.student}.json", {"stamp": self.stamp, "verdict": verdict})
+            write(
+                self.work / "verdicts" / f"{entry.student}.json",
+                {"stamp": self.stamp, "verdict": verdict},
+            )
             rows.append(self._record(entry, verdict, gradebook))
         return rows
 
@@ -124,98 +129,13 @@ class Batch:
         return row(entry.student, status, verdict, notes)
 
 
-class Gradebook:
-    """nbgrader's Autograde, run in this process for one student at a time on the staged copies."""
-
-    def __init__(self, course, staged, laws):
-        warnings.filterwarnings("ignore", module="nbgrader")
-        from nbgrader.apps import AutogradeApp
-
-        from grader.nbgrader_parts import configure
-
-        self.app = AutogradeApp()
-        self.app.initialize([course.name])
-        configure(self.app.config, str(laws))
-        self.app.log.setLevel(logging.CRITICAL)
-        self.app.coursedir.assignment_id = course.name
-        self.submitted = Path(self.app.coursedir.root, self.app.coursedir.submitted_directory).resolve()
-        self.app.coursedir.submitted_directory = str(staged)
-        self.course = course
-        self._demand_assignment()
-
-    def _demand_assignment(self):
-        from nbgrader.api import Gradebook, MissingEntry
-
-        with Gradebook(self.app.coursedir.db_url) as database:
-            try:
-                database.find_notebook(self.course.notebook.stem, self.course.name)
-            except MissingEntry:
-                raise CourseError(
-                    f"the gradebook does not know {self.course.name}: run `nbgrader generate_assignment {self.course.name}` first"
-                ) from None
-
-    def students(self):
-        from nbgrader.api import Gradebook
-
-        with Gradebook(self.app.coursedir.db_url) as database:
-            return [student.id for student in database.students]
-
-    def has(self, student):
-        folder = self.app.coursedir.format_path(self.app.coursedir.autograded_directory, student, self.course.name)
-        return os.path.exists(os.path.join(folder, f"{self.course.notebook.stem}.ipynb"))
-
-    def record(self, student, verdict):
-        """What went wrong, or an empty string."""
-        if glob.has_magic(student):
-            return "nbgrader cannot take a folder's name with * ? [ in it: rename the folder"
-        from nbgrader.converters import Autograde
-
-        from grader.nbgrader_parts import GradeSuites
-
-        coursedir = self.app.coursedir
-        coursedir.student_id = student
-        folder = coursedir.format_path(coursedir.submitted_directory, student, self.course.name)
-        GradeSuites.verdicts = {os.path.join(folder, f"{self.course.notebook.stem}.ipynb"): verdict}
-        try:
-            Autograde(coursedir=coursedir, parent=self.app, force=True).start()
-        except Exception as error:  # noqa: BLE001  one student's trouble must not stop the others
-            return f"the gradebook could not be written: {type(error).__name__}: {error}"[:300]
-        return ""
-
-
-def row(student, status, verdict=None, notes=()):
-    reasons = []
-    if verdict:
-        reasons = [f"{stem}: {e['outcome']}" for stem, e in verdict["exercises"].items() if e["outcome"] != "pass"]
-    values = (
-        student,
-        status,
-        verdict and verdict["total"],
-        verdict and verdict["max_total"],
-        "; ".join(reasons),
-        "; ".join(notes),
-        verdict and verdict["sha256"],
-    )
-    return dict(zip(FIELDS, values, strict=True))
-
-
-def write_status(rows, path):
-    temporary = path.with_suffix(".part")
-    with open(temporary, "w", newline="") as file:
-        table = csv.DictWriter(file, FIELDS)
-        table.writeheader()
-        table.writerows({name: harmless(value) for name, value in entry.items()} for entry in rows)
-    os.replace(temporary, path)
-
-
-def harmless(value):
-    """A spreadsheet must not take a student's text for a formula."""
-    return "'" + value if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
-
-
 def fingerprint(course, isolation):
     """Changes with anything a verdict depends on, the submission apart."""
-    files = [course.notebook, *sorted(course.folder.rglob("*.py")), *sorted(Path(grader.__file__).parent.rglob("*.py"))]
+    files = [
+        course.notebook,
+        *sorted(course.folder.rglob("*.py")),
+        *sorted(Path(grader.__file__).parent.rglob("*.py")),
+    ]
     digest = hashlib.sha256(isolation.encode())
     for path in files:
         digest.update(path.read_bytes())
@@ -231,7 +151,7 @@ def write(path, document):
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     temporary.write_text(json.dumps(document))
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def load(path):
@@ -239,13 +159,3 @@ def load(path):
         return json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-
-
-def summary(rows):
-    counts = {}
-    for entry in rows:
-        counts[entry["status"]] = counts.get(entry["status"], 0) + 1
-    print(
-        ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "nobody has handed in",
-        file=sys.stderr,
-    )

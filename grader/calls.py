@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from grader.text import clean
+from grader.text import clean, show
 
 
 @dataclass
@@ -17,20 +17,30 @@ class Callback:
 
 @dataclass
 class Call:
+    stem: str
     args: tuple
     kwargs: dict
-    shown: str
     got: object = None
     modified: tuple = ()
     requires_grad: bool = False
     callbacks: list = field(default_factory=list)
+
+    @property
+    def shown(self):
+        """The call as the student would write it."""
+        given = [show(arg) for arg in self.args]
+        given += [f"{name}={show(arg)}" for name, arg in self.kwargs.items()]
+        return clean(f"{self.stem}({', '.join(given)})", 600)
 
 
 class StudentError(Exception):
     """An exception of the student's code, as words and names; the object itself never crosses."""
 
     def __init__(self, description, load_errors=()):
-        self.type_name, self.message = clean(str(description.get("type"))), clean(str(description.get("text")), 500)
+        self.type_name, self.message = (
+            clean(str(description.get("type"))),
+            clean(str(description.get("text")), 500),
+        )
         self.bases = {str(name) for name in description.get("bases") or []}
         self.place = clean(str(description.get("place") or ""))
         words = f"{self.type_name}: {self.message}" + (f" ({self.place})" if self.place else "")
@@ -69,7 +79,9 @@ class Evidence:
         if len(self.values) < 2:
             self.values |= {repr(value) for value in np.ravel(_array(call.got)).tolist()}
         if self.identity:
-            self.identity = any(_same(argument, call.got) for argument in (*call.args, *call.kwargs.values()))
+            self.identity = any(
+                _same(argument, call.got) for argument in (*call.args, *call.kwargs.values())
+            )
 
     def trivial(self):
         """Why the function earns nothing, or an empty string."""

@@ -22,7 +22,11 @@ def hierarchies():
             (ROOT / "cgroup.subtree_control").write_text("+memory +pids")
         return {ROOT: ("memory.max", "pids.max")} if os.access(ROOT, os.W_OK) else {}
     found = {ROOT / "memory": ("memory.limit_in_bytes",), ROOT / "pids": ("pids.max",)}
-    return {folder: files for folder, files in found.items() if os.access(folder / "cgroup.procs", os.W_OK)}
+    return {
+        folder: files
+        for folder, files in found.items()
+        if os.access(folder / "cgroup.procs", os.W_OK)
+    }
 
 
 class Group:
@@ -37,7 +41,9 @@ class Group:
             "pids.max": limits.processes,
         }
         self.folders = []
-        with contextlib.suppress(OSError):  # a machine may offer cgroups and refuse them: the other limits remain
+        with contextlib.suppress(
+            OSError
+        ):  # a machine may offer cgroups and refuse them: the other limits remain
             for parent, files in hierarchies().items():
                 folder = parent / f"grader-{os.getpid()}-{next(numbers)}"
                 folder.mkdir()
@@ -51,7 +57,12 @@ class Group:
         for folder in self.folders:
             for file in ("memory.events", "memory.oom_control"):
                 with contextlib.suppress(OSError):
-                    return " ".join((folder / file).read_text().split()).rpartition("oom_kill ")[2].split()[0] != "0"
+                    return (
+                        " ".join((folder / file).read_text().split())
+                        .rpartition("oom_kill ")[2]
+                        .split()[0]
+                        != "0"
+                    )
         return True
 
     def remove(self):

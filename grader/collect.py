@@ -23,7 +23,9 @@ def find_submissions(submitted, assignment, notebook_name):
     """One entry for each folder in `submitted`, in order of their names."""
     if not submitted.is_dir():
         return []
-    folders = sorted(path for path in submitted.iterdir() if path.is_dir() and not path.is_symlink())
+    folders = sorted(
+        path for path in submitted.iterdir() if path.is_dir() and not path.is_symlink()
+    )
     return [find(folder, assignment, notebook_name) for folder in folders]
 
 
@@ -47,10 +49,16 @@ def find(folder, assignment, notebook_name):
         )
     else:
         found.why_not = "no notebook among the files" if files else ""
-    others = [path for path in files if path not in (found.notebook, folder / assignment / "timestamp.txt")]
+    others = [
+        path
+        for path in files
+        if path not in (found.notebook, folder / assignment / "timestamp.txt")
+    ]
     if others:
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-        found.notes.append("left out: " + ", ".join(shown(path, folder) for path in others[:5]) + more)
+        found.notes.append(
+            "left out: " + ", ".join(shown(path, folder) for path in others[:5]) + more
+        )
     return found
 
 

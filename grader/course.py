@@ -1,6 +1,7 @@
 """What one course declares beside its laws, and the plan of marks that follows from its notebook's metadata."""
 
-import importlib.util
+import dataclasses
+import importlib
 import json
 import sys
 from collections.abc import Callable
@@ -16,11 +17,11 @@ class CourseError(Exception):
 class Limits:
     """Bounds of one worker, which serves one exercise of one submission."""
 
-    call_seconds: float = (
-        5.0  # one call of the student's function, shared machines included: real calls take milliseconds
-    )
+    call_seconds: float = 5.0  # one call of the student's function, shared machines included: real calls take milliseconds
     load_seconds: float = 20.0  # one statement of the notebook (an import may take seconds)
-    exercise_seconds: float = 60.0  # everything one exercise may take; its remaining laws are then not run
+    exercise_seconds: float = (
+        60.0  # everything one exercise may take; its remaining laws are then not run
+    )
     strikes: int = 2  # time-outs or deaths after which an exercise's other laws are not run
     memory_mb: int = 2048
     cpu_seconds: int = 60
@@ -33,7 +34,9 @@ class Course:
     notebook: Path  # the instructor notebook: stems, marks and locked cells come from its metadata
     preload: tuple[str, ...] = ()  # modules that the sandbox imports before any student code
     arrays: str = "numpy"  # a NumPy array of a law arrives as "torch" tensor or as "numpy" array
-    provides: dict[str, Callable] = field(default_factory=dict)  # "module.function": answered on the trusted side
+    provides: dict[str, Callable] = field(
+        default_factory=dict
+    )  # "module.function": answered on the trusted side
     training: tuple[str, ...] = ()  # exercises whose marks come from a training verdict
     limits: Limits = Limits()
     folder: Path = Path()  # where the laws are; set by load_course
@@ -57,14 +60,23 @@ def load_course(folder):
     folder = Path(folder).resolve()
     if not (folder / "course.py").is_file():
         raise CourseError(f"{folder} holds no course.py, so it is no folder of laws")
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    module = sys.modules.get("course")
-    if module is None or Path(module.__file__).parent != folder:
-        spec = importlib.util.spec_from_file_location("course", folder / "course.py")
-        module = sys.modules["course"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return Course(**{**module.COURSE.__dict__, "folder": folder})
+    activate(folder)
+    try:
+        return dataclasses.replace(importlib.import_module("course").COURSE, folder=folder)
+    except Exception as error:
+        raise CourseError(f"{folder}/course.py: {type(error).__name__}: {error}") from error
+
+
+def activate(folder):
+    """Make `import course` and its like mean this folder's modules; those of another course are forgotten."""
+    if sys.path[0] == str(folder):
+        return
+    sys.path[:] = [str(folder), *(path for path in sys.path if path != str(folder))]
+    names = {path.stem for path in folder.glob("*.py")} - {"conftest"}
+    for name in names & set(sys.modules):
+        if Path(sys.modules[name].__file__ or "").parent != folder:
+            del sys.modules[name]
+    importlib.invalidate_caches()
 
 
 def exercises(course):
@@ -75,10 +87,14 @@ def exercises(course):
         if mark.get("grade"):
             plan.append(_exercise(course, mark))
     stems = [exercise.stem for exercise in plan]
-    unknown = {path.stem.removeprefix("test_") for path in course.folder.glob("test_*.py")} - set(stems)
+    unknown = {path.stem.removeprefix("test_") for path in course.folder.glob("test_*.py")} - set(
+        stems
+    )
     if unknown or len(set(stems)) < len(stems):
         raise CourseError(
-            f"laws without a grade cell: {sorted(unknown)}" if unknown else f"grade cells repeat a stem: {stems}"
+            f"laws without a grade cell: {sorted(unknown)}"
+            if unknown
+            else f"grade cells repeat a stem: {stems}"
         )
     return plan
 
@@ -93,5 +109,7 @@ def _exercise(course, mark):
     if stem in course.training:
         return Exercise(stem, points, "training", grade_id)
     if not (course.folder / f"test_{stem}.py").is_file():
-        raise CourseError(f"grade cell {grade_id!r} has no laws: {course.folder}/test_{stem}.py is missing")
+        raise CourseError(
+            f"grade cell {grade_id!r} has no laws: {course.folder}/test_{stem}.py is missing"
+        )
     return Exercise(stem, points, "laws", grade_id)

@@ -18,7 +18,9 @@ NO_WALL = "Graded WITHOUT a sandbox (--isolation none)."
 
 def exercise_text(stem, exercise, notes=()):
     """What a student reads about one exercise: outcome, then every law, with the smallest counterexample of a broken one."""
-    lines = [f"{stem}: {exercise['points']:g} of {exercise['max_points']:g} points, {WORDS[exercise['outcome']]}"]
+    lines = [
+        f"{stem}: {exercise['points']:g} of {exercise['max_points']:g} points, {WORDS[exercise['outcome']]}"
+    ]
     lines += [f"  {exercise['note']}"] if exercise["note"] else []
     lines += [f"  note: {note}" for note in notes]
     if exercise["outcome"] == "not_implemented" and exercise["laws"]:

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from grader.course import load_course
+from grader.sandbox import Sandbox
 from grader.session import Grader, read
 from grader.verdict import open_verdict, verdict
 
@@ -35,13 +37,17 @@ class Job:
     def __init__(self, arguments):
         self.arguments, self.process = arguments, None
 
+    def start(self):
+        command = [sys.executable, "-m", "grader.jobs", *self.arguments]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = subprocess.Popen(
+            command, **pipes, cwd=Path(__file__).parents[1], start_new_session=True
+        )
+
     def ask(self, request, seconds):
         """The verdict, or None if the job died or hung; the next request then gets a new process."""
         if self.process is None:
-            command = [sys.executable, "-m", "grader.jobs", *self.arguments]
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_root(), start_new_session=True
-            )
+            self.start()
         try:
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
@@ -61,43 +67,49 @@ class Job:
         self.process = None
 
 
-def _root():
-    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-
-
 class Pool:
-    """`pool.verdict(path)` from any number of threads; `submit` gives futures."""
+    """`submit` gives a future verdict; whatever happens to a job, it comes."""
 
     def __init__(self, grader, count, laws):
         """`grader`: a Grader that was never entered, for its plan and settings."""
         self.grader = grader
         arguments = [str(laws), grader.isolation, str(grader.training or "")]
-        self.idle, self.local = [Job(arguments) for _ in range(count)], threading.Lock()
+        self.jobs = [Job(arguments) for _ in range(count)]
+        self.idle, self.lock = list(self.jobs), threading.Lock()
         self.threads = ThreadPoolExecutor(count)
 
     def __enter__(self):
+        """Refuse what no job could do, then let every job start while the caller goes on."""
+        with Sandbox([], self.grader.course.limits, self.grader.isolation) as wall:
+            wall.worker().kill()
+        for job in self.idle:
+            job.start()
+        self.grader.validate()
         return self
 
     def __exit__(self, *_):
-        self.threads.shutdown(cancel_futures=True)
-        for job in self.idle:
+        self.threads.shutdown(wait=False, cancel_futures=True)
+        for job in self.jobs:
             job.close()
 
     def submit(self, path, exercises=None, name=None):
         return self.threads.submit(self._verdict, str(path), exercises, name or str(path))
 
     def _verdict(self, path, exercises, name):
-        with self.local:
+        with self.lock:
             job = self.idle.pop()
         try:
             answer = None
-            for _ in range(2):  # a job that died is no verdict on the student: once more in a new one
+            for _ in range(
+                2
+            ):  # a job that died is no verdict on the student: once more in a new one
                 answer = answer or job.ask(
-                    {"path": os.path.abspath(path), "exercises": exercises, "name": name}, self._seconds()
+                    {"path": str(Path(path).resolve()), "exercises": exercises, "name": name},
+                    self._seconds(),
                 )
             return answer or self._infrastructure(path, exercises, name)
         finally:
-            with self.local:
+            with self.lock:
                 self.idle.append(job)
 
     def _seconds(self):
@@ -108,7 +120,10 @@ class Pool:
 
     def _infrastructure(self, path, exercises, name):
         plan = [e for e in self.grader.plan if exercises is None or e.stem in exercises]
-        marked = {e.stem: open_verdict(e, "infrastructure", "the grading process died twice") for e in plan}
+        marked = {
+            e.stem: open_verdict(e, "infrastructure", "the grading process died twice")
+            for e in plan
+        }
         return verdict(name, read(path), marked, self.grader.isolation)
 
 

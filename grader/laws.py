@@ -73,7 +73,12 @@ def _failure(declared, student, error):
     cause = None
     if declared.hint and calls and getattr(error, "expected", None) is not None:
         cause = declared.hint(calls[-1], numbers, error.expected)
-    return {"counterexample": "; ".join(call.shown for call in calls), "got": got, "words": words, "cause": cause}
+    return {
+        "counterexample": "; ".join(call.shown for call in calls),
+        "got": got,
+        "words": words,
+        "cause": cause,
+    }
 
 
 def check(condition, words):
@@ -84,9 +89,14 @@ def check(condition, words):
 def vector(got, size):
     """The result as float64 [size]: an array, or a list or tuple of numbers or 0-d arrays, every value finite."""
     if isinstance(got, (list, tuple)):
-        check(all(_is_number(item) for item in got), "the result is a list, but not of plain numbers")
+        check(
+            all(_is_number(item) for item in got), "the result is a list, but not of plain numbers"
+        )
         got = np.array([float(item) for item in got], dtype=np.float64)
-    check(isinstance(got, np.ndarray), f"the result is {_kind(got)}, expected a tensor or list of {size} numbers")
+    check(
+        isinstance(got, np.ndarray),
+        f"the result is {_kind(got)}, expected a tensor or list of {size} numbers",
+    )
     check(got.shape == (size,), f"the result has shape {list(got.shape)}, expected [{size}]")
     got = got.astype(np.float64)
     check(bool(np.isfinite(got).all()), "the result holds nan or infinite values")
@@ -140,10 +150,13 @@ def first_match(got, expected, causes):
     for words, candidate in causes.items():
         try:
             value = np.broadcast_to(
-                np.asarray(candidate() if callable(candidate) else candidate, dtype=np.float64), np.shape(got)
+                np.asarray(candidate() if callable(candidate) else candidate, dtype=np.float64),
+                np.shape(got),
             )
         except (ValueError, TypeError, ArithmeticError, IndexError):
             continue
-        if np.allclose(value, got, rtol=1e-3, atol=1e-5) and not np.allclose(value, expected, rtol=1e-3, atol=1e-5):
+        if np.allclose(value, got, rtol=1e-3, atol=1e-5) and not np.allclose(
+            value, expected, rtol=1e-3, atol=1e-5
+        ):
             return words
     return None

@@ -52,7 +52,9 @@ class Worker:
         self.status.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         request = {"nested": isolation != "none", "limits": dataclasses.asdict(limits)}
         with data, status:
-            socket.send_fds(control, [json.dumps(request).encode()], [data.fileno(), status.fileno()])
+            socket.send_fds(
+                control, [json.dumps(request).encode()], [data.fileno(), status.fileno()]
+            )
         self.status.settimeout(30)
         message, ancillary, _, _ = self.status.recvmsg(1024, socket.CMSG_SPACE(12))
         if message != b"ready":
@@ -88,7 +90,9 @@ class Worker:
             raise self._ended() from None
         except wire.WireError:
             self.kill()
-            raise WorkerEnded("crash", "the process wrote to the grader's channel or returned far too much") from None
+            raise WorkerEnded(
+                "crash", "the process wrote to the grader's channel or returned far too much"
+            ) from None
 
     def _check(self, reply):
         if reply.get("n") != self.number:
@@ -134,10 +138,14 @@ class Worker:
         if kind != "signal":
             return WorkerEnded("crash", "the process closed the grader's channel")
         if int(number) == signal.SIGXCPU:
-            return WorkerEnded("timeout", f"more than {self.limits.cpu_seconds} seconds of computing")
+            return WorkerEnded(
+                "timeout", f"more than {self.limits.cpu_seconds} seconds of computing"
+            )
         if int(number) == signal.SIGKILL and out_of_memory:
             return WorkerEnded("out_of_memory", f"more than {self.limits.memory_mb} MB of memory")
-        return WorkerEnded("crash", f"the process was ended by signal {number} ({signal.strsignal(int(number))})")
+        return WorkerEnded(
+            "crash", f"the process was ended by signal {number} ({signal.strsignal(int(number))})"
+        )
 
     def kill(self):
         """Ends the worker and, as its first process goes, everything it started."""

@@ -29,7 +29,12 @@ def configure(config, laws="tests/hidden"):
     config.GradeSuites.laws = config.SubmissionExporter.laws = laws
     config.Autograde.exporter_class = SubmissionExporter
     config.Autograde.sanitize_preprocessors = [OverwriteCells, CheckCellMetadata]
-    config.Autograde.autograde_preprocessors = [GradeSuites, SaveMarks, AssignLatePenalties, CheckCellMetadata]
+    config.Autograde.autograde_preprocessors = [
+        GradeSuites,
+        SaveMarks,
+        AssignLatePenalties,
+        CheckCellMetadata,
+    ]
 
 
 class SubmissionExporter(NotebookExporter):
@@ -40,17 +45,25 @@ class SubmissionExporter(NotebookExporter):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.coursedir = self.parent.coursedir
-        self.coursedir.ignore = ["*"]  # the converter's own copy of the setting: nothing is copied beside the notebook
+        self.coursedir.ignore = [
+            "*"
+        ]  # the converter's own copy of the setting: nothing is copied beside the notebook
         self.course = load_course(Path(self.coursedir.root) / self.laws)
-        folders = self.coursedir.format_path(self.coursedir.submitted_directory, "*", self.coursedir.assignment_id)
-        for path in Path(self.coursedir.root).glob(os.path.relpath(folders, self.coursedir.root) + "/timestamp.txt"):
+        folders = self.coursedir.format_path(
+            self.coursedir.submitted_directory, "*", self.coursedir.assignment_id
+        )
+        for path in Path(self.coursedir.root).glob(
+            os.path.relpath(folders, self.coursedir.root) + "/timestamp.txt"
+        ):
             refuse_bad_timestamp(path)
 
     def from_filename(self, filename, resources=None, **kw):
         if not self.parent._sanitizing:
             return super().from_filename(filename, resources, **kw)
         submission = readable(filename, self.course)
-        keep_timestamp(Path(filename).with_name("timestamp.txt"), self.parent, resources["nbgrader"])
+        keep_timestamp(
+            Path(filename).with_name("timestamp.txt"), self.parent, resources["nbgrader"]
+        )
         return self.from_notebook_node(nbformat.from_dict(submission.notebook), resources, **kw)
 
 
@@ -77,7 +90,9 @@ def refuse_bad_timestamp(path):
     """A timestamp that nbgrader cannot read stops the batch and formgrader; it is put aside."""
     try:
         fine = (
-            stat.S_ISREG(os.lstat(path).st_mode) and path.stat().st_size < 100 and parse_utc(path.read_text().strip())
+            stat.S_ISREG(os.lstat(path).st_mode)
+            and path.stat().st_size < 100
+            and parse_utc(path.read_text().strip())
         )
     except (ValueError, OverflowError, OSError):
         fine = False
@@ -98,17 +113,24 @@ class GradeSuites(NbGraderPreprocessor):
 
     laws = Unicode("tests/hidden", help="the folder of laws").tag(config=True)
     training = Unicode("", help="a folder of training verdicts").tag(config=True)
-    isolation = Enum(["bwrap", "none"], "bwrap", help="none: student code runs WITHOUT a sandbox").tag(config=True)
+    isolation = Enum(
+        ["bwrap", "none"], "bwrap", help="none: student code runs WITHOUT a sandbox"
+    ).tag(config=True)
     graders = {}  # noqa: RUF012  one sandbox for all submissions of this process
     verdicts = {}  # noqa: RUF012  by file name: what `python -m grader run` has already computed
 
     def preprocess(self, nb, resources):
         coursedir, names = self.parent.parent.coursedir, resources["nbgrader"]
-        folder = coursedir.format_path(coursedir.submitted_directory, names["student"], names["assignment"])
-        verdict = self.verdict(os.path.join(folder, names["notebook"] + ".ipynb"), Path(coursedir.root))
+        folder = coursedir.format_path(
+            coursedir.submitted_directory, names["student"], names["assignment"]
+        )
+        verdict = self.verdict(Path(folder, names["notebook"] + ".ipynb"), Path(coursedir.root))
         resources["verdict"] = verdict
         notes = [NO_WALL, *verdict["notes"]] if verdict["isolation"] == "none" else verdict["notes"]
-        by_cell = {grade_id(stem, exercise): (stem, exercise) for stem, exercise in verdict["exercises"].items()}
+        by_cell = {
+            grade_id(stem, exercise): (stem, exercise)
+            for stem, exercise in verdict["exercises"].items()
+        }
         for cell in nb.cells:
             graded = by_cell.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
             if graded and cell.cell_type == "code" and not cell.metadata.nbgrader.solution:
@@ -118,14 +140,16 @@ class GradeSuites(NbGraderPreprocessor):
         return nb, resources
 
     def verdict(self, path, root):
-        path = os.path.abspath(path)
-        return self.verdicts[path] if path in self.verdicts else self.grader(root).check(read_checked(path))
+        known = self.verdicts.get(str(path))
+        return known or self.grader(root).check(read_checked(path))
 
     def grader(self, root):
         key = (str(root / self.laws), self.isolation, self.training)
         if key not in self.graders:
             training = root / self.training if self.training else None
-            self.graders[key] = Grader(load_course(root / self.laws), self.isolation, training).__enter__()
+            self.graders[key] = Grader(
+                load_course(root / self.laws), self.isolation, training
+            ).__enter__()
             atexit.register(self.graders[key].__exit__)
         return self.graders[key]
 
@@ -143,7 +167,9 @@ def grade_id(stem, exercise):
 
 def outputs(stem, exercise, notes):
     """The words as plain text, which every template escapes; then the mark, as nbgrader would read it."""
-    text = nbformat.v4.new_output("stream", name="stdout", text=exercise_text(stem, exercise, notes=notes))
+    text = nbformat.v4.new_output(
+        "stream", name="stdout", text=exercise_text(stem, exercise, notes=notes)
+    )
     mark = nbformat.v4.new_output(
         "execute_result", data={"text/plain": f"{exercise['points']:g}"}, execution_count=None
     )
@@ -159,7 +185,12 @@ class SaveMarks(SaveAutoGrades):
         exercise = exercises.get(cell.metadata.nbgrader["grade_id"].removesuffix("_laws"))
         if exercise is None or exercise["outcome"] == "needs_manual":
             return
-        names = (cell.metadata.nbgrader["grade_id"], self.notebook_id, self.assignment_id, self.student_id)
+        names = (
+            cell.metadata.nbgrader["grade_id"],
+            self.notebook_id,
+            self.assignment_id,
+            self.student_id,
+        )
         grade = self.gradebook.find_grade(*names)
         grade.auto_score = None if exercise["outcome"] in OPEN else exercise["points"]
         grade.needs_manual_grade = grade.auto_score is None or grade.manual_score is not None

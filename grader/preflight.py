@@ -14,7 +14,9 @@ from grader.text import clean
 MAX_BYTES = 20 << 20
 MAX_CELLS = 2000
 CONTRACT = ("grade", "solution", "locked", "points", "task")
-HIDDEN = re.compile(r"^[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE)
+HIDDEN = re.compile(
+    r"^[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
+)
 
 
 class Unreadable(Exception):
@@ -46,9 +48,13 @@ def mark(cell):
 def parse(data):
     """The JSON document, or Unreadable with the reason."""
     if len(data) > MAX_BYTES:
-        raise Unreadable(f"the file is larger than {MAX_BYTES >> 20} MB: clear its outputs and hand it in again")
+        raise Unreadable(
+            f"the file is larger than {MAX_BYTES >> 20} MB: clear its outputs and hand it in again"
+        )
     try:
-        document = json.loads(data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"))
+        document = json.loads(
+            data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        )
     except UnicodeDecodeError:
         raise Unreadable("the file is not a notebook: its text is not UTF-8") from None
     except (ValueError, RecursionError):
@@ -56,7 +62,9 @@ def parse(data):
             "the file is not a notebook: it is not valid JSON (cut off, or another kind of file?)"
         ) from None
     if isinstance(document, dict) and isinstance(document.get("why_not"), str):
-        raise Unreadable(clean(document["why_not"]))  # left by the collector where there was no notebook
+        raise Unreadable(
+            clean(document["why_not"])
+        )  # left by the collector where there was no notebook
     if not isinstance(document, dict) or not isinstance(document.get("cells"), list):
         old = isinstance(document, dict) and "worksheets" in document
         raise Unreadable(
@@ -90,7 +98,9 @@ def without_solutions(document):
 def repair(data, course):
     given, source = parse(data), source_cells(course)
     cells = [cell for cell in map(_clean_cell, given["cells"]) if cell]
-    submission = Submission({"nbformat": 4, "nbformat_minor": 5, "metadata": _metadata(source), "cells": cells})
+    submission = Submission(
+        {"nbformat": 4, "nbformat_minor": 5, "metadata": _metadata(source), "cells": cells}
+    )
     if len(cells) < len(given["cells"]):
         submission.notes.append(f"{len(given['cells']) - len(cells)} broken cells were left out")
     if _kernel(given) != _kernel(source):
@@ -126,7 +136,11 @@ def _clean_cell(cell):
 
 
 def _metadata(document):
-    return {key: document["metadata"][key] for key in ("kernelspec", "language_info") if key in document["metadata"]}
+    return {
+        key: document["metadata"][key]
+        for key in ("kernelspec", "language_info")
+        if key in document["metadata"]
+    }
 
 
 def _kernel(document):
@@ -163,7 +177,9 @@ def _lost_cell(cells, original):
     if not mark(original).get("solution") or original["cell_type"] != "code":
         return None
     matches = [
-        cell for cell in cells if cell["cell_type"] == "code" and not mark(cell) and defines.search(cell["source"])
+        cell
+        for cell in cells
+        if cell["cell_type"] == "code" and not mark(cell) and defines.search(cell["source"])
     ]
     return matches[-1] if matches else None
 
@@ -210,7 +226,9 @@ def _number(cells):
     seen = set()
     for number, cell in enumerate(cells):
         valid = (
-            isinstance(cell["id"], str) and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", cell["id"]) and cell["id"] not in seen
+            isinstance(cell["id"], str)
+            and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", cell["id"])
+            and cell["id"] not in seen
         )
         cell["id"] = cell["id"] if valid else f"repaired-{number}"
         seen.add(cell["id"])

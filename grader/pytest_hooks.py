@@ -17,7 +17,9 @@ __all__ = ["pytest_addoption", "pytest_collect_file", "pytest_configure", "runni
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--submission", type=Path, help="the notebook to judge (default: the instructor's, with solutions)"
+        "--submission",
+        type=Path,
+        help="the notebook to judge (default: the instructor's, with solutions)",
     )
 
 
@@ -26,7 +28,9 @@ def pytest_configure(config):
 
 
 def pytest_collect_file(file_path, parent):
-    load_course(file_path.parent)  # so that a laws file can `import oracles` however pytest imports it
+    load_course(
+        file_path.parent
+    )  # so that a laws file can `import oracles` however pytest imports it
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +46,9 @@ def student(request, running):
     folder = request.path.parent
     if folder not in running.sandboxes:
         course = load_course(folder)
-        cells = repair(read(request.config.getoption("--submission") or course.notebook), course).cells
+        cells = repair(
+            read(request.config.getoption("--submission") or course.notebook), course
+        ).cells
         sandbox = running.enter_context(Sandbox(list(course.preload), course.limits))
         running.sandboxes[folder] = (cells, course, sandbox)
     student = Student(request.path.stem.removeprefix("test_"), *running.sandboxes[folder])

@@ -44,14 +44,29 @@ def command(control_fd, preload, stage, isolation):
         *("bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
         *("--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", "worker"),
         *mounts,
-        *("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"),
+        *(
+            "--proc",
+            "/proc",
+            "--dev",
+            "/dev",
+            "--tmpfs",
+            "/tmp",
+            "--remount-ro",
+            "/dev",
+            "--remount-ro",
+            "/",
+        ),
         *("--chdir", "/tmp", "--", *run, "/grader"),
     ]
 
 
 def place(path):
     """Merged-usr systems have /lib and /bin as links; they must be links inside as well."""
-    return ["--symlink", str(Path(path).readlink()), path] if Path(path).is_symlink() else ["--ro-bind", path, path]
+    return (
+        ["--symlink", str(Path(path).readlink()), path]
+        if Path(path).is_symlink()
+        else ["--ro-bind", path, path]
+    )
 
 
 ENVIRONMENT = {
@@ -83,7 +98,9 @@ def become_nobody(stage):
     for name, path in [*enumerate(python_folders()), ("inside", str(Path(wire.__file__).parent))]:
         Path(stage, str(name)).mkdir()
         mount(path, f"{stage}/{name}", None, MS_BIND | MS_REC)
-    uid = 61000 + os.getpid() % 3000  # a user of its own: process counts and signals are not shared with other runs
+    uid = (
+        61000 + os.getpid() % 3000
+    )  # a user of its own: process counts and signals are not shared with other runs
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)

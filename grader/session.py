@@ -1,5 +1,6 @@
 """Grades notebooks of one course, one after another: the sandbox starts once, every exercise gets its own worker."""
 
+import gc
 import hashlib
 import json
 from pathlib import Path
@@ -22,15 +23,20 @@ class Grader:
 
     def __enter__(self):
         self.sandbox.start()
-        from grader import suite  # pytest and hypothesis load while the sandbox starts
-
         try:
-            suite.configure_hypothesis()
-            suite.check_weights(self.course, self.plan)
+            self.validate()  # pytest and hypothesis load while the sandbox starts
+            gc.freeze()  # what was loaded stays: no need to look through it again and again
         except BaseException:
             self.sandbox.close()
             raise
         return self
+
+    def validate(self):
+        """CourseError if the laws do not fit the notebook's marks."""
+        from grader import suite
+
+        suite.configure_hypothesis()
+        suite.check_weights(self.course, self.plan)
 
     def __exit__(self, *_):
         self.sandbox.close()
@@ -45,7 +51,9 @@ class Grader:
         except Unreadable as reason:
             marked = {e.stem: open_verdict(e, "not_implemented", str(reason)) for e in plan}
             return verdict(name, data, marked, self.isolation, [str(reason)], unreadable=True)
-        return verdict(name, data, self._marks(plan, submission, data), self.isolation, submission.notes)
+        return verdict(
+            name, data, self._marks(plan, submission, data), self.isolation, submission.notes
+        )
 
     def _training(self, data):
         path = self.training and self.training / f"{hashlib.sha256(data).hexdigest()}.json"
@@ -58,11 +66,15 @@ class Grader:
         marked = {}
         for exercise in plan:
             if exercise.kind == "laws":
-                marked[exercise.stem] = exercise_verdict(exercise, rows[exercise.stem], trivial[exercise.stem])
+                marked[exercise.stem] = exercise_verdict(
+                    exercise, rows[exercise.stem], trivial[exercise.stem]
+                )
             elif exercise.kind == "training":
                 marked[exercise.stem] = training_verdict(exercise, self._training(data))
             else:
-                marked[exercise.stem] = open_verdict(exercise, "needs_manual", "read and marked by hand")
+                marked[exercise.stem] = open_verdict(
+                    exercise, "needs_manual", "read and marked by hand"
+                )
             if exercise.stem in submission.tampered and marked[exercise.stem]["outcome"] not in (
                 "infrastructure",
                 "needs_manual",
@@ -74,5 +86,5 @@ class Grader:
 
 def read(path):
     """At most what preflight accepts, and one byte more, so that it can say so."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         return file.read(MAX_BYTES + 1)

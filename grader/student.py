@@ -5,7 +5,7 @@ import time
 from grader.calls import Call, Callback, Ended, Evidence, StudentError
 from grader.inside import wire
 from grader.link import SandboxError, WorkerEnded
-from grader.text import clean, show
+from grader.text import clean
 
 MAX_CALLBACKS = 200
 MAX_RESTARTS = 5
@@ -31,13 +31,14 @@ class Student:
         self.deadline = self.deadline or time.monotonic() + self.course.limits.exercise_seconds
         if self.over is None and time.monotonic() > self.deadline:
             self.over = Ended(
-                "timeout", f"not run: the exercise had used up its {self.course.limits.exercise_seconds:g} seconds"
+                "timeout",
+                f"not run: the exercise had used up its {self.course.limits.exercise_seconds:g} seconds",
             )
         if self.over is not None:
             raise self.over
         if self.worker is None:
             self._load()
-        call = Call(args, kwargs, self._shown(args, kwargs))
+        call = Call(self.stem, args, kwargs)
         self.calls.append(call)
         try:
             self._call(call)
@@ -50,10 +51,6 @@ class Student:
             self.worker.kill()
         self.worker = None
 
-    def _shown(self, args, kwargs):
-        given = [show(arg) for arg in args] + [f"{name}={show(arg)}" for name, arg in kwargs.items()]
-        return clean(f"{self.stem}({', '.join(given)})", 600)
-
     def _call(self, call):
         buffers = []
         message = {
@@ -63,7 +60,10 @@ class Student:
             "kwargs": wire.pack(call.kwargs, buffers),
         }
         reply, arrays = self.worker.request(
-            message, buffers, self.course.limits.call_seconds, lambda m, b: self._answer(m, b, call.callbacks)
+            message,
+            buffers,
+            self.course.limits.call_seconds,
+            lambda m, b: self._answer(m, b, call.callbacks),
         )
         call.modified = tuple(reply.get("modified", ()))
         call.requires_grad = reply.get("grad", False)
@@ -88,7 +88,10 @@ class Student:
         self.close()
         self.strikes += 1
         if self.strikes >= self.course.limits.strikes:
-            self.over = Ended(end.outcome, f"not run: earlier calls had ended so {self.strikes} times ({end.words})")
+            self.over = Ended(
+                end.outcome,
+                f"not run: earlier calls had ended so {self.strikes} times ({end.words})",
+            )
         raise Ended(end.outcome, end.words)
 
     def _load(self):
@@ -125,10 +128,14 @@ class Student:
         }
         asked = []
         reply, _ = self.worker.request(
-            message, [], self.course.limits.load_seconds, lambda m, b: self._while_loading(m, b, asked)
+            message,
+            [],
+            self.course.limits.load_seconds,
+            lambda m, b: self._while_loading(m, b, asked),
         )
         self.load_errors += [
-            f"in cell {clean(str(e.get('cell')))}: {StudentError(e)}" for e in (reply.get("errors") or [])[:3]
+            f"in cell {clean(str(e.get('cell')))}: {StudentError(e)}"
+            for e in (reply.get("errors") or [])[:3]
         ]
         return reply.get("defined") is True
 
@@ -149,7 +156,9 @@ class Student:
         if end is not None:
             return Ended(end.outcome, "; ".join(self.load_errors) or end.words)
         if self.load_errors:
-            return Ended("wrong", f"{self.stem} could not be defined: " + "; ".join(self.load_errors[:3]))
+            return Ended(
+                "wrong", f"{self.stem} could not be defined: " + "; ".join(self.load_errors[:3])
+            )
         return Ended("not_implemented", f"the notebook defines no function {self.stem}")
 
     def _answer(self, message, buffers, asked):
@@ -159,12 +168,18 @@ class Student:
         function = self.course.provides.get(message.get("name"))
         if function is None:
             raise wire.WireError("unknown function")
-        args, kwargs = wire.unpack(message.get("args"), buffers), wire.unpack(message.get("kwargs"), buffers)
+        args, kwargs = (
+            wire.unpack(message.get("args"), buffers),
+            wire.unpack(message.get("kwargs"), buffers),
+        )
         if not isinstance(args, tuple) or not isinstance(kwargs, dict):
             raise wire.WireError("not arguments")
         asked.append(Callback(message["name"], args, kwargs))
         if len(asked) > MAX_CALLBACKS:
-            return {"refused": "RuntimeError", "text": f"called more than {MAX_CALLBACKS} times"}, []
+            return {
+                "refused": "RuntimeError",
+                "text": f"called more than {MAX_CALLBACKS} times",
+            }, []
         try:
             asked[-1].result = function(*args, **kwargs)
         except (TypeError, ValueError) as error:

@@ -4,19 +4,26 @@ import math
 import os
 import tempfile
 from collections import Counter
+from pathlib import Path
 
 import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from grader.calls import Ended, StudentError
-from grader.course import CourseError
+from grader.course import CourseError, activate
 from grader.student import Student
 
-QUIET = [
-    "--noconftest",
-    *(f"-pno:{name}" for name in ("terminal", "cacheprovider", "faulthandler", "logging", "warnings")),
-]
+UNUSED = (
+    "terminal",
+    "cacheprovider",
+    "faulthandler",
+    "logging",
+    "warnings",
+    "unraisableexception",
+    "threadexception",
+)
+QUIET = ["--noconftest", *(f"-pno:{name}" for name in UNUSED)]
 
 
 def configure_hypothesis():
@@ -25,7 +32,9 @@ def configure_hypothesis():
 
     # hypothesis mixes constants of whatever modules happen to be loaded into its examples
     providers._get_local_constants = lambda: providers._local_constants
-    hypothesis.configuration.set_hypothesis_home_dir(os.path.join(tempfile.gettempdir(), f"hypothesis-{os.getuid()}"))
+    hypothesis.configuration.set_hypothesis_home_dir(
+        Path(tempfile.gettempdir(), f"hypothesis-{os.getuid()}")
+    )
     settings.register_profile(
         "grader",
         derandomize=True,
@@ -33,7 +42,9 @@ def configure_hypothesis():
         deadline=None,
         max_examples=30,
         report_multiple_bugs=False,
-        suppress_health_check=[check for check in HealthCheck if check is not HealthCheck.filter_too_much],
+        suppress_health_check=[
+            check for check in HealthCheck if check is not HealthCheck.filter_too_much
+        ],
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
     )
     settings.load_profile("grader")
@@ -45,18 +56,22 @@ class LawPlugin:
     def __init__(self, students):
         self.students, self.rows, self.broken = students, {stem: [] for stem in students}, []
 
-    @pytest.fixture(scope="module")
+    @pytest.fixture
     def student(self, request):
-        student = self.students[stem_of(request.node)]
-        yield student
-        student.close()
+        return self.students[stem_of(request.node)]
+
+    def pytest_runtest_teardown(self, item, nextitem):
+        if nextitem is None or stem_of(nextitem) != stem_of(item):
+            self.students[stem_of(item)].close()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item, call):
         report = yield
         if call.when == "call" or call.excinfo is not None:
             stem = stem_of(item)
-            self.rows[stem].append(row(item, call.excinfo and call.excinfo.value, self.students[stem]))
+            self.rows[stem].append(
+                row(item, call.excinfo and call.excinfo.value, self.students[stem])
+            )
             self.students[stem].failures.clear()
         report.longrepr = None  # student-controlled text never reaches a terminal as it is
         return report
@@ -67,11 +82,17 @@ class LawPlugin:
 
     def pytest_collection_finish(self, session):
         self.laws = {
-            stem: [i.function.law for i in session.items if stem_of(i) == stem and hasattr(i.function, "law")]
+            stem: [
+                i.function.law
+                for i in session.items
+                if stem_of(i) == stem and hasattr(i.function, "law")
+            ]
             for stem in self.students
         }
         self.broken += [
-            f"{i.nodeid} is not declared with @law" for i in session.items if not hasattr(i.function, "law")
+            f"{i.nodeid} is not declared with @law"
+            for i in session.items
+            if not hasattr(i.function, "law")
         ]
 
 
@@ -82,7 +103,13 @@ def stem_of(node):
 def row(item, error, student):
     """One line of the verdict: what the law claims, and if it failed, where, with what result and why."""
     law = item.function.law
-    line = {"law": law.claim, "test": item.name, "weight": law.weight, "value": law.value, "passed": error is None}
+    line = {
+        "law": law.claim,
+        "test": item.name,
+        "weight": law.weight,
+        "value": law.value,
+        "passed": error is None,
+    }
     line |= {"counterexample": "", "got": "", "hint": "", "outcome": ""}
     if isinstance(error, Ended):
         line |= {
@@ -90,9 +117,13 @@ def row(item, error, student):
             "got": error.words,
             "counterexample": student.calls[-1].shown if student.calls else "",
         }
-    elif student.failures and isinstance(error, (AssertionError, StudentError, hypothesis.errors.Flaky)):
+    elif student.failures and isinstance(
+        error, (AssertionError, StudentError, hypothesis.errors.Flaky)
+    ):
         last = student.failures[-1]
-        causes = Counter(failure["cause"] for failure in student.failures if failure["cause"]).most_common(1)
+        causes = Counter(
+            failure["cause"] for failure in student.failures if failure["cause"]
+        ).most_common(1)
         words = last["words"] if last["words"] != last["got"] else ""
         line |= {
             "counterexample": last["counterexample"],
@@ -100,7 +131,10 @@ def row(item, error, student):
             "hint": "; ".join(filter(None, [words, causes[0][0] if causes else ""])),
         }
     elif error is not None:
-        line |= {"outcome": "infrastructure", "got": f"the law itself is broken: {type(error).__name__}: {error}"[:500]}
+        line |= {
+            "outcome": "infrastructure",
+            "got": f"the law itself is broken: {type(error).__name__}: {error}"[:500],
+        }
     return line
 
 
@@ -115,9 +149,14 @@ def run(course, plan, cells, sandbox):
 def run_pytest(course, plugin, *options):
     if not plugin.students:
         return
+    activate(course.folder)
     files = [str(course.folder / f"test_{stem}.py") for stem in plugin.students]
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # other packages' plugins have no business here
-    code = pytest.main([*files, *QUIET, f"--rootdir={course.folder}", "-c", os.devnull, *options], plugins=[plugin])
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = (
+        "1"  # other packages' plugins have no business here
+    )
+    code = pytest.main(
+        [*files, *QUIET, f"--rootdir={course.folder}", "-c", os.devnull, *options], plugins=[plugin]
+    )
     if plugin.broken or code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise CourseError("the laws cannot be run: " + "; ".join(plugin.broken or [str(code)]))
 
@@ -136,4 +175,6 @@ def check_weights(course, plan):
                 f"the laws of {exercise.stem} weigh {total:g} points, its grade cell says {exercise.max_points:g}"
             )
         if sum(law.value for law in laws) != 1 or min(law.weight for law in laws) <= 0:
-            raise CourseError(f"{exercise.stem} needs exactly one law with value=True and positive weights")
+            raise CourseError(
+                f"{exercise.stem} needs exactly one law with value=True and positive weights"
+            )

@@ -29,5 +29,7 @@ def _show(value, budget):
         items = ", ".join(_show(item, budget) for item in value[: max(budget[0], 0) + 1])
         return f"[{items}]" if isinstance(value, list) else f"({items})"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key!r}: {_show(item, budget)}" for key, item in value.items()) + "}"
+        return (
+            "{" + ", ".join(f"{key!r}: {_show(item, budget)}" for key, item in value.items()) + "}"
+        )
     return repr(value[:200] if isinstance(value, str) else value)

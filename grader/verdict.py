@@ -25,25 +25,55 @@ def exercise_verdict(exercise, rows, trivial):
     elif "not_implemented" in ended and trivial:
         outcome = "not_implemented"
     elif value_row["outcome"] in FATAL or (points == 0 and set(ended) & set(FATAL)):
-        outcome = value_row["outcome"] if value_row["outcome"] in FATAL else next(o for o in ended if o in FATAL)
+        outcome = (
+            value_row["outcome"]
+            if value_row["outcome"] in FATAL
+            else next(o for o in ended if o in FATAL)
+        )
     else:
         outcome = "pass" if points == exercise.max_points else "partial" if points else "wrong"
     laws = [
-        {key: row[key] for key in ("law", "test", "weight", "passed", "counterexample", "got", "hint", "outcome")}
+        {
+            key: row[key]
+            for key in (
+                "law",
+                "test",
+                "weight",
+                "passed",
+                "counterexample",
+                "got",
+                "hint",
+                "outcome",
+            )
+        }
         for row in rows
     ]
     note = trivial if trivial and outcome == "wrong" else ""
-    return {"points": points, "max_points": exercise.max_points, "outcome": outcome, "note": note, "laws": laws}
+    return {
+        "points": points,
+        "max_points": exercise.max_points,
+        "outcome": outcome,
+        "note": note,
+        "laws": laws,
+    }
 
 
 def open_verdict(exercise, outcome, note=""):
-    return {"points": 0.0, "max_points": exercise.max_points, "outcome": outcome, "note": note, "laws": []}
+    return {
+        "points": 0.0,
+        "max_points": exercise.max_points,
+        "outcome": outcome,
+        "note": note,
+        "laws": [],
+    }
 
 
 def training_verdict(exercise, training):
     """Marks of a training exercise: those of a verdict of the training gate, never more than the cell's points."""
     if training is None:
-        return open_verdict(exercise, "needs_training", "marked after a training run with the submitted functions")
+        return open_verdict(
+            exercise, "needs_training", "marked after a training run with the submitted functions"
+        )
     points = float(training["points"])
     if not 0 <= points <= exercise.max_points:
         raise ValueError(f"the training verdict gives {points} of {exercise.max_points} points")

@@ -33,21 +33,26 @@ def parse(source):
         if first.startswith("%%") and not first.startswith(TRANSPARENT_MAGICS):
             return []
         plain = [
-            "" if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?") else line for line in lines
+            "" if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?") else line
+            for line in lines
         ]
         return ast.parse("\n".join(plain)).body
 
 
 def describe(cell, index, node):
     top = symtable.symtable(ast.unparse(node), "cell", "exec")
-    statement = Statement(cell, index, node, is_import=isinstance(node, (ast.Import, ast.ImportFrom)))
+    statement = Statement(
+        cell, index, node, is_import=isinstance(node, (ast.Import, ast.ImportFrom))
+    )
     for symbol in top.get_symbols():
         if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace():
             statement.binds.add(symbol.get_name())
         if symbol.is_referenced():
             statement.uses.add(symbol.get_name())
     for inner in _tables(top):
-        statement.uses |= {s.get_name() for s in inner.get_symbols() if s.is_global() and s.is_referenced()}
+        statement.uses |= {
+            s.get_name() for s in inner.get_symbols() if s.is_global() and s.is_referenced()
+        }
     if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
         statement.binds.add("*")
     statement.changes = _changed_name(node)

@@ -8,7 +8,7 @@ A value is a JSON scalar, or a list that begins with its kind: ["l", items], ["t
 import json
 import sys
 
-MAX_HEADER = 1 << 20
+MAX_HEADER = 4 << 20
 MAX_BUFFERS = 32 << 20
 MAX_DEPTH = 20
 MAX_NODES = 50_000
@@ -30,6 +30,10 @@ DTYPES = {
 
 class WireError(Exception):
     """What came in is no frame of this protocol."""
+
+
+class TooLarge(Exception):
+    """The value is too deep or too large to cross."""
 
 
 class Opaque:
@@ -65,27 +69,39 @@ def read_frame(read):
 
 
 def pack(value, buffers):
-    """The value as a JSON tree; its arrays are appended to `buffers`. Never fails: what cannot cross becomes opaque."""
-    return _pack(value, buffers, 0, [MAX_NODES])
-
-
-def _pack(value, buffers, depth, budget):
-    budget[0] -= 1
-    if depth > MAX_DEPTH or budget[0] < 0:
+    """The value as a JSON tree; its arrays are appended to `buffers`. What cannot cross becomes opaque."""
+    mine = []
+    try:
+        tree = _pack(value, mine, 0, [MAX_NODES, MAX_BUFFERS // 2], len(buffers))
+    except TooLarge:
         return ["o", "structure too deep or too large"]
+    buffers += mine
+    return tree
+
+
+def _pack(value, buffers, depth, budget, first):
+    budget[0] -= 1 + (len(value) // 16 if isinstance(value, str) else 0)
+    if depth > MAX_DEPTH or budget[0] < 0:
+        raise TooLarge
     array = as_array(value)
     if array is not None:
+        budget[1] -= array.nbytes
+        if budget[1] < 0:
+            raise TooLarge
         buffers.append(array.tobytes())
-        return ["a", str(array.dtype), list(array.shape), len(buffers) - 1]
+        return ["a", str(array.dtype), list(array.shape), first + len(buffers) - 1]
     if value is None or isinstance(value, (bool, float, str)):
         return value
     if isinstance(value, int):
         return value if -(2**63) <= value < 2**64 else ["o", "very large int"]
     if isinstance(value, (list, tuple)):
         kind = "l" if isinstance(value, list) else "t"
-        return [kind, [_pack(item, buffers, depth + 1, budget) for item in value]]
+        return [kind, [_pack(item, buffers, depth + 1, budget, first) for item in value]]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return ["d", [[key, _pack(item, buffers, depth + 1, budget)] for key, item in value.items()]]
+        return [
+            "d",
+            [[key, _pack(item, buffers, depth + 1, budget, first)] for key, item in value.items()],
+        ]
     return ["o", value.type_name if isinstance(value, Opaque) else type(value).__name__[:100]]
 
 

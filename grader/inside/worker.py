@@ -106,7 +106,8 @@ def load(link, request, namespace):
         )
         try:
             statements += [
-                slices.describe(number, index, node) for index, node in enumerate(slices.parse(cell["source"]))
+                slices.describe(number, index, node)
+                for index, node in enumerate(slices.parse(cell["source"]))
             ]
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             errors.append({"cell": cell["id"], **describe_error(error)})
@@ -120,7 +121,9 @@ def load(link, request, namespace):
             exec(code, namespace)
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
             errors.append({"cell": cell["id"], **describe_error(error)})
-    link.send({"is": "loaded", "errors": errors[:20], "defined": callable(namespace.get(request["stem"]))})
+    link.send(
+        {"is": "loaded", "errors": errors[:20], "defined": callable(namespace.get(request["stem"]))}
+    )
 
 
 def to_arrays(kind):
@@ -141,7 +144,9 @@ def call(link, function, request, buffers, arrays):
         answer = {"is": "value", "value": wire.pack(result, buffers), "grad": grad}
     except BaseException as error:
         answer, buffers = {"is": "error", **describe_error(error)}, []
-    answer["modified"] = [name for name, value in originals.items() if fingerprint(value) != before[name]]
+    answer["modified"] = [
+        name for name, value in originals.items() if fingerprint(value) != before[name]
+    ]
     try:
         link.send(answer, buffers)
     except wire.WireError:
@@ -162,7 +167,9 @@ def fingerprint(value):
 
 def main(sock):
     link, namespace = Link(sock), {"__name__": "__main__", "__builtins__": builtins}
-    sys.modules["__main__"].__dict__.clear()  # as in Jupyter, the notebook's names are those of __main__
+    sys.modules[
+        "__main__"
+    ].__dict__.clear()  # as in Jupyter, the notebook's names are those of __main__
     sys.modules["__main__"].__dict__.update(namespace)
     namespace = sys.modules["__main__"].__dict__
     random.seed(0)

@@ -15,6 +15,7 @@ import resource
 import signal
 import socket
 import sys
+from pathlib import Path
 
 from . import worker
 
@@ -37,35 +38,37 @@ def demand(result, what):
         raise OSError(ctypes.get_errno(), what)
 
 
-def write(path, text):
-    with open(path, "w") as file:
-        file.write(text)
-
-
 def enter_namespaces():
     uid, gid = os.getuid(), os.getgid()
     demand(
-        libc.unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS), "unshare"
+        libc.unshare(
+            CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS
+        ),
+        "unshare",
     )
-    write("/proc/self/setgroups", "deny")
-    write("/proc/self/uid_map", f"{uid} {uid} 1")
-    write("/proc/self/gid_map", f"{gid} {gid} 1")
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
 
 
 def private_mounts(scratch_mb):
     """A /proc that shows this namespace only, and scratch space that dies with the worker."""
     options = f"size={scratch_mb}m,mode=1777".encode()
     if libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None) == 0:
-        write("/proc/sys/user/max_user_namespaces", "0")
+        Path("/proc/sys/user/max_user_namespaces").write_text("0")
     else:  # where the kernel refuses a fresh one, hide the old one
         demand(libc.mount(b"none", b"/proc", b"tmpfs", MS_RDONLY, b"size=4k"), "mount over /proc")
     for folder in (b"/tmp", b"/dev/shm"):
-        demand(libc.mount(b"tmpfs", folder, b"tmpfs", MS_NOSUID | MS_NODEV, options), "mount scratch")
+        demand(
+            libc.mount(b"tmpfs", folder, b"tmpfs", MS_NOSUID | MS_NODEV, options), "mount scratch"
+        )
 
 
 def drop_capabilities():
     for capability in range(64):
-        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # numbers this kernel does not know are refused, harmlessly
+        libc.prctl(
+            PR_CAPBSET_DROP, capability, 0, 0, 0
+        )  # numbers this kernel does not know are refused, harmlessly
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     demand(libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
 
@@ -73,8 +76,7 @@ def drop_capabilities():
 def memory_in_use():
     """Bytes that the forked zygote brought along: its imports are not the student's memory."""
     try:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[5]) * resource.getpagesize()
+        return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
     except OSError:  # /proc is hidden
         return 1 << 30
 
@@ -89,7 +91,9 @@ def limit(limits):
         "MSGQUEUE": 0,
     }.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
-    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_seconds"], limits["cpu_seconds"] + 5))  # SIGXCPU says why
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (limits["cpu_seconds"], limits["cpu_seconds"] + 5)
+    )  # SIGXCPU says why
 
 
 def doorman(data, status, request):
@@ -98,7 +102,9 @@ def doorman(data, status, request):
         private_mounts(request["limits"]["scratch_mb"])
         drop_capabilities()
     limit(request["limits"])
-    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # so the worker can neither trace us nor open our descriptors
+    libc.prctl(
+        PR_SET_DUMPABLE, 0, 0, 0, 0
+    )  # so the worker can neither trace us nor open our descriptors
     os.setsid()
     status.send(b"ready")
     if status.recv(16) != b"go":  # the trusted side has put us into a cgroup, or has gone
@@ -112,7 +118,9 @@ def doorman(data, status, request):
         if pid == child:
             break
     status.send(
-        f"signal {os.WTERMSIG(ended)}".encode() if os.WIFSIGNALED(ended) else f"exit {os.WEXITSTATUS(ended)}".encode()
+        f"signal {os.WTERMSIG(ended)}".encode()
+        if os.WIFSIGNALED(ended)
+        else f"exit {os.WEXITSTATUS(ended)}".encode()
     )
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from grader.course import Course
+from grader.course import Course, Limits
 
 
 def get_prices(items):
@@ -12,5 +12,7 @@ def get_prices(items):
 
 
 COURSE = Course(
-    notebook=Path(__file__).parents[1] / "source/toy/exercise.ipynb", provides={"shop.get_prices": get_prices}
+    notebook=Path(__file__).parents[1] / "source/toy/exercise.ipynb",
+    provides={"shop.get_prices": get_prices},
+    limits=Limits(call_seconds=2),
 )

@@ -18,12 +18,18 @@ def likely_cause(call, got, expected):
         expected,
         {
             "it looks as if the discount is ignored": full,
-            "it looks as if the discount itself is returned, not what is left to pay": full * discount,
+            "it looks as if the discount itself is returned, not what is left to pay": full
+            * discount,
         },
     )
 
 
-@law("the total is what remains of the prices' sum after the discount", weight=1, value=True, hint=likely_cause)
+@law(
+    "the total is what remains of the prices' sum after the discount",
+    weight=1,
+    value=True,
+    hint=likely_cause,
+)
 @given(items=baskets, discount=discounts)
 def test_value(student, items, discount):
     near(scalar(student(items, discount=discount)), sum(get_prices(items)) * (1 - discount))
@@ -33,7 +39,10 @@ def test_value(student, items, discount):
 @given(items=baskets)
 def test_one_call(student, items):
     student(items)
-    check(len(student.last.callbacks) == 1, f"get_prices was called {len(student.last.callbacks)} times")
+    check(
+        len(student.last.callbacks) == 1,
+        f"get_prices was called {len(student.last.callbacks)} times",
+    )
 
 
 @law("a negative discount is refused with ValueError", weight=0.5)
