@@ -44,7 +44,10 @@ def nbgrader(command: str, *options: str, cwd: Path = ROOT) -> None:
                 *options,
             ],
             cwd=cwd,
-            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"},
+            env={
+                **os.environ,
+                "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
+            },
             check=True,
         )
 
@@ -71,7 +74,11 @@ def leaked_lines(folder: Path) -> list[str]:
     Lines that the instructor's notebook holds outside its solutions too are no leak.
     """
     cells = json.loads((SOURCE / NOTEBOOK).read_text(encoding="utf-8"))["cells"]
-    public = {line.strip() for cell in cells for line in REGION.sub("", "".join(cell["source"])).splitlines()}
+    public = {
+        line.strip()
+        for cell in cells
+        for line in REGION.sub("", "".join(cell["source"])).splitlines()
+    }
     secret = {
         line.strip()
         for source in solution_cells().values()
@@ -84,7 +91,9 @@ def leaked_lines(folder: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8").splitlines()
         if path.suffix == ".ipynb":
             lines = [
-                line for cell in json.loads("\n".join(lines))["cells"] for line in "".join(cell["source"]).splitlines()
+                line
+                for cell in json.loads("\n".join(lines))["cells"]
+                for line in "".join(cell["source"]).splitlines()
             ]
         leaks += [
             f"{path.name}:{n}: {line.strip()}"
@@ -160,7 +169,9 @@ def drift() -> list[str]:
         found = [f"release: {line}" for line in differences(fresh, RELEASE)]
     for path in released_files(SOURCE):
         copy = SOLUTIONS / ASSIGNMENT / path.relative_to(SOURCE)
-        if path.name != NOTEBOOK and not (copy.is_file() and filecmp.cmp(path, copy, shallow=False)):
+        if path.name != NOTEBOOK and not (
+            copy.is_file() and filecmp.cmp(path, copy, shallow=False)
+        ):
             found.append(f"solutions: {path.relative_to(SOURCE)}")
     if cell_sources(SOURCE / NOTEBOOK) != cell_sources(SOLUTIONS / ASSIGNMENT / NOTEBOOK):
         found.append(f"solutions: {NOTEBOOK}")
@@ -184,12 +195,16 @@ def differences(fresh: Path, committed: Path) -> list[str]:
 
 def cell_sources(path: Path) -> list[str]:
     """Return the sources of a notebook's cells; outputs, which an execution changes, do not count."""
-    return ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+    return [
+        "".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+    ]
 
 
 def main() -> int:
     """Run one step; 1 when `check` finds drift."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("step", choices=["release", "solutions", "package", "check"])
     step = parser.parse_args().step
     if step == "check":

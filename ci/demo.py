@@ -26,7 +26,9 @@ def execute_notebook() -> Path:
     """Execute the instructor's notebook in a copy of its folder, cell by cell, and return the executed copy."""
     folder = OUT / "sentiment"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("runs", "outputs*", "__pycache__"))
+    shutil.copytree(
+        SOURCE, folder, ignore=shutil.ignore_patterns("runs", "outputs*", "__pycache__")
+    )
     notebook = nbformat.read(folder / NOTEBOOK, as_version=4)
     total = len(notebook.cells)
 
@@ -34,7 +36,9 @@ def execute_notebook() -> Path:
         if cell.cell_type == "code":
             print(f"  cell {cell_index + 1:>2}/{total}  {cell.id}", flush=True)
 
-    executor = ExecutePreprocessor(timeout=CELL_SECONDS, kernel_name="python3", on_cell_start=announce)
+    executor = ExecutePreprocessor(
+        timeout=CELL_SECONDS, kernel_name="python3", on_cell_start=announce
+    )
     try:
         executor.preprocess(notebook, {"metadata": {"path": str(folder)}})
     finally:
@@ -61,7 +65,9 @@ def final_table(compared: Path, seconds: float) -> str:
 
 def main() -> int:
     """Run the demo; any failure ends it with that step's own message."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--skip_notebook", action="store_true", help="leave step 2 out")
     skip_notebook = parser.parse_args().skip_notebook
     OUT.mkdir(parents=True, exist_ok=True)
@@ -76,7 +82,15 @@ def main() -> int:
     solutions.write_text(export_solutions(), encoding="utf-8")
     run_folder = OUT / "run"
     shutil.rmtree(run_folder, ignore_errors=True)
-    script("train.py", "--preset", "smoke", "--rewards", str(solutions), "--output_dir", str(run_folder))
+    script(
+        "train.py",
+        "--preset",
+        "smoke",
+        "--rewards",
+        str(solutions),
+        "--output_dir",
+        str(run_folder),
+    )
     print("\n4/4  base against trained on held-out prompts", flush=True)
     compared, figure = OUT / "compare.json", OUT / "compare.png"
     names = ["compare", "tiny-gpt2", str(run_folder / "final"), "--preset", "smoke"]

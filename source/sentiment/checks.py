@@ -11,92 +11,19 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import sentiment
+from examples import EXAMPLES, FAKE_SCORES, Example
 from rewards import EXERCISES, NOTEBOOK, ExerciseError, load_rewards
 
 RTOL, ATOL = 1e-4, 1e-6  # the hidden laws' tolerance
 HIDDEN = "Hidden laws decide the mark."
-
-
-@dataclass(frozen=True)
-class Example:
-    """One call with a known answer: numbers, or the type of error that the call must raise."""
-
-    claim: str
-    args: Sequence[Any]
-    expected: list[float] | type[Exception]
-    hint: str
-    kwargs: dict[str, Any] = field(default_factory=dict)
-
-
-# Next-token probabilities of a three-token vocabulary at four positions; the logits are their logarithms.
-PROBABILITIES = torch.tensor([[0.5, 0.25, 0.25], [0.2, 0.2, 0.6], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
-LOGITS = PROBABILITIES.log()[None]  # [1, 4, 3]
-TOKENS = torch.tensor([[0, 1, 2, 1]])  # position 1 has probability 0.25, position 2 0.6, position 3 0.8
-LOG_PROBS, REF_LOG_PROBS = torch.tensor([[-1.0, -2.0, -3.0]]), torch.tensor([[-1.5, -2.0, -2.0]])
-
-FAKE_SCORES = {"A joy.": 0.97, "A bore.": 0.04, "It is a film.": 0.51, "": 0.5}
-
-EXAMPLES: dict[str, list[Example]] = {
-    "sentiment_reward": [
-        Example("each completion gets its own score, in order", [["A bore.", "A joy.", "It is a film."]], [0.04, 0.97, 0.51],
-                "return what get_sentiment_scores gives for the completions, unchanged"),
-        Example("TRL's extra keywords are ignored", [["A joy."]], [0.97],
-                "the signature ends in **kwargs; score the completion alone, without its prompt",
-                {"prompts": ["The film:"], "completion_ids": [[1, 2]], "trainer_state": None}),
-        Example("no completions, no scores", [[]], [], "an empty list gives an empty list"),
-    ],
-    "exponential_shaping": [
-        Example("at temperature 1", [torch.tensor([0.0, 0.5, 1.0])], [0.0, 0.648721, 1.718282],
-                "a score of 0 must give 0, a score of 1 must give e - 1"),
-        Example("a smaller temperature is steeper", [torch.tensor([0.0, 0.5, 1.0]), 0.5], [0.0, 1.718282, 6.389056],
-                "the temperature divides the score, inside the exponential"),
-        Example("temperature 0 is an error", [torch.tensor([0.5]), 0.0], ValueError, "check temperature <= 0 first and raise ValueError"),
-    ],
-    "sequence_log_probs": [
-        Example("the mean runs over the completion's tokens", [LOGITS, TOKENS, torch.tensor([[0, 0, 1, 1]])], [-0.366985],
-                "tokens 2 and 3 have probabilities 0.6 and 0.8: the logits at position t - 1 predict token t"),
-        Example("a mask may have gaps, and position 0 is never scored", [LOGITS, TOKENS, torch.tensor([[1, 1, 0, 1]])], [-0.804719],
-                "only tokens 1 and 3 count, so divide by 2"),
-        Example("logits need not be normalised", [LOGITS + 3.0, TOKENS, torch.tensor([[0, 0, 1, 1]])], [-0.366985],
-                "turn logits into log-probabilities first"),
-        Example("a row with no scored token gives 0", [LOGITS, TOKENS, torch.tensor([[1, 0, 0, 0]])], [0.0],
-                "0 / 0 is nan: keep the divisor at 1 or more"),
-    ],
-    "forward_kl_reward": [
-        Example("a bonus that grows with log P_ref", [torch.tensor([-1.0, -3.0])], [-0.1, -0.3], "the default coefficient is 0.1"),
-        Example("the coefficient scales it", [torch.tensor([-1.0, -3.0]), 0.5], [-0.5, -1.5], "multiply by kl_coef"),
-    ],
-    "backward_kl_reward": [
-        Example("a penalty that explodes for unlikely text", [torch.tensor([-1.0, -3.0])], [-0.271828, -2.008554],
-                "exp(-log P_ref) is the reference's perplexity; the reward falls as it grows"),
-        Example("the coefficient scales it", [torch.tensor([-1.0, -3.0]), 0.5], [-1.359141, -10.042768], "multiply by kl_coef"),
-    ],
-    "group_advantages": [
-        Example("each group is centred and scaled by itself", [torch.tensor([1.0, 2.0, 3.0, 5.0, 5.0, 5.0]), 3],
-                [-0.9999, 0.0, 0.9999, 0.0, 0.0, 0.0], "rows of a group are adjacent; a constant group gives zeros"),
-        Example("eps is added to the standard deviation", [torch.tensor([0.0, 0.0002]), 2], [-0.414214, 0.414214],
-                "divide by (sample standard deviation + eps), the sample one with ddof = 1"),
-        Example("the batch must hold whole groups", [torch.tensor([1.0, 2.0, 3.0]), 2], ValueError, "3 rewards are not whole groups of 2"),
-        Example("a group of one has no spread", [torch.tensor([1.0, 2.0]), 1], ValueError, "num_generations below 2 is an error"),
-    ],
-    "kl_estimate": [
-        Example("the k3 estimator, averaged over tokens", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 1, 1]])], [0.274938],
-                "q = ref - policy; each token's term is never negative"),
-        Example("only masked-in tokens count, position 0 among them", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 0, 1]])], [0.412406],
-                "divide by the number of tokens whose mask is 1"),
-        Example("no completion token gives 0", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[0, 0, 0]])], [0.0],
-                "0 / 0 is nan: keep the divisor at 1 or more"),
-    ],
-}  # fmt: skip
 
 
 def check(function: Callable, stem: str | None = None) -> None:
@@ -117,7 +44,9 @@ def check(function: Callable, stem: str | None = None) -> None:
             raise AssertionError(
                 f"Exercise {EXERCISES[stem]}, {stem}: {example.claim}\n{problem}\n  hint      {example.hint}"
             )
-    print(f"Exercise {EXERCISES[stem]}, {stem}: {len(EXAMPLES[stem])} visible examples pass. {HIDDEN}")
+    print(
+        f"Exercise {EXERCISES[stem]}, {stem}: {len(EXAMPLES[stem])} visible examples pass. {HIDDEN}"
+    )
 
 
 def try_example(function: Callable, stem: str, example: Example) -> str:
@@ -133,7 +62,10 @@ def try_example(function: Callable, stem: str, example: Example) -> str:
             if isinstance(example.expected, type) and isinstance(error, example.expected):
                 return ""
             return f"{call}\n  expected  {show(example.expected)}\n  yours     raises {type(error).__name__}: {error}"
-    if any(isinstance(a, torch.Tensor) and not torch.equal(a, b) for a, b in zip(args, example.args, strict=True)):
+    if any(
+        isinstance(a, torch.Tensor) and not torch.equal(a, b)
+        for a, b in zip(args, example.args, strict=True)
+    ):
         return f"{call}\n  yours     changes its input: work on a copy"
     if not matches(result, example.expected):
         return f"{call}\n  expected  {show(example.expected)}\n  yours     {show(result)}"
@@ -152,7 +84,9 @@ def matches(result: Any, expected: list[float] | type[Exception]) -> bool:
         return False
     target = torch.tensor(expected, dtype=torch.float64)
     # the expected numbers above are rounded to six places: hence the wider absolute tolerance
-    return values.shape == target.shape and bool(torch.isclose(values, target, rtol=RTOL, atol=max(ATOL, 5e-7)).all())
+    return values.shape == target.shape and bool(
+        torch.isclose(values, target, rtol=RTOL, atol=max(ATOL, 5e-7)).all()
+    )
 
 
 @contextmanager
@@ -165,7 +99,11 @@ def fake_scorer(function: Callable):
         return [FAKE_SCORES.get(text, 0.25) for text in texts]
 
     namespaces = [vars(sentiment), getattr(function, "__globals__", {})]
-    saved = [(space, space["get_sentiment_scores"]) for space in namespaces if "get_sentiment_scores" in space]
+    saved = [
+        (space, space["get_sentiment_scores"])
+        for space in namespaces
+        if "get_sentiment_scores" in space
+    ]
     for space, _ in saved:
         space["get_sentiment_scores"] = scorer
     try:
@@ -186,7 +124,11 @@ def show(value: Any) -> str:
             if value.numel() <= 16
             else f"tensor[{shape}]"
         )
-    text = repr([round(v, 6) if isinstance(v, float) else v for v in value] if isinstance(value, list) else value)
+    text = repr(
+        [round(v, 6) if isinstance(v, float) else v for v in value]
+        if isinstance(value, list)
+        else value
+    )
     return text if len(text) <= 300 else text[:300] + " …"
 
 
@@ -218,13 +160,24 @@ def check_run(trained: Any) -> None:
 def overview(path: str | Path = NOTEBOOK) -> str:
     """Return the exercises and their marks, as the notebook's own metadata gives them."""
     cells = [
-        cell["metadata"].get("nbgrader", {}) for cell in json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
+        cell["metadata"].get("nbgrader", {})
+        for cell in json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
     ]
-    points = {cell["grade_id"].removesuffix("_laws"): cell["points"] for cell in cells if cell.get("grade")}
+    points = {
+        cell["grade_id"].removesuffix("_laws"): cell["points"]
+        for cell in cells
+        if cell.get("grade")
+    }
     numbers = {**EXERCISES, "train": "5", "analysis": "6"}
-    lines = [f"  {numbers.get(stem, '?'):>2}  {stem:<20} {value:>4g}" for stem, value in points.items()]
+    lines = [
+        f"  {numbers.get(stem, '?'):>2}  {stem:<20} {value:>4g}" for stem, value in points.items()
+    ]
     return "\n".join(
-        ["      exercise             marks", *lines, f"      {'total':<20} {math.fsum(points.values()):>4g}"]
+        [
+            "      exercise             marks",
+            *lines,
+            f"      {'total':<20} {math.fsum(points.values()):>4g}",
+        ]
     )
 
 
@@ -232,7 +185,9 @@ def notebook_warnings(path: Path) -> list[str]:
     """Return what is odd about the notebook's file: its name, or signs that it was not saved."""
     warnings = []
     if path.name != NOTEBOOK.name:
-        warnings.append(f"this notebook is called {path.name}: rename it to {NOTEBOOK.name} before you submit")
+        warnings.append(
+            f"this notebook is called {path.name}: rename it to {NOTEBOOK.name} before you submit"
+        )
     age = time.time() - path.stat().st_mtime
     if age > 600:
         warnings.append(
@@ -245,12 +200,18 @@ def main(argv: list[str] | None = None) -> int:
     """Run every visible check on a saved notebook; 0 when all pass."""
     parser = argparse.ArgumentParser(description="Run the visible checks on the saved notebook.")
     parser.add_argument(
-        "notebook", nargs="?", default=NOTEBOOK, help="notebook or .py (default: exercise.ipynb beside this file)"
+        "notebook",
+        nargs="?",
+        default=NOTEBOOK,
+        help="notebook or .py (default: exercise.ipynb beside this file)",
     )
     path = Path(parser.parse_args(argv).notebook)
     try:
         if not path.is_file():
-            others = ", ".join(sorted(other.name for other in path.parent.glob("*.ipynb"))) or "no notebook"
+            others = (
+                ", ".join(sorted(other.name for other in path.parent.glob("*.ipynb")))
+                or "no notebook"
+            )
             raise ExerciseError(
                 f"{path.name} is not in {path.parent}, which holds {others}: a renamed notebook must get its name back"
             )
@@ -263,8 +224,12 @@ def main(argv: list[str] | None = None) -> int:
     failed = [stem for stem in EXAMPLES if not passes(exercises, stem)]
     untouched = all(exercises.status(stem) == "NotImplementedError" for stem in EXAMPLES)
     if untouched:
-        print("Nothing is implemented in the saved file. If you have written code, save the notebook first (Ctrl-S).")
-    print(f"\n{len(EXAMPLES) - len(failed)} of {len(EXAMPLES)} exercises pass their visible examples. {HIDDEN}")
+        print(
+            "Nothing is implemented in the saved file. If you have written code, save the notebook first (Ctrl-S)."
+        )
+    print(
+        f"\n{len(EXAMPLES) - len(failed)} of {len(EXAMPLES)} exercises pass their visible examples. {HIDDEN}"
+    )
     return 1 if failed else 0
 
 

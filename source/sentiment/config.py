@@ -24,6 +24,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 1e-4,
         "num_generations": 8,
         "per_device_train_batch_size": 64,
+        "completions_per_step": 64,
         "max_completion_length": 24,
         "temperature": 1.0,
         "validation_steps": 20,
@@ -32,7 +33,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "medium": {"max_steps": 150},
     "full": {"max_steps": 300},
 }
-COMPLETIONS_PER_STEP = 16  # four prompts with four completions each: what fits beside GPT-2 in 8 GB
 DEFAULT_KL_COEF = 0.1
 
 
@@ -50,35 +50,60 @@ class TrainConfig:
     """The settings of one GRPO run; defaults are those of `--preset quick` (GPT-2, 50 steps)."""
 
     preset: str = option(
-        "quick", "smoke (embedded tiny models, CPU, offline), quick, medium or full", choices=list(PRESETS)
+        "quick",
+        "smoke (embedded tiny models, CPU, offline), quick, medium or full",
+        choices=list(PRESETS),
     )
     model: str = option("gpt2", "policy and reference: a hub id, a folder, or tiny-gpt2")
-    sentiment_model: str = option(DEFAULT_MODEL, "classifier behind the reward: a hub id, a folder, or tiny-sentiment")
-    rewards: str = option("", "notebook or .py with your functions (default: exercise.ipynb beside train.py)")
-    reward_shaping: str = option("none", "exercise 2 on top of exercise 1, or not", choices=["none", "exponential"])
-    shaping_temperature: float = option(1.0, "temperature T of exp(score / T) - 1; smaller is steeper")
+    sentiment_model: str = option(
+        DEFAULT_MODEL, "classifier behind the reward: a hub id, a folder, or tiny-sentiment"
+    )
+    rewards: str = option(
+        "", "notebook or .py with your functions (default: exercise.ipynb beside train.py)"
+    )
+    reward_shaping: str = option(
+        "none", "exercise 2 on top of exercise 1, or not", choices=["none", "exponential"]
+    )
+    shaping_temperature: float = option(
+        1.0, "temperature T of exp(score / T) - 1; smaller is steeper"
+    )
     kl_type: str = option(
-        "none", "reward term from log P_ref, exercise 3b or 3c", choices=["none", "forward", "backward"]
+        "none",
+        "reward term from log P_ref, exercise 3b or 3c",
+        choices=["none", "forward", "backward"],
     )
     kl_coef: float = option(DEFAULT_KL_COEF, "strength of that term")
-    beta: float = option(0.0, "weight of TRL's own per-token KL loss (k3); 0 keeps no reference for it")
+    beta: float = option(
+        0.0, "weight of TRL's own per-token KL loss (k3); 0 keeps no reference for it"
+    )
     num_generations: int = option(4, "G, completions per prompt: the group GRPO compares")
     max_completion_length: int = option(64, "most tokens a completion may have")
     temperature: float = option(0.7, "sampling temperature of training rollouts")
     learning_rate: float = option(1e-5, "peak learning rate of AdamW")
     max_steps: int = option(50, "optimiser steps")
-    per_device_train_batch_size: int = option(16, "completions in one forward and backward pass on one device")
-    gradient_accumulation_steps: int = option(
-        0, f"passes added up in a step (0: enough for {COMPLETIONS_PER_STEP} completions)"
+    per_device_train_batch_size: int = option(
+        16, "completions in one forward and backward pass on one device"
     )
-    use_peft: bool = option(False, "train a LoRA adapter instead of all weights (merged in <output_dir>/final)")
+    completions_per_step: int = option(
+        16,
+        "B, completions one optimiser step learns from: more than one pass holds are added up over several",
+    )
+    use_peft: bool = option(
+        False, "train a LoRA adapter instead of all weights (merged in <output_dir>/final)"
+    )
     wandb: bool = option(False, "log to Weights & Biases")
     wandb_project: str = option("sentiment-grpo", "W&B project")
-    wandb_run_name: str = option("", "W&B run name (default: from the preset, the shaping and the KL term)")
-    output_dir: str = option("./outputs", "where the run goes; an earlier run found there is moved aside, not lost")
+    wandb_run_name: str = option(
+        "", "W&B run name (default: from the preset, the shaping and the KL term)"
+    )
+    output_dir: str = option(
+        "./outputs", "where the run goes; an earlier run found there is moved aside, not lost"
+    )
     seed: int = option(42, "seed of sampling, data order and LoRA")
     resume: bool = option(False, "go on from the last checkpoint in --output_dir")
-    validation_steps: int = option(10, "steps between validations on held-out prompts (0: only before and after)")
+    validation_steps: int = option(
+        10, "steps between validations on held-out prompts (0: only before and after)"
+    )
     validation_samples: int = option(4, "completions per held-out prompt at each validation")
     save_steps: int = option(10, "steps between checkpoints: the most that a killed run loses")
     logging_steps: int = option(1, "steps between log lines")
@@ -96,7 +121,9 @@ class TrainConfig:
         if preset not in PRESETS:
             raise ConfigError(f"unknown preset {preset!r}: choose {', '.join(PRESETS)}")
         if unknown := set(settings) - {f.name for f in fields(cls)}:
-            raise ConfigError(f"unknown setting {', '.join(sorted(unknown))}: `train.py --help` lists them all")
+            raise ConfigError(
+                f"unknown setting {', '.join(sorted(unknown))}: `train.py --help` lists them all"
+            )
         config = cls(**{"preset": preset, **PRESETS[preset], **settings})
         config.check()
         return config
@@ -113,13 +140,14 @@ class TrainConfig:
 
     @property
     def accumulation(self) -> int:
-        """Passes per step: as given, or enough to reach COMPLETIONS_PER_STEP over all processes."""
-        one_pass = self.per_device_train_batch_size * world_size()
-        return self.gradient_accumulation_steps or max(1, COMPLETIONS_PER_STEP // one_pass)
+        """Forward and backward passes that add up to one step on each device."""
+        return max(
+            1, self.completions_per_step // (self.per_device_train_batch_size * world_size())
+        )
 
     @property
-    def completions_per_step(self) -> int:
-        """B, the completions that one optimiser step learns from, over all processes."""
+    def step_completions(self) -> int:
+        """Completions one step really learns from: at least what one pass on every device holds."""
         return self.per_device_train_batch_size * world_size() * self.accumulation
 
     def required_exercises(self) -> list[str]:
@@ -136,24 +164,32 @@ class TrainConfig:
         for f in fields(self):
             allowed = f.metadata.get("choices")
             if allowed and getattr(self, f.name) not in allowed:
-                raise ConfigError(f"--{f.name} {getattr(self, f.name)}: choose {', '.join(allowed)}")
+                raise ConfigError(
+                    f"--{f.name} {getattr(self, f.name)}: choose {', '.join(allowed)}"
+                )
         positive = ["shaping_temperature", "temperature", "learning_rate", "max_steps", "max_completion_length",
-                    "per_device_train_batch_size", "validation_samples", "save_steps", "logging_steps"]  # fmt: skip
+                    "per_device_train_batch_size", "completions_per_step", "validation_samples", "save_steps", "logging_steps"]  # fmt: skip
         for name in positive:
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"--{name} {getattr(self, name)}: it must be above 0, and finite")
-        for name in ("kl_coef", "beta", "gradient_accumulation_steps", "validation_steps", "seed"):
+        for name in ("kl_coef", "beta", "validation_steps", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise ConfigError(f"--{name} {getattr(self, name)}: it must be 0 or more, and finite")
+                raise ConfigError(
+                    f"--{name} {getattr(self, name)}: it must be 0 or more, and finite"
+                )
         if self.num_generations < 2:
             raise ConfigError(
                 f"--num_generations {self.num_generations}: GRPO compares completions, so a group needs 2 or more"
             )
-        if self.completions_per_step % self.num_generations:
+        passes = f"{self.per_device_train_batch_size} × {world_size()} process(es)"
+        if self.step_completions < self.completions_per_step:
             raise ConfigError(
-                f"--num_generations {self.num_generations} does not divide the {self.completions_per_step} completions of a "
-                f"step (--per_device_train_batch_size {self.per_device_train_batch_size} × {self.accumulation} accumulation × "
-                f"{world_size()} process(es)): change one of them"
+                f"--completions_per_step {self.completions_per_step} is no multiple of --per_device_train_batch_size {passes}"
+            )
+        if self.step_completions % self.num_generations:
+            raise ConfigError(
+                f"--num_generations {self.num_generations} does not divide the {self.step_completions} completions of a step "
+                f"(--per_device_train_batch_size {passes}, {self.accumulation} passes): change one of them"
             )
 
     def as_dict(self) -> dict[str, Any]:

@@ -27,7 +27,9 @@ def prompt_texts(split: str) -> tuple[str, ...]:
     """
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
-    lines = (Path(__file__).parent / f"prompts_{split}.txt").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (Path(__file__).parent / f"prompts_{split}.txt").read_text(encoding="utf-8").splitlines()
+    )
     return tuple(line for line in lines if line)
 
 

@@ -31,7 +31,9 @@ def axes(width: float = 7.0, height: float = 4.0, columns: int = 1) -> "tuple[Fi
 
 
 def reward_curve(
-    runs: Mapping[str, "Run"], key: str = "sentiment", label: str = "P(positive) of training completions"
+    runs: Mapping[str, "Run"],
+    key: str = "sentiment",
+    label: str = "P(positive) of training completions",
 ) -> Figure:
     """Plot one logged quantity against the step, one line a run, with a dot at every held-out validation.
 
@@ -95,6 +97,8 @@ def reward_against_divergence(runs: Mapping[str, "Run"]) -> Figure:
         left.plot(run.curve("validation/kl")[1], sentiment, **look)
         right.plot(run.curve("validation/distinct_2")[1], sentiment, **look)
     left.set(xlabel="KL(policy ‖ base), nats per token", ylabel="P(positive), held-out prompts")
-    right.set(xlabel="distinct-2 (share of different word pairs)", ylabel="P(positive), held-out prompts")
+    right.set(
+        xlabel="distinct-2 (share of different word pairs)", ylabel="P(positive), held-out prompts"
+    )
     right.legend(frameon=False)
     return figure

@@ -31,11 +31,15 @@ def model_path(name: str) -> str:
         for parent in Path(__file__).resolve().parents:
             if (parent / "models" / name / "config.json").is_file():
                 return str(parent / "models" / name)
-        raise ModelUnavailable(f"the embedded model {name!r} is missing: put models/{name} beside this folder")
+        raise ModelUnavailable(
+            f"the embedded model {name!r} is missing: put models/{name} beside this folder"
+        )
     looks_like_folder = name.startswith((".", "/", "~")) or len(Path(name).parts) > 2
     folder = Path(name).expanduser()
     if looks_like_folder and not (folder / "config.json").is_file():
-        raise ModelUnavailable(f"{name!r} is no model folder (no config.json in it): check the path")
+        raise ModelUnavailable(
+            f"{name!r} is no model folder (no config.json in it): check the path"
+        )
     return str(folder) if folder.is_dir() else name
 
 
@@ -74,6 +78,7 @@ def load(
     Raises:
         ModelUnavailable: there is no such model, or the hub cannot be reached.
     """
+    from safetensors import SafetensorError
     from transformers import AutoTokenizer
     from transformers.utils import logging
 
@@ -83,7 +88,11 @@ def load(
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, **local)
         model = auto_class.from_pretrained(path, dtype=dtype, **local)
-    except (OSError, ValueError) as error:  # transformers turns hub, network and file errors into these two
+    except (
+        OSError,
+        ValueError,
+        SafetensorError,
+    ) as error:  # what hub, network and file errors arrive as
         raise ModelUnavailable(
             f"cannot load the {kind} {name!r} ({str(error).splitlines()[0].rstrip('.')}). Check the name and the "
             "network, give a local folder, or use the embedded models: --preset smoke"
@@ -106,5 +115,7 @@ def load_language_model(
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.loss_type = "ForCausalLM"  # transformers 5 finds none for GPT-2 and warns at the first loss
+    model.loss_type = (
+        "ForCausalLM"  # transformers 5 finds none for GPT-2 and warns at the first loss
+    )
     return model, tokenizer

@@ -32,7 +32,10 @@ class Sequences:
         """Return some rows, cut to the longest sequence among them."""
         longest = int(self.attention_mask[start:stop].sum(dim=1).max())
         return Sequences(
-            *(t[start:stop, :longest] for t in (self.token_ids, self.attention_mask, self.completion_mask))
+            *(
+                t[start:stop, :longest]
+                for t in (self.token_ids, self.attention_mask, self.completion_mask)
+            )
         )
 
 
@@ -52,14 +55,18 @@ def to_sequences(
     import torch
 
     if completion_ids is None:
-        completion_ids = [tokenizer(text, add_special_tokens=False).input_ids for text in completions]
+        completion_ids = [
+            tokenizer(text, add_special_tokens=False).input_ids for text in completions
+        ]
     prompt_ids = [tokenizer(text, add_special_tokens=False).input_ids for text in prompts]
     lengths = [(len(p), len(c)) for p, c in zip(prompt_ids, completion_ids, strict=True)]
     width = max(p + c for p, c in lengths)
     token_ids = torch.full((len(lengths), width), tokenizer.pad_token_id, dtype=torch.int64)
     attention_mask, completion_mask = torch.zeros_like(token_ids), torch.zeros_like(token_ids)
     for row, (p, c) in enumerate(lengths):
-        token_ids[row, : p + c] = torch.tensor([*prompt_ids[row], *completion_ids[row]], dtype=torch.int64)
+        token_ids[row, : p + c] = torch.tensor(
+            [*prompt_ids[row], *completion_ids[row]], dtype=torch.int64
+        )
         attention_mask[row, : p + c] = 1
         completion_mask[row, p : p + c] = 1
     return Sequences(token_ids, attention_mask, completion_mask)
@@ -96,9 +103,14 @@ class Reference:
         for start in range(0, count, step):
             rows = batch.rows(start, start + step)
             ids, attention, mask = (
-                t.to(self.model.device) for t in (rows.token_ids, rows.attention_mask, rows.completion_mask)
+                t.to(self.model.device)
+                for t in (rows.token_ids, rows.attention_mask, rows.completion_mask)
             )
             with torch.no_grad():
                 logits = self.model(input_ids=ids, attention_mask=attention).logits.float()
-                results.append(checked("sequence_log_probs", self.sequence_log_probs(logits, ids, mask), len(ids)))
+                results.append(
+                    checked(
+                        "sequence_log_probs", self.sequence_log_probs(logits, ids, mask), len(ids)
+                    )
+                )
         return torch.cat(results)

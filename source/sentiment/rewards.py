@@ -12,12 +12,13 @@ imports, helper functions and constants. Training cells, plots and probes of the
 import argparse
 import ast
 import json
-import symtable
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from slices import Statement, describe, needed_statements, parse
 
 if TYPE_CHECKING:
     import torch
@@ -82,8 +83,12 @@ class Rewards:
         """
         missing = {stem: status for stem in stems if (status := self.status(stem)) != "implemented"}
         if missing:
-            listed = "; ".join(f"Exercise {EXERCISES[stem]} {stem} ({status})" for stem, status in missing.items())
-            raise ExerciseError(f"this run needs work that {self.source} does not hold yet: {listed}")
+            listed = "; ".join(
+                f"Exercise {EXERCISES[stem]} {stem} ({status})" for stem, status in missing.items()
+            )
+            raise ExerciseError(
+                f"this run needs work that {self.source} does not hold yet: {listed}"
+            )
 
 
 def checked(stem: str, values: Any, count: int) -> "torch.Tensor":
@@ -98,14 +103,18 @@ def checked(stem: str, values: Any, count: int) -> "torch.Tensor":
     try:
         tensor = torch.as_tensor(values, dtype=torch.float32).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ExerciseError(f"Exercise {EXERCISES[stem]}, {stem}, returned no numbers: {error}") from error
+        raise ExerciseError(
+            f"Exercise {EXERCISES[stem]}, {stem}, returned no numbers: {error}"
+        ) from error
     if tensor.shape != (count,):
         raise ExerciseError(
             f"Exercise {EXERCISES[stem]}, {stem}, returned shape {list(tensor.shape)} for {count} completions: it must be [{count}]"
         )
     if not tensor.isfinite().all():
         bad = tensor[~tensor.isfinite()][0].item()
-        raise ExerciseError(f"Exercise {EXERCISES[stem]}, {stem}, returned {bad}: every reward must be finite")
+        raise ExerciseError(
+            f"Exercise {EXERCISES[stem]}, {stem}, returned {bad}: every reward must be finite"
+        )
     return tensor
 
 
@@ -116,7 +125,11 @@ def probe(stem: str) -> tuple:
     return {
         "sentiment_reward": ([],),
         "exponential_shaping": (torch.tensor([0.5]),),
-        "sequence_log_probs": (torch.zeros(1, 2, 3), torch.tensor([[0, 1]]), torch.tensor([[1, 1]])),
+        "sequence_log_probs": (
+            torch.zeros(1, 2, 3),
+            torch.tensor([[0, 1]]),
+            torch.tensor([[1, 1]]),
+        ),
         "forward_kl_reward": (torch.tensor([-1.5]),),
         "backward_kl_reward": (torch.tensor([-1.5]),),
         "group_advantages": (torch.tensor([0.25, 0.75]), 2),
@@ -126,7 +139,10 @@ def probe(stem: str) -> tuple:
 
 def from_namespace(namespace: Mapping[str, Any]) -> Rewards:
     """Return the exercises defined in a running notebook: `from_namespace(globals())`."""
-    return Rewards("this notebook", {stem: namespace[stem] for stem in EXERCISES if callable(namespace.get(stem))})
+    return Rewards(
+        "this notebook",
+        {stem: namespace[stem] for stem in EXERCISES if callable(namespace.get(stem))},
+    )
 
 
 def load_rewards(path: str | Path | None = None) -> Rewards:
@@ -139,19 +155,23 @@ def load_rewards(path: str | Path | None = None) -> Rewards:
         ExerciseError: the file is missing, or is no notebook or Python file that can be read.
     """
     path = Path(path) if path else NOTEBOOK
+    failures: dict[str, str] = {}  # name that a statement would have bound → why it is not there
+    statements = read_statements(path, failures)
+    needed = {
+        (s.cell, s.index): s for stem in EXERCISES for s in needed_statements(statements, stem)
+    }
     namespace: dict[str, Any] = {"__name__": "student_rewards", "__file__": str(path)}
-    failures: dict[str, str] = {}  # name a statement would have bound → why it is not there
-    for statement in needed_statements(read_statements(path, failures), EXERCISES):
+    for _, statement in sorted(needed.items()):
         try:
-            exec(compile(ast.Module([statement], []), f"<{path.name}>", "exec"), namespace)
-        except Exception as error:
-            reason = f"line {statement.lineno} fails: {type(error).__name__}: {error}"
-            failures.update(dict.fromkeys(names_of(statement)[0], reason))
+            exec(compile(ast.Module([statement.node], []), f"<{path.name}>", "exec"), namespace)
+        except Exception as error:  # student code may raise anything; here it is only described
+            reason = f"line {statement.node.lineno} of code cell {statement.cell} fails: {type(error).__name__}: {error}"
+            failures.update(dict.fromkeys(statement.binds, reason))
     functions = {stem: namespace[stem] for stem in EXERCISES if callable(namespace.get(stem))}
     return Rewards(path.name, functions, failures)
 
 
-def read_statements(path: Path, failures: dict[str, str]) -> list[ast.stmt]:
+def read_statements(path: Path, failures: dict[str, str]) -> list[Statement]:
     """Return the top-level statements of a notebook's code cells, or of a Python file, in order.
 
     A cell with a syntax error is left out; the exercises it would have defined are noted in `failures`.
@@ -163,10 +183,12 @@ def read_statements(path: Path, failures: dict[str, str]) -> list[ast.stmt]:
         raise ExerciseError(
             f"cannot read {path} ({type(error).__name__}: {error}): check the path, save the notebook"
         ) from error
-    statements = []
+    statements: list[Statement] = []
     for number, source in enumerate(sources, 1):
         try:
-            statements += ast.parse(source).body
+            statements += [
+                describe(number, index, node) for index, node in enumerate(parse(source))
+            ]
         except SyntaxError as error:
             reason = f"syntax error in code cell {number}, line {error.lineno}: {error.msg}"
             failures.update({stem: reason for stem in EXERCISES if f"def {stem}(" in source})
@@ -174,48 +196,8 @@ def read_statements(path: Path, failures: dict[str, str]) -> list[ast.stmt]:
 
 
 def code_cells(notebook: dict) -> list[str]:
-    """Return the sources of a notebook's code cells, with IPython's own syntax (%magic, !shell) made Python."""
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    sources = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    return [TransformerManager().transform_cell("".join(source)) for source in sources]
-
-
-def needed_statements(statements: list[ast.stmt], names: Iterable[str]) -> list[ast.stmt]:
-    """Return, in order, the statements that `names` depend on: those that bind them and, in turn, what these use."""
-    binds_uses = [names_of(statement) for statement in statements]
-    needed, seen, open_names = set(), set(), ["*", *names]
-    while open_names:
-        name = open_names.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        for index, (binds, uses) in enumerate(binds_uses):
-            if name in binds and index not in needed:
-                needed.add(index)
-                open_names += uses
-    return [statements[index] for index in sorted(needed)]
-
-
-def names_of(statement: ast.stmt) -> tuple[set[str], set[str]]:
-    """Return the global names that a top-level statement binds, and those that it or a function in it uses.
-
-    Binding is defining, assigning, importing, and changing in place: `CACHE["x"] = 1` binds CACHE. What
-    `from m import *` binds is not known before it runs: it binds "*", which everything depends on.
-    """
-    module = symtable.symtable(ast.unparse(statement), "<cell>", "exec")
-    binds = {s.get_name() for s in module.get_symbols() if s.is_assigned() or s.is_imported()}
-    uses = {s.get_name() for s in module.get_symbols() if s.is_referenced()}
-    scopes = module.get_children()
-    for scope in scopes:  # grows while it is read: functions in functions
-        uses.update(s.get_name() for s in scope.get_symbols() if s.is_global())
-        scopes.extend(scope.get_children())
-    for node in ast.walk(statement):
-        if isinstance(node, ast.alias) and node.name == "*":
-            binds.add("*")
-        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
-            binds.update({part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)} & uses)
-    return binds, uses
+    """Return the sources of a notebook's code cells."""
+    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
 def __getattr__(name: str) -> Callable:
@@ -239,9 +221,12 @@ def main(argv: list[str] | None = None) -> int:
         help="notebook or .py with your functions (default: exercise.ipynb beside this file)",
     )
     parser.add_argument(
-        "--sentiment_model", help="classifier: a hub id or a folder (default: nlptown's five-star model)"
+        "--sentiment_model",
+        help="classifier: a hub id or a folder (default: nlptown's five-star model)",
     )
-    parser.add_argument("--preset", choices=["smoke"], help="smoke: the embedded tiny classifier, no network")
+    parser.add_argument(
+        "--preset", choices=["smoke"], help="smoke: the embedded tiny classifier, no network"
+    )
     args = parser.parse_args(argv)
     if args.sentiment_model or args.preset:
         sentiment.use_model(args.sentiment_model or "tiny-sentiment")
@@ -251,7 +236,9 @@ def main(argv: list[str] | None = None) -> int:
         for stem, number in EXERCISES.items():
             print(f"  {number:>2}  {stem:<20} {rewards.status(stem)}")
         print("\nP(positive) of sample texts")
-        for text, score in zip(SAMPLE_TEXTS, sentiment.get_sentiment_scores(list(SAMPLE_TEXTS)), strict=True):
+        for text, score in zip(
+            SAMPLE_TEXTS, sentiment.get_sentiment_scores(list(SAMPLE_TEXTS)), strict=True
+        ):
             print(f"  {score:.3f}  {text}")
     except (ExerciseError, ModelUnavailable) as error:
         print(f"rewards.py: {error}", file=sys.stderr)

@@ -54,9 +54,13 @@ def load_run(folder: str | Path) -> Run:
     folder = Path(folder)
     record = read_record(folder)
     if not record:
-        raise ConfigError(f"{folder} holds no run (no run.json): train one with --output_dir {folder}")
+        raise ConfigError(
+            f"{folder} holds no run (no run.json): train one with --output_dir {folder}"
+        )
     if record["status"] != "finished":
-        raise ConfigError(f"the run in {folder} stopped at step {record['step']}: finish it with --resume")
+        raise ConfigError(
+            f"the run in {folder} stopped at step {record['step']}: finish it with --resume"
+        )
     completions = json.loads((folder / "completions.json").read_text())
     return Run(
         name=record["run_name"],
@@ -83,7 +87,10 @@ def new_record(config: TrainConfig, device_name: str) -> dict[str, Any]:
         "config": config.as_dict(),
         "seed": config.seed,
         "device": device_name,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
         "seconds": {"train": 0.0, "validation": 0.0},
     }
 
@@ -103,7 +110,9 @@ def write_json(path: Path, value: Any) -> None:
 
 def last_checkpoint(folder: Path) -> Path | None:
     """Return the newest complete checkpoint; one that a kill cut short lacks trainer_state.json, written last."""
-    complete = [path.parent for path in (folder / "checkpoints").glob("checkpoint-*/trainer_state.json")]
+    complete = [
+        path.parent for path in (folder / "checkpoints").glob("checkpoint-*/trainer_state.json")
+    ]
     return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
@@ -117,7 +126,10 @@ def drop_after(folder: Path, step: int) -> None:
 
 def move_aside(folder: Path, run_name: str) -> Path:
     """Rename an earlier run's folder to `<folder>-<run name>`, numbered when taken; return the new path."""
-    numbered = (folder.with_name(f"{folder.name}-{run_name}{n and f'-{n}' or ''}") for n in itertools.count())
+    numbered = (
+        folder.with_name(f"{folder.name}-{run_name}{n and f'-{n}' or ''}")
+        for n in itertools.count()
+    )
     return folder.rename(next(path for path in numbered if not path.exists()))
 
 
@@ -148,4 +160,6 @@ def prepare_folder(config: TrainConfig) -> None:
     if record:
         print(f"the earlier run is now in {move_aside(folder, record['run_name'])}")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "history.jsonl").unlink(missing_ok=True)  # of a run killed before its first evaluation
+    (folder / "history.jsonl").unlink(
+        missing_ok=True
+    )  # of a run killed before its first evaluation

@@ -73,7 +73,10 @@ def _classifier(name: str) -> Classifier:
 
     half = torch.cuda.is_available()  # float16 halves the time on any GPU; CPUs are slower with it
     model, tokenizer = load(
-        AutoModelForSequenceClassification, name, "sentiment model", torch.float16 if half else torch.float32
+        AutoModelForSequenceClassification,
+        name,
+        "sentiment model",
+        torch.float16 if half else torch.float32,
     )
     positive = torch.tensor(positive_labels(model.config.id2label), device=model.device)
     positions = getattr(model.config, "max_position_embeddings", 512)

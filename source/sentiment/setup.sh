@@ -14,12 +14,15 @@ if [ ! -x "$CONDA/bin/conda" ]; then
 fi
 
 # `conda activate` is a shell function: a script gets it from here, since it does not read ~/.bashrc.
+# Conda's own scripts read variables that may be unset.
+set +u
 # shellcheck disable=SC1091
 source "$CONDA/etc/profile.d/conda.sh"
 if ! conda env list | grep -qE '^sentiment\s'; then
     conda create -y -n sentiment -c conda-forge --override-channels python=3.11
 fi
 conda activate sentiment
+set -u
 
 # On Linux the index's own torch wheel is the CUDA build. On a machine without a GPU, say before:
 #   export PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu

@@ -4,6 +4,7 @@ Validation never touches the trainer's own metrics or random state: it writes be
 """
 
 import json
+import secrets
 import shutil
 import time
 from pathlib import Path
@@ -12,11 +13,17 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback
 
 from config import TrainConfig
-from evaluate import Evaluation, evaluate_model
+from measure import Evaluation, evaluate_model
 from runs import write_json
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerControl, TrainerState, TrainingArguments
+    from transformers import (
+        PreTrainedModel,
+        PreTrainedTokenizerBase,
+        TrainerControl,
+        TrainerState,
+        TrainingArguments,
+    )
 
 VALIDATION_TEMPERATURE = 0.7  # the same for every run, whatever it trains at
 SAMPLE_ROWS = 16  # completions in W&B's table at each validation
@@ -33,9 +40,17 @@ class Tracker(TrainerCallback):
         record: dict[str, Any],
         is_main: bool,
     ) -> None:
-        self.config, self.base, self.tokenizer, self.record, self.is_main = config, base, tokenizer, record, is_main
+        self.config, self.base, self.tokenizer, self.record, self.is_main = (
+            config,
+            base,
+            tokenizer,
+            record,
+            is_main,
+        )
         self.folder = Path(config.output_dir)
-        self.seconds_before = dict(record["seconds"])  # what earlier parts of a resumed run have spent
+        self.seconds_before = dict(
+            record["seconds"]
+        )  # what earlier parts of a resumed run have spent
         self.started, self.validation_seconds = time.perf_counter(), 0.0
         self.after: Evaluation | None = None
         self.wandb_run = start_wandb(config, record) if config.wandb and is_main else None
@@ -69,10 +84,16 @@ class Tracker(TrainerCallback):
             return
         self.append({"step": state.global_step, **logs})
         if state.global_step % max(1, self.config.max_steps // 10) == 0:
-            parts = [f"reward {logs['reward']:.3f} ± {logs['reward_std']:.3f}", f"P(positive) {logs['sentiment']:.3f}"]
+            parts = [
+                f"reward {logs['reward']:.3f} ± {logs['reward_std']:.3f}",
+                f"P(positive) {logs['sentiment']:.3f}",
+            ]
             if "ref_log_prob" in logs:
                 parts.append(f"log P_ref {logs['ref_log_prob']:.2f}")
-            print(f"step {state.global_step:>4}/{self.config.max_steps}  {'  '.join(parts)}", flush=True)
+            print(
+                f"step {state.global_step:>4}/{self.config.max_steps}  {'  '.join(parts)}",
+                flush=True,
+            )
 
     def on_step_end(
         self,
@@ -84,7 +105,12 @@ class Tracker(TrainerCallback):
     ) -> None:
         """Validate every `validation_steps` steps."""
         every = self.config.validation_steps
-        if self.is_main and every and state.global_step % every == 0 and state.global_step < self.config.max_steps:
+        if (
+            self.is_main
+            and every
+            and state.global_step % every == 0
+            and state.global_step < self.config.max_steps
+        ):
             self.validate(model, state.global_step)
 
     def on_train_end(
@@ -100,7 +126,11 @@ class Tracker(TrainerCallback):
             self.after = self.validate(model, state.global_step)
 
     def on_save(
-        self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any
+        self,
+        args: "TrainingArguments",
+        state: "TrainerState",
+        control: "TrainerControl",
+        **kwargs: Any,
     ) -> None:
         """Note in run.json how far the newest checkpoint is."""
         if self.is_main:
@@ -120,7 +150,11 @@ class Tracker(TrainerCallback):
             max_new_tokens=self.config.max_completion_length,
             temperature=VALIDATION_TEMPERATURE,
         )
-        metrics = {f"validation/{name}": value for name, value in result.metrics().items() if name != "model"}
+        metrics = {
+            f"validation/{name}": value
+            for name, value in result.metrics().items()
+            if name != "model"
+        }
         self.append({"step": step, **metrics})
         print(
             f"step {step:>4}/{self.config.max_steps}  held-out prompts: P(positive) {result.mean_sentiment:.3f} ± {result.std_sentiment:.3f}, "
@@ -150,7 +184,9 @@ class Tracker(TrainerCallback):
         """Write the last evaluation and mark the run finished; its checkpoints have served."""
         self.record |= {"status": "finished", "final": self.after.metrics()}
         before = json.loads((self.folder / "completions.json").read_text())["before"]
-        write_json(self.folder / "completions.json", {"before": before, "after": self.after.completions})
+        write_json(
+            self.folder / "completions.json", {"before": before, "after": self.after.completions}
+        )
         self.write_record()
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         if self.wandb_run:
@@ -166,7 +202,7 @@ def start_wandb(config: TrainConfig, record: dict[str, Any]) -> Any:
     """Open the W&B run that transformers' own callback then logs to; a resumed run goes on in the same one."""
     import wandb
 
-    record.setdefault("wandb_id", wandb.util.generate_id())
+    record.setdefault("wandb_id", secrets.token_hex(4))
     Path(config.output_dir).mkdir(parents=True, exist_ok=True)
     return wandb.init(
         project=config.wandb_project,
@@ -178,12 +214,17 @@ def start_wandb(config: TrainConfig, record: dict[str, Any]) -> Any:
     )
 
 
-def log_validation(wandb_run: Any, step: int, metrics: dict[str, float], result: Evaluation) -> None:
+def log_validation(
+    wandb_run: Any, step: int, metrics: dict[str, float], result: Evaluation
+) -> None:
     """Log one validation: its metrics and a table of sample completions."""
     import wandb
 
     stride = max(1, len(result.completions) // SAMPLE_ROWS)
-    rows = [[step, item["prompt"], item["completion"], item["score"]] for item in result.completions[::stride]]
+    rows = [
+        [step, item["prompt"], item["completion"], item["score"]]
+        for item in result.completions[::stride]
+    ]
     samples = wandb.Table(columns=["step", "prompt", "completion", "P(positive)"], data=rows)
     wandb_run.log({**metrics, "validation/completions": samples, "train/global_step": step})
 
@@ -191,7 +232,9 @@ def log_validation(wandb_run: Any, step: int, metrics: dict[str, float], result:
 def summarize(wandb_run: Any, record: dict[str, Any]) -> None:
     """Put the evaluation before and after, and the improvement, into the W&B summary."""
     for when in ("baseline", "final"):
-        wandb_run.summary.update({f"{when}/{name}": value for name, value in record[when].items() if name != "model"})
+        wandb_run.summary.update(
+            {f"{when}/{name}": value for name, value in record[when].items() if name != "model"}
+        )
     wandb_run.summary.update(
         {
             f"improvement/{name}": record["final"][name] - record["baseline"][name]

@@ -28,17 +28,26 @@ class OutOfMemory(RuntimeError):
     """The device ran out of memory; the message lists what to try, in order."""
 
 
-def compose_reward(config: TrainConfig, rewards: Rewards, reference: Reference | None) -> Callable[..., list[float]]:
+def compose_reward(
+    config: TrainConfig, rewards: Rewards, reference: Reference | None
+) -> Callable[..., list[float]]:
     """Return the reward function that TRL calls: shaping(sentiment) + KL term, one float a completion.
 
     TRL must be given a function, never the classifier's id: from an id it would build a head with one label.
     """
 
     def reward(
-        prompts: list[str], completions: list[str], completion_ids: list[list[int]] | None = None, **kwargs: Any
+        prompts: list[str],
+        completions: list[str],
+        completion_ids: list[list[int]] | None = None,
+        **kwargs: Any,
     ) -> list[float]:
         count = len(completions)
-        scores = checked("sentiment_reward", rewards["sentiment_reward"](completions, prompts=prompts, **kwargs), count)
+        scores = checked(
+            "sentiment_reward",
+            rewards["sentiment_reward"](completions, prompts=prompts, **kwargs),
+            count,
+        )
         total = scores
         if config.reward_shaping == "exponential":
             shaped = rewards["exponential_shaping"](scores.clone(), config.shaping_temperature)
@@ -47,7 +56,9 @@ def compose_reward(config: TrainConfig, rewards: Rewards, reference: Reference |
         if config.kl_type != "none":
             ref_log_probs = reference.log_probs(prompts, completions, completion_ids)
             stem = f"{config.kl_type}_kl_reward"
-            total = total + checked(stem, rewards[stem](ref_log_probs.clone(), config.kl_coef), count)
+            total = total + checked(
+                stem, rewards[stem](ref_log_probs.clone(), config.kl_coef), count
+            )
             if log_metric:
                 log_metric("ref_log_prob", ref_log_probs.mean().item())
         if log_metric:
@@ -101,11 +112,17 @@ def train_in_folder(
     from tracking import Tracker
 
     sentiment.use_model(config.sentiment_model)
-    sentiment.get_sentiment_scores(["warm-up: an unknown model fails here, before the language models load"])
+    sentiment.get_sentiment_scores(
+        ["warm-up: an unknown model fails here, before the language models load"]
+    )
     policy, tokenizer = load_language_model(config.model)
     check_length(config, policy, tokenizer)
     base, _ = load_language_model(config.model)
-    reference = Reference(base, tokenizer, rewards["sequence_log_probs"]) if config.kl_type != "none" else None
+    reference = (
+        Reference(base, tokenizer, rewards["sequence_log_probs"])
+        if config.kl_type != "none"
+        else None
+    )
     trainer = build_trainer(config, compose_reward(config, rewards, reference), policy, tokenizer)
     tracker = Tracker(
         config,
@@ -116,8 +133,12 @@ def train_in_folder(
     )
     trainer.add_callback(tracker)
     try:
-        with warnings.catch_warnings():  # TRL still asks for an attribute that transformers has renamed
-            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        with (
+            warnings.catch_warnings()
+        ):  # TRL still asks for an attribute that transformers has renamed
+            warnings.filterwarnings(
+                "ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning
+            )
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if trainer.accelerator.is_main_process:
             save_final(trainer, tokenizer, Path(config.output_dir) / "final")

@@ -40,7 +40,10 @@ def hidden_module(name: str, hide: bool) -> Iterator[None]:
 
 
 def build_trainer(
-    config: TrainConfig, reward: Callable, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
+    config: TrainConfig,
+    reward: Callable,
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
 ) -> "GRPOTrainer":
     """Return TRL's trainer for this configuration, before its first step.
 
@@ -78,7 +81,13 @@ def build_trainer(
     if config.use_peft:
         from peft import LoraConfig
 
-        lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", fan_in_fan_out=True, task_type="CAUSAL_LM")
+        lora = LoraConfig(
+            r=16,
+            lora_alpha=32,
+            target_modules="all-linear",
+            fan_in_fan_out=True,
+            task_type="CAUSAL_LM",
+        )
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=reward,
@@ -88,7 +97,9 @@ def build_trainer(
         peft_config=lora,
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.create_model_card = lambda **_: None  # TRL writes one, and asks wandb for its address, at every checkpoint
+    trainer.create_model_card = lambda **_: (
+        None
+    )  # TRL writes one, and asks wandb for its address, at every checkpoint
     return trainer
 
 
@@ -103,10 +114,14 @@ def check_machine(config: TrainConfig) -> None:
         )
 
 
-def check_length(config: TrainConfig, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
+def check_length(
+    config: TrainConfig, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
+) -> None:
     """Raise ConfigError when the longest prompt and a full completion do not fit in the model's context."""
     context = getattr(model.config, "max_position_embeddings", math.inf)
-    longest = max(len(tokenizer(text).input_ids) for split in SPLITS for text in prompt_texts(split))
+    longest = max(
+        len(tokenizer(text).input_ids) for split in SPLITS for text in prompt_texts(split)
+    )
     if longest + config.max_completion_length > context:
         raise ConfigError(
             f"--max_completion_length {config.max_completion_length}: {config.model} has room for {context - longest} tokens"
@@ -127,5 +142,7 @@ def device_name() -> str:
     import torch
 
     return (
-        torch.cuda.get_device_name(device()) if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+        torch.cuda.get_device_name(device())
+        if torch.cuda.is_available()
+        else f"CPU, {torch.get_num_threads()} threads"
     )
