@@ -258,9 +258,11 @@ def prose_as_attack(document):
 
 
 @edit()
-def cells_reversed(document):
-    """The cells in reverse order: names are defined after they are used."""
-    return document | {"cells": document["cells"][::-1]}
+def exercises_reversed(document):
+    """The exercises in reverse order, below the imports."""
+    cells = document["cells"]
+    first = next(number for number, cell in enumerate(cells) if mark(cell))
+    return document | {"cells": cells[:first] + cells[first:][::-1]}
 
 
 @edit()

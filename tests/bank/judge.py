@@ -8,7 +8,6 @@ from pathlib import Path
 
 from grader.course import load_course
 from grader.session import Grader
-
 from tests.bank.damage import EDITS
 from tests.bank.submissions import HIDDEN, read
 
