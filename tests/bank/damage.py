@@ -27,7 +27,14 @@ class Edit:
 def edit(expected=()):
     def register(change):
         about = " ".join(change.__doc__.split())
-        EDITS.append(Edit(change.__name__, change, expected if expected == "unreadable" else set(expected), about))
+        EDITS.append(
+            Edit(
+                change.__name__,
+                change,
+                expected if expected == "unreadable" else set(expected),
+                about,
+            )
+        )
         return change
 
     return register
@@ -107,7 +114,12 @@ def no_cells(document):
 @edit("unreadable")
 def old_format(document):
     """nbformat 3, with worksheets."""
-    return {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": document["cells"]}]}
+    return {
+        "nbformat": 3,
+        "nbformat_minor": 0,
+        "metadata": {},
+        "worksheets": [{"cells": document["cells"]}],
+    }
 
 
 @edit("unreadable")
@@ -172,7 +184,9 @@ def broken_cells_between(document):
 @edit()
 def lone_surrogates(document):
     """Text that UTF-8 cannot hold, in prose, a comment and a name."""
-    document["cells"].append({"cell_type": "markdown", "metadata": {}, "id": "\ud800", "source": "\udcff"})
+    document["cells"].append(
+        {"cell_type": "markdown", "metadata": {}, "id": "\ud800", "source": "\udcff"}
+    )
     cell_of(document, STEM)["source"] += "\n# \ud83d alone\n"
     return document
 
@@ -223,7 +237,12 @@ def outputs_as_attack(document):
                     "metadata": {},
                     "data": {"text/plain": "1000000"},
                 },
-                {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/plain": "nan"}},
+                {
+                    "output_type": "execute_result",
+                    "execution_count": 1,
+                    "metadata": {},
+                    "data": {"text/plain": "nan"},
+                },
                 {
                     "output_type": "display_data",
                     "metadata": {},
@@ -235,7 +254,12 @@ def outputs_as_attack(document):
                     "data": {"image/svg+xml": f"<svg onload=alert(4)>{evil}</svg>"},
                 },
                 {"output_type": "stream", "name": "stderr", "text": "x" * 100_000},
-                {"output_type": "error", "ename": evil, "evalue": "\x1b[31m" + evil, "traceback": [evil] * 1000},
+                {
+                    "output_type": "error",
+                    "ename": evil,
+                    "evalue": "\x1b[31m" + evil,
+                    "traceback": [evil] * 1000,
+                },
                 {"output_type": "unknown"},
                 5,
             ]
@@ -277,7 +301,8 @@ def exercise_copied(document):
 def grade_cell_copied(document):
     """A grade cell pasted twenty times."""
     return document | {
-        "cells": document["cells"] + [copy.deepcopy(cell_of(document, f"{STEM}_laws")) for _ in range(20)]
+        "cells": document["cells"]
+        + [copy.deepcopy(cell_of(document, f"{STEM}_laws")) for _ in range(20)]
     }
 
 

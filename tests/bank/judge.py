@@ -3,15 +3,21 @@
 import atexit
 import hashlib
 import json
+import multiprocessing
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
 from grader.course import load_course
 from grader.session import Grader
 from tests.bank.damage import EDITS
+from tests.bank.damage import STEM as DAMAGED
 from tests.bank.submissions import HIDDEN, read
 
-NEIGHBOUR = "forward_kl_reward"  # the honest exercise graded right after a hostile one, in the same sandbox
+NEIGHBOUR = (
+    "forward_kl_reward"  # the honest exercise graded right after a hostile one, in the same sandbox
+)
 MARKER = "987654"  # what the bank's daemon sleeps, so that it can be told from other processes
 
 
@@ -22,7 +28,11 @@ def failed_laws(exercise):
 def mutant_faults(submission, verdict):
     """A mutant loses marks in its exercise, through the laws its notes name, and the student reads the right hint."""
     own = verdict["exercises"][submission.stem]
-    faults = [f"{law} should fail" for law in submission.notes["fails"].split() if law not in failed_laws(own)]
+    faults = [
+        f"{law} should fail"
+        for law in submission.notes["fails"].split()
+        if law not in failed_laws(own)
+    ]
     if own["points"] >= own["max_points"]:
         faults.append("survived")
     if own["outcome"] not in ("partial", "wrong"):
@@ -35,7 +45,9 @@ def mutant_faults(submission, verdict):
 
 def variant_faults(submission, verdict):
     own = verdict["exercises"][submission.stem]
-    return [] if own["outcome"] == "pass" else [f"{own['outcome']} {own.get('note')}: {failures(own)}"]
+    return (
+        [] if own["outcome"] == "pass" else [f"{own['outcome']} {own.get('note')}: {failures(own)}"]
+    )
 
 
 def hostile_faults(submission, verdict):
@@ -44,13 +56,23 @@ def hostile_faults(submission, verdict):
     expected, points = submission.notes["outcome"].split(), float(submission.notes.get("points", 0))
     faults = []
     if own["outcome"] not in expected:
-        faults.append(f"outcome {own['outcome']}, expected {' or '.join(expected)}: {own.get('note')} {failures(own)}")
+        faults.append(
+            f"outcome {own['outcome']}, expected {' or '.join(expected)}: {own.get('note')} {failures(own)}"
+        )
     if abs(own["points"] - points) > 1e-6:
         faults.append(f"{own['points']:g} points, expected {points:g}: {failures(own)}")
     return faults
 
 
-FAULTS = {"mutants": mutant_faults, "variants": variant_faults, "hostile": hostile_faults, "trivial": hostile_faults}
+FAULTS = {
+    "mutants": mutant_faults,
+    "variants": variant_faults,
+    "hostile": hostile_faults,
+    "trivial": hostile_faults,
+}
+
+
+KINDS = (*FAULTS, "damage")
 
 
 def failures(exercise):
@@ -75,7 +97,13 @@ def damage_faults(edit, verdict):
     """An unreadable file gets no marks and a reason; any other damage costs nothing, and is reported where it matters."""
     if edit.expected == "unreadable":
         said = verdict["status"] == "unreadable" and verdict["notes"] and verdict["total"] == 0
-        return [] if said else [f"status {verdict['status']}, total {verdict['total']:g}, notes {verdict['notes']}"]
+        return (
+            []
+            if said
+            else [
+                f"status {verdict['status']}, total {verdict['total']:g}, notes {verdict['notes']}"
+            ]
+        )
     graded = {stem: exercise for stem, exercise in verdict["exercises"].items() if exercise["laws"]}
     faults = [
         f"{stem}: {e['points']:g} points, {e['outcome']}: {failures(e)}"
@@ -84,7 +112,9 @@ def damage_faults(edit, verdict):
     ]
     tampered = {stem for stem, exercise in graded.items() if exercise["outcome"] == "tampered"}
     return faults + (
-        [] if tampered == edit.expected else [f"reported as tampered: {tampered}; notes {verdict['notes']}"]
+        []
+        if tampered == edit.expected
+        else [f"reported as tampered: {tampered}; notes {verdict['notes']}"]
     )
 
 
@@ -152,31 +182,69 @@ def start():
     atexit.register(bench.grader.__exit__, None, None, None)
 
 
-def judge(item):
-    """One submission on all exercises; `item` is (kind, id)."""
+def pool(jobs):
+    """Processes that judge: each has a grader of its own, and none of the caller's modules."""
+    return ProcessPoolExecutor(
+        jobs, mp_context=multiprocessing.get_context("spawn"), initializer=start
+    )
+
+
+def judge(item, everything=True):
+    """The row of one submission, `item` = (kind, id); with `everything` all exercises are graded, not its own alone."""
     kind, submission = item[0], bench.submissions[item]
-    verdict = bench.grader.check(submission.notebook(bench.source))
-    faults = leaks(verdict)
+    stem = DAMAGED if kind == "damage" else submission.stem
+    verdict = bench.grader.check(
+        submission.notebook(bench.source), exercises=None if everything else [stem]
+    )
+    own = verdict["exercises"][stem]
     if kind == "damage":
-        own, stem = {"points": verdict["total"], "outcome": verdict["status"], "laws": []}, ""
-        faults += damage_faults(submission, verdict)
+        faults = damage_faults(submission, verdict)
     else:
-        own, stem = verdict["exercises"][submission.stem], submission.stem
-        faults += FAULTS[kind](submission, verdict) + losses_elsewhere(submission, verdict)
+        faults = FAULTS[kind](submission, verdict) + losses_elsewhere(submission, verdict)
     if kind == "hostile":
-        honest = bench.grader.check(json.dumps(bench.source).encode(), exercises=[NEIGHBOUR])["exercises"][NEIGHBOUR]
-        faults += (
-            [] if honest["outcome"] == "pass" else [f"an honest neighbour got {honest['outcome']}: {failures(honest)}"]
-        )
-    return {
-        "kind": kind,
-        "id": item[1],
-        "stem": stem,
-        "points": own["points"],
-        "outcome": own["outcome"],
-        "failed": failed_laws(own),
-        "faults": faults,
-    }
+        faults += neighbour_faults()
+    faults += leaks(verdict)
+    result = {"points": own["points"], "outcome": own["outcome"], "failed": failed_laws(own)}
+    return {"kind": kind, "id": item[1], "stem": stem, **result, "faults": faults}
+
+
+def neighbour_faults():
+    honest = bench.grader.check(json.dumps(bench.source).encode(), exercises=[NEIGHBOUR])[
+        "exercises"
+    ][NEIGHBOUR]
+    return (
+        []
+        if honest["outcome"] == "pass"
+        else [f"an honest neighbour got {honest['outcome']}: {failures(honest)}"]
+    )
+
+
+def items(kinds=KINDS):
+    """All (kind, id), shuffled in a fixed way so that the hostile ones meet the others."""
+    found = [("damage", edit.name) for edit in EDITS if "damage" in kinds]
+    found += [
+        (kind, submission.id) for kind in FAULTS if kind in kinds for submission in read(kind)
+    ]
+    return sorted(found, key=lambda item: hashlib.sha256("/".join(item).encode()).digest())
+
+
+def kills(rows):
+    """How many mutants each law kills: {stem: Counter of laws}."""
+    table = {stem: Counter() for stem in laws()}
+    for row in rows:
+        if row["kind"] == "mutants":
+            table[row["stem"]].update(row["failed"])
+    return table
+
+
+def idle_laws(rows):
+    killed = kills(rows)
+    return [
+        f"{stem} {law} kills no mutant"
+        for stem, names in laws().items()
+        for law in names
+        if not killed[stem][law]
+    ]
 
 
 @cache
@@ -184,7 +252,9 @@ def laws():
     """{stem: names of its laws}, as the files have them."""
     return {
         path.stem.removeprefix("test_"): [
-            line[4:].partition("(")[0] for line in path.read_text().split("\n") if line.startswith("def test_")
+            line[4:].partition("(")[0]
+            for line in path.read_text().split("\n")
+            if line.startswith("def test_")
         ]
         for path in sorted(HIDDEN.glob("test_*.py"))
     }

@@ -43,12 +43,21 @@ class Submission:
             if c["metadata"].get("nbgrader", {}).get("grade_id") == self.stem
         )
         solution["source"] = self.cells[-1]
-        document["cells"][at:at] = [helper(text, f"helper-{n}") for n, text in enumerate(self.cells[:-1])]
+        document["cells"][at:at] = [
+            helper(text, f"helper-{n}") for n, text in enumerate(self.cells[:-1])
+        ]
         return json.dumps(document).encode()
 
 
 def helper(text, identity):
-    return {"cell_type": "code", "id": identity, "metadata": {}, "execution_count": None, "outputs": [], "source": text}
+    return {
+        "cell_type": "code",
+        "id": identity,
+        "metadata": {},
+        "execution_count": None,
+        "outputs": [],
+        "source": text,
+    }
 
 
 def read(kind):
@@ -81,8 +90,16 @@ def trivial():
             first = "    first = [*args, *kwargs.values()][0]\n"
             cell = f"def {stem}(*args, **kwargs):\n{first}    {body.format(stem=stem)}\n"
             yield Submission("trivial", stem, name, {"outcome": outcome}, (cell,))
-        yield Submission("trivial", stem, "empty_cell", {"outcome": "not_implemented"}, ("# to do\n",))
-        yield Submission("trivial", stem, "syntax_error", {"outcome": "wrong"}, (f"def {stem}(x)\n    return x\n",))
+        yield Submission(
+            "trivial", stem, "empty_cell", {"outcome": "not_implemented"}, ("# to do\n",)
+        )
+        yield Submission(
+            "trivial",
+            stem,
+            "syntax_error",
+            {"outcome": "wrong"},
+            (f"def {stem}(x)\n    return x\n",),
+        )
 
 
 def _notes(text):
