@@ -67,7 +67,9 @@ def advantage_tolerance(rewards, size, eps=1e-4):
     for start in range(0, len(rewards), size):
         group = np.asarray(rewards[start : start + size], np.float64)
         rounding = 4 * np.finfo(np.float32).eps * np.abs(group).max() / (group.std(ddof=1) + eps)
-        tolerance += [1e-5 + rounding * (1 + abs(advantage)) for advantage in advantages(group, size, eps)]
+        tolerance += [
+            1e-5 + rounding * (1 + abs(advantage)) for advantage in advantages(group, size, eps)
+        ]
     return np.array(tolerance)
 
 

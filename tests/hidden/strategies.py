@@ -22,7 +22,11 @@ PHRASES = (
 
 def _bytes(draw, *shape):
     size = int(np.prod(shape))
-    return np.frombuffer(draw(st.binary(min_size=size, max_size=size)), np.uint8).reshape(shape).astype(np.int64)
+    return (
+        np.frombuffer(draw(st.binary(min_size=size, max_size=size)), np.uint8)
+        .reshape(shape)
+        .astype(np.int64)
+    )
 
 
 def _signed(values):
@@ -81,7 +85,9 @@ def masks(draw, kind, batch=None):
     if kind == "empty":  # some rows full, at least one row with nothing
         mask[: draw(st.integers(0, batch - 1)), 1:] = 1
     for row in mask:
-        if kind == "block":  # one run of ones, with padding on the left, on the right, on both sides or none
+        if (
+            kind == "block"
+        ):  # one run of ones, with padding on the left, on the right, on both sides or none
             start = draw(st.integers(1, length - 1))
             row[start : draw(st.integers(start + 1, length))] = 1
         elif kind == "from 0":

@@ -3,24 +3,31 @@
 import numpy as np
 import oracles
 import strategies as some
+from hints import only_match
 from hypothesis import example, given, settings
 
-from grader.laws import check, first_match, law, near, vector
+from grader.laws import check, law, near, vector
 
 
 def likely_cause(call, got, expected):
     log_probs = call.args[0].astype(np.float64)
-    return first_match(
+    return only_match(
         got,
         expected,
         {
-            "the sign is wrong: probable text must earn more than improbable text": lambda: -expected,
-            "it looks as if the coefficient is not used": lambda: log_probs,
-            "it looks as if the coefficient divides instead of multiplies": lambda: oracles.forward_kl(
-                log_probs, 1 / call.kwargs["kl_coef"]
+            "the sign is wrong: probable text must earn more than improbable text": lambda: (
+                -expected
             ),
-            "it looks as if the coefficient is fixed at its default": lambda: oracles.forward_kl(log_probs),
-            "it looks as if the coefficient is added, not multiplied": lambda: log_probs + call.kwargs["kl_coef"],
+            "it looks as if the coefficient is not used": lambda: log_probs,
+            "it looks as if the coefficient divides instead of multiplies": lambda: (
+                oracles.forward_kl(log_probs, 1 / call.kwargs["kl_coef"])
+            ),
+            "it looks as if the coefficient is fixed at its default": lambda: oracles.forward_kl(
+                log_probs
+            ),
+            "it looks as if the coefficient is added, not multiplied": lambda: (
+                log_probs + call.kwargs["kl_coef"]
+            ),
             "it looks as if the logarithm was undone: the log-probability itself is wanted": lambda: (
                 call.kwargs["kl_coef"] * np.exp(log_probs)
             ),
@@ -31,11 +38,19 @@ def likely_cause(call, got, expected):
     )
 
 
-@law("the bonus grows in proportion to the reference's log-probability", weight=0.6, value=True, hint=likely_cause)
+@law(
+    "the bonus grows in proportion to the reference's log-probability",
+    weight=0.6,
+    value=True,
+    hint=likely_cause,
+)
 @given(log_probs=some.mean_log_probs(low=-20.0), kl_coef=some.coefficients())
 @example(log_probs=np.float32([-0.5, -4.0]), kl_coef=0.25)
 def test_value(student, log_probs, kl_coef):
-    near(vector(student(log_probs, kl_coef=kl_coef), len(log_probs)), oracles.forward_kl(log_probs, kl_coef))
+    near(
+        vector(student(log_probs, kl_coef=kl_coef), len(log_probs)),
+        oracles.forward_kl(log_probs, kl_coef),
+    )
 
 
 @law("the coefficient is 0.1 unless it is given", weight=0.2)

@@ -3,9 +3,10 @@
 import numpy as np
 import strategies as some
 from course import get_sentiment_scores
+from hints import only_match
 from hypothesis import example, given, settings
 
-from grader.laws import check, first_match, law, near, vector
+from grader.laws import check, law, near, vector
 
 
 def scored(texts):
@@ -15,25 +16,37 @@ def scored(texts):
 def likely_cause(call, got, expected):
     texts = call.args[0] if call.args else call.kwargs["completions"]
     prompts = call.kwargs.get("prompts", texts)
-    return first_match(
+    return only_match(
         got,
         expected,
         {
             "it looks like the probability of negative sentiment": lambda: 1 - expected,
             "it looks as if the scores were rescaled to run from -1 to 1": lambda: 2 * expected - 1,
             "it looks as if the scores were turned into labels 0 and 1": lambda: expected > 0.5,
-            "it looks as if the scores were centred on their mean": lambda: expected - expected.mean(),
-            "it looks like the logarithm of the scores": lambda: np.log(expected),
-            "it looks as if the scores came back in another order": lambda: (
-                got[np.argsort(np.argsort(expected))] if list(np.sort(got)) == list(np.sort(expected)) else None
+            "it looks as if the scores were centred on their mean": lambda: (
+                expected - expected.mean()
             ),
-            "it looks as if white space was stripped from the texts": lambda: scored(text.strip() for text in texts),
-            "it looks as if the texts were lower-cased": lambda: scored(text.lower() for text in texts),
+            "it looks like the logarithm of the scores": lambda: np.log(expected),
+            "it looks as if white space was stripped from the texts": lambda: scored(
+                text.strip() for text in texts
+            ),
+            "it looks as if the texts were lower-cased": lambda: scored(
+                text.lower() for text in texts
+            ),
             "it looks as if the prompts were put before the completions": lambda: scored(
                 map(str.__add__, prompts, texts)
             ),
             "it looks as if the prompts were scored, not the completions": lambda: scored(prompts),
-            "it looks as if long texts were cut": lambda: np.where([len(text) > 500 for text in texts], got, expected),
+        },
+        {
+            "it looks as if the scores came back in another order": lambda: (
+                got[np.argsort(np.argsort(expected))]
+                if list(np.sort(got)) == list(np.sort(expected))
+                else None
+            ),
+            "it looks as if long texts were cut": lambda: np.where(
+                [len(text) > 500 for text in texts], got, expected
+            ),
         },
     )
 
@@ -45,11 +58,14 @@ def likely_cause(call, got, expected):
     hint=likely_cause,
 )
 @given(completions=some.completions())
+@example(completions=["I LOVED it.", " The plot made no sense.\n"])
 def test_value(student, completions):
     near(vector(student(completions), len(completions)), scored(completions))
 
 
-@law("repeated, blank and empty completions each get their own score", weight=0.25, hint=likely_cause)
+@law(
+    "repeated, blank and empty completions each get their own score", weight=0.25, hint=likely_cause
+)
 @settings(max_examples=25)
 @given(completions=some.completions(unique=False))
 @example(completions=["good", "", "good", " "])
@@ -68,7 +84,10 @@ def test_empty_batch(student):
 def test_one_batched_call(student, completions):
     got = student(completions)
     calls = len(student.last.callbacks)
-    check(calls <= 1, f"get_sentiment_scores was called {calls} times for {len(completions)} completions")
+    check(
+        calls <= 1,
+        f"get_sentiment_scores was called {calls} times for {len(completions)} completions",
+    )
     if calls == 0:  # remembered scores are fine, invented ones are not
         near(vector(got, len(completions)), scored(completions))
 
@@ -80,6 +99,7 @@ def test_one_batched_call(student, completions):
 )
 @settings(max_examples=15)
 @given(completions=some.completions())
+@example(completions=["I LOVED it.", "The plot made no sense."])
 def test_trl_keywords(student, completions):
     prompts = [f"Prompt {number}: " for number, _ in enumerate(completions)]
     columns = {
@@ -87,7 +107,9 @@ def test_trl_keywords(student, completions):
         "trainer_state": None,
         "source": prompts,
     }
-    got = student(prompts=prompts, completions=completions, log_extra=None, log_metric=None, **columns)
+    got = student(
+        prompts=prompts, completions=completions, log_extra=None, log_metric=None, **columns
+    )
     near(vector(got, len(completions)), scored(completions))
 
 
