@@ -24,7 +24,9 @@ def find_submissions(submitted, assignment, notebook_name):
     if not submitted.is_dir():
         return []
     folders = sorted(
-        path for path in submitted.iterdir() if path.is_dir() and not path.is_symlink()
+        path
+        for path in submitted.iterdir()
+        if path.is_dir() and not path.is_symlink() and path.name[0] != "."
     )
     return [find(folder, assignment, notebook_name) for folder in folders]
 

@@ -13,7 +13,6 @@ WORDS = {
     "needs_manual": "marked by hand",
     "infrastructure": "could not be graded: the grader's trouble, not yours",
 }
-NO_WALL = "Graded WITHOUT a sandbox (--isolation none)."
 
 
 def exercise_text(stem, exercise, notes=()):
@@ -39,7 +38,6 @@ def verdict_text(verdict):
         f"{verdict['submission']}: {verdict['total']:g} of {verdict['max_total']:g}"
         + ("" if verdict["complete"] else ", not complete")
     ]
-    lines += [NO_WALL] if verdict["isolation"] == "none" else []
     lines += [f"note: {note}" for note in verdict["notes"]]
     texts = [exercise_text(stem, exercise) for stem, exercise in verdict["exercises"].items()]
     return "\n".join([*lines, *texts])

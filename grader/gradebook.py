@@ -14,9 +14,8 @@ class Gradebook:
 
     def __init__(self, course, staged, laws):
         warnings.filterwarnings("ignore", module="nbgrader")
-        sys.modules.setdefault(
-            "rfc3987_syntax", None
-        )  # jsonschema would compile 38 grammars for it, a second lost
+        # a check of web addresses that jsonschema would load: it compiles 38 grammars, a second lost
+        sys.modules.setdefault("rfc3987_syntax", None)
         from nbgrader.apps import AutogradeApp
 
         from grader.nbgrader_parts import configure

@@ -26,11 +26,8 @@ def serve():
     with Grader(load_course(laws), isolation, training or None) as grader:
         for line in sys.stdin:
             request = json.loads(line)
-            print(
-                json.dumps(grader.check(request["path"], request["exercises"], request["name"])),
-                file=answers,
-                flush=True,
-            )
+            answer = grader.check(request["path"], request["exercises"], request["name"])
+            print(json.dumps(answer), file=answers, flush=True)
 
 
 class Job:
@@ -98,15 +95,10 @@ class Pool:
     def _verdict(self, path, exercises, name):
         with self.lock:
             job = self.idle.pop()
+        request = {"path": str(Path(path).resolve()), "exercises": exercises, "name": name}
         try:
-            answer = None
-            for _ in range(
-                2
-            ):  # a job that died is no verdict on the student: once more in a new one
-                answer = answer or job.ask(
-                    {"path": str(Path(path).resolve()), "exercises": exercises, "name": name},
-                    self._seconds(),
-                )
+            # a job that died is no verdict on the student: once more in a new one
+            answer = job.ask(request, self._seconds()) or job.ask(request, self._seconds())
             return answer or self._infrastructure(path, exercises, name)
         finally:
             with self.lock:
@@ -115,7 +107,7 @@ class Pool:
     def _seconds(self):
         """More than all limits of one submission together."""
         limits = self.grader.course.limits
-        one = limits.exercise_seconds + limits.call_seconds + 5 * limits.load_seconds
+        one = 60 + limits.exercise_seconds + limits.call_seconds + 5 * limits.load_seconds
         return 60 + one * sum(e.kind == "laws" for e in self.grader.plan)
 
     def _infrastructure(self, path, exercises, name):

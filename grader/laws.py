@@ -4,6 +4,7 @@ A law is a pytest function about `student`, the submitted function behind the wa
 words and its weight in points; `@given` and `@settings` of hypothesis go below it.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,7 +73,8 @@ def _failure(declared, student, error):
         words = getattr(error, "words", "") or clean(str(error).partition("\n")[0])
     cause = None
     if declared.hint and calls and getattr(error, "expected", None) is not None:
-        cause = declared.hint(calls[-1], numbers, error.expected)
+        with contextlib.suppress(Exception):  # odd results must not turn a hint into trouble
+            cause = declared.hint(calls[-1], numbers, error.expected)
     return {
         "counterexample": "; ".join(call.shown for call in calls),
         "got": got,

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
+from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import parse_utc
 from traitlets import Enum, Unicode
 
 from grader.course import load_course
-from grader.feedback import NO_WALL, exercise_text
+from grader.feedback import exercise_text
 from grader.preflight import HIDDEN, Unreadable, repair, source_cells, without_solutions
 from grader.session import Grader, read
 from grader.verdict import OPEN
@@ -45,9 +46,12 @@ class SubmissionExporter(NotebookExporter):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.coursedir = self.parent.coursedir
-        self.coursedir.ignore = [
-            "*"
-        ]  # the converter's own copy of the setting: nothing is copied beside the notebook
+        self.coursedir.ignore = ["*"]  # autograde copies nothing beside the notebook
+        if self.config.GradeSuites.get("isolation") != "none" and not shutil.which("bwrap"):
+            self.log.error(
+                "bubblewrap is not installed, so nothing is graded: see `python -m grader doctor`"
+            )
+            raise NbGraderException("no sandbox")
         self.course = load_course(Path(self.coursedir.root) / self.laws)
         folders = self.coursedir.format_path(
             self.coursedir.submitted_directory, "*", self.coursedir.assignment_id
@@ -126,7 +130,7 @@ class GradeSuites(NbGraderPreprocessor):
         )
         verdict = self.verdict(Path(folder, names["notebook"] + ".ipynb"), Path(coursedir.root))
         resources["verdict"] = verdict
-        notes = [NO_WALL, *verdict["notes"]] if verdict["isolation"] == "none" else verdict["notes"]
+        notes = verdict["notes"]  # on the first grade cell
         by_cell = {
             grade_id(stem, exercise): (stem, exercise)
             for stem, exercise in verdict["exercises"].items()
@@ -136,7 +140,7 @@ class GradeSuites(NbGraderPreprocessor):
             if graded and cell.cell_type == "code" and not cell.metadata.nbgrader.solution:
                 cell.source = HIDDEN.sub("", cell.source)
                 cell.outputs = outputs(*graded, notes)
-                notes = [NO_WALL] if verdict["isolation"] == "none" else []
+                notes = []
         return nb, resources
 
     def verdict(self, path, root):

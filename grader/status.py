@@ -27,6 +27,7 @@ def row(student, status, verdict=None, notes=()):
 
 
 def write_status(rows, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     with temporary.open("w", newline="") as file:
         table = csv.DictWriter(file, FIELDS)

@@ -9,6 +9,7 @@ from grader.text import clean
 
 MAX_CALLBACKS = 200
 MAX_RESTARTS = 5
+UNHURRIED = 0.25  # seconds a call may take without using up patience
 
 
 class Student:
@@ -18,7 +19,7 @@ class Student:
         self.stem, self.cells, self.course, self.sandbox = stem, cells, course, sandbox
         self.calls, self.failures, self.evidence = [], [], Evidence()
         self.worker, self.skip, self.load_errors, self.at = None, [], [], None
-        self.strikes, self.over, self.deadline = 0, None, None
+        self.strikes, self.over, self.patience = 0, None, course.limits.exercise_seconds
 
     def __repr__(self):
         return f"<{self.stem} of the submission>"
@@ -28,23 +29,26 @@ class Student:
         return self.calls[-1]
 
     def __call__(self, *args, **kwargs):
-        self.deadline = self.deadline or time.monotonic() + self.course.limits.exercise_seconds
-        if self.over is None and time.monotonic() > self.deadline:
-            self.over = Ended(
-                "timeout",
-                f"not run: the exercise had used up its {self.course.limits.exercise_seconds:g} seconds",
-            )
         if self.over is not None:
             raise self.over
         if self.worker is None:
             self._load()
         call = Call(self.stem, args, kwargs)
         self.calls.append(call)
+        start = time.monotonic()
         try:
             self._call(call)
         except WorkerEnded as end:
             self._strike(end)
+        finally:
+            self._lose_patience(time.monotonic() - start)
         return call.got
+
+    def _lose_patience(self, seconds):
+        """Slow calls, not many calls, use patience up: a busy machine must not cost marks."""
+        self.patience -= max(0.0, seconds - UNHURRIED)
+        if self.over is None and self.patience < 0:
+            self.over = Ended("timeout", "not run: earlier calls had taken too long altogether")
 
     def close(self):
         if self.worker is not None:
@@ -133,10 +137,11 @@ class Student:
             self.course.limits.load_seconds,
             lambda m, b: self._while_loading(m, b, asked),
         )
-        self.load_errors += [
-            f"in cell {clean(str(e.get('cell')))}: {StudentError(e)}"
-            for e in (reply.get("errors") or [])[:3]
-        ]
+        for error in reply.get("errors", [])[:3]:
+            if isinstance(error, dict):
+                self.load_errors.append(
+                    f"in cell {clean(str(error.get('cell')))}: {StudentError(error)}"
+                )
         return reply.get("defined") is True
 
     def _while_loading(self, message, buffers, asked):

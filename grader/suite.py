@@ -23,7 +23,7 @@ UNUSED = (
     "unraisableexception",
     "threadexception",
 )
-QUIET = ["--noconftest", *(f"-pno:{name}" for name in UNUSED)]
+QUIET = ["--noconftest", "--disable-plugin-autoload", *(f"-pno:{name}" for name in UNUSED)]
 
 
 def configure_hypothesis():
@@ -151,9 +151,6 @@ def run_pytest(course, plugin, *options):
         return
     activate(course.folder)
     files = [str(course.folder / f"test_{stem}.py") for stem in plugin.students]
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = (
-        "1"  # other packages' plugins have no business here
-    )
     code = pytest.main(
         [*files, *QUIET, f"--rootdir={course.folder}", "-c", os.devnull, *options], plugins=[plugin]
     )

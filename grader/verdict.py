@@ -7,6 +7,8 @@ import grader
 
 VALUE_CAP = 0.4  # an exercise whose value law fails earns at most this share
 FATAL = ("timeout", "out_of_memory", "crash")
+LAW_FIELDS = ("law", "test", "weight", "passed", "counterexample", "got", "hint", "outcome")
+NO_WALL = "graded WITHOUT a sandbox (--isolation none)"
 OPEN = ("needs_training", "needs_manual", "infrastructure")  # not marks yet
 
 
@@ -32,22 +34,7 @@ def exercise_verdict(exercise, rows, trivial):
         )
     else:
         outcome = "pass" if points == exercise.max_points else "partial" if points else "wrong"
-    laws = [
-        {
-            key: row[key]
-            for key in (
-                "law",
-                "test",
-                "weight",
-                "passed",
-                "counterexample",
-                "got",
-                "hint",
-                "outcome",
-            )
-        }
-        for row in rows
-    ]
+    laws = [{field: row[field] for field in LAW_FIELDS} for row in rows]
     note = trivial if trivial and outcome == "wrong" else ""
     return {
         "points": points,
@@ -76,7 +63,9 @@ def training_verdict(exercise, training):
         )
     points = float(training["points"])
     if not 0 <= points <= exercise.max_points:
-        raise ValueError(f"the training verdict gives {points} of {exercise.max_points} points")
+        return open_verdict(
+            exercise, "infrastructure", f"the training verdict gives {points:g} points"
+        )
     outcome = "pass" if points == exercise.max_points else "partial" if points else "wrong"
     laws = [
         {
@@ -99,6 +88,7 @@ def training_verdict(exercise, training):
 
 def verdict(name, data, marked, isolation, notes=(), unreadable=False):
     """DESIGN's verdict: `total` sums what is graded, `complete` says that nothing is open."""
+    notes = [NO_WALL, *notes] if isolation == "none" else list(notes)
     outcomes = {e["outcome"] for e in marked.values()}
     status = (
         "unreadable"
@@ -119,6 +109,6 @@ def verdict(name, data, marked, isolation, notes=(), unreadable=False):
         "complete": not outcomes & set(OPEN),
         "total": round(math.fsum(e["points"] for e in marked.values()), 4),
         "max_total": math.fsum(e["max_points"] for e in marked.values()),
-        "notes": list(notes),
+        "notes": notes,
         "exercises": marked,
     }
