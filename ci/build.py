@@ -173,9 +173,10 @@ def drift() -> list[str]:
             copy.is_file() and filecmp.cmp(path, copy, shallow=False)
         ):
             found.append(f"solutions: {path.relative_to(SOURCE)}")
-    if cell_sources(SOURCE / NOTEBOOK) != cell_sources(SOLUTIONS / ASSIGNMENT / NOTEBOOK):
+    executed, exported = SOLUTIONS / ASSIGNMENT / NOTEBOOK, SOLUTIONS / "rewards_solution.py"
+    if not executed.is_file() or cell_sources(SOURCE / NOTEBOOK) != cell_sources(executed):
         found.append(f"solutions: {NOTEBOOK}")
-    if (SOLUTIONS / "rewards_solution.py").read_text(encoding="utf-8") != export_solutions():
+    if not exported.is_file() or exported.read_text(encoding="utf-8") != export_solutions():
         found.append("solutions: rewards_solution.py")
     return found
 

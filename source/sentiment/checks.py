@@ -7,6 +7,8 @@ They catch slips early. The mark is decided by hidden laws, which try many more 
 """
 
 import argparse
+import copy
+import inspect
 import json
 import math
 import sys
@@ -51,27 +53,34 @@ def check(function: Callable, stem: str | None = None) -> None:
 
 def try_example(function: Callable, stem: str, example: Example) -> str:
     """Return what is wrong with one example, in words, or "" when it passes."""
-    args = [arg.clone() if isinstance(arg, torch.Tensor) else arg for arg in example.args]
-    call = f"  call      {stem}({', '.join([*map(show, args), *(f'{key}={show(value)}' for key, value in example.kwargs.items())])})"
+    args, kwargs = copy.deepcopy((list(example.args), example.kwargs))
+    arguments = [*map(show, args), *(f"{name}={show(value)}" for name, value in kwargs.items())]
+    call = f"  call      {stem}({', '.join(arguments)})"
     with fake_scorer(function) as calls:
         try:
-            result = function(*args, **example.kwargs)
+            result = function(*args, **kwargs)
         except NotImplementedError:
             raise
         except Exception as error:  # whatever student code raises is an answer to describe
             if isinstance(example.expected, type) and isinstance(error, example.expected):
                 return ""
-            return f"{call}\n  expected  {show(example.expected)}\n  yours     raises {type(error).__name__}: {error}"
-    if any(
-        isinstance(a, torch.Tensor) and not torch.equal(a, b)
-        for a, b in zip(args, example.args, strict=True)
-    ):
+            yours = f"raises {type(error).__name__}: {error}"
+            return f"{call}\n  expected  {show(example.expected)}\n  yours     {yours}"
+    if not all(map(unchanged, args, example.args)):
         return f"{call}\n  yours     changes its input: work on a copy"
     if not matches(result, example.expected):
         return f"{call}\n  expected  {show(example.expected)}\n  yours     {show(result)}"
     if len(calls) > 1:
-        return f"{call}\n  yours     calls get_sentiment_scores {len(calls)} times: score the whole batch in one call"
+        times = f"calls get_sentiment_scores {len(calls)} times"
+        return f"{call}\n  yours     {times}: score the whole batch in one call"
     return ""
+
+
+def unchanged(value: Any, original: Any) -> bool:
+    """Return whether an argument is still what it was before the call."""
+    if isinstance(original, torch.Tensor):
+        return torch.equal(value, original)
+    return value == original
 
 
 def matches(result: Any, expected: list[float] | type[Exception]) -> bool:
@@ -98,7 +107,7 @@ def fake_scorer(function: Callable):
         calls.append(list(texts))
         return [FAKE_SCORES.get(text, 0.25) for text in texts]
 
-    namespaces = [vars(sentiment), getattr(function, "__globals__", {})]
+    namespaces = [vars(sentiment), getattr(inspect.unwrap(function), "__globals__", {})]
     saved = [
         (space, space["get_sentiment_scores"])
         for space in namespaces
@@ -184,7 +193,7 @@ def overview(path: str | Path = NOTEBOOK) -> str:
 def notebook_warnings(path: Path) -> list[str]:
     """Return what is odd about the notebook's file: its name, or signs that it was not saved."""
     warnings = []
-    if path.name != NOTEBOOK.name:
+    if path.suffix == ".ipynb" and path.name != NOTEBOOK.name:
         warnings.append(
             f"this notebook is called {path.name}: rename it to {NOTEBOOK.name} before you submit"
         )

@@ -6,9 +6,11 @@ needed name, or changes the object behind one (`CACHE["x"] = 1`, `torch.set_defa
 
 import ast
 import builtins
+import re
 import symtable
 from dataclasses import dataclass, field
 
+MAGIC = re.compile(r"\s*([%!?]|[\w.]+\?{1,2}\s*$|[\w.,\s]+=\s*[!%])")
 TRANSPARENT_MAGICS = ("%%time", "%%capture", "%%timeit")
 
 
@@ -32,10 +34,7 @@ def parse(source):
         first = next((line for line in lines if line.strip()), "")
         if first.startswith("%%") and not first.startswith(TRANSPARENT_MAGICS):
             return []
-        plain = [
-            "" if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?") else line
-            for line in lines
-        ]
+        plain = ["" if MAGIC.match(line) else line for line in lines]
         return ast.parse("\n".join(plain)).body
 
 

@@ -95,7 +95,10 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
         return load_run(folder)
     checkpoint = last_checkpoint(folder) if config.resume else None
     try:
-        return train_in_folder(config, rewards, record, checkpoint)
+        with warnings.catch_warnings():
+            # TRL still asks for an attribute that transformers has renamed
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is", FutureWarning)
+            return train_in_folder(config, rewards, record, checkpoint)
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(remedies(config)) from error
 
@@ -133,13 +136,7 @@ def train_in_folder(
     )
     trainer.add_callback(tracker)
     try:
-        with (
-            warnings.catch_warnings()
-        ):  # TRL still asks for an attribute that transformers has renamed
-            warnings.filterwarnings(
-                "ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning
-            )
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if trainer.accelerator.is_main_process:
             save_final(trainer, tokenizer, Path(config.output_dir) / "final")
             tracker.finish()

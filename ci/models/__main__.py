@@ -1,0 +1,35 @@
+"""Command line: `python -m ci.models build [lm|classifier|all]`, then `python -m ci.models measure`."""
+
+import argparse
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+WORK = Path(__file__).parent / ".work"  # checkpoints, ignored by git
+
+
+def main():
+    """Build or measure the embedded models in `models/`."""
+    parser = argparse.ArgumentParser(prog="python -m ci.models", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    build = commands.add_parser("build", help="train the models and write them to models/")
+    figures = commands.add_parser("measure", help="write the held-out figures and the cards")
+    for command in (build, figures):
+        command.add_argument("which", nargs="?", choices=["lm", "classifier", "all"], default="all")
+    options = parser.parse_args()
+    if options.command == "measure":
+        from ci.models import measure
+
+        measure.main(ROOT, options.which)
+        return
+    if options.which in ("lm", "all"):
+        from ci.models import language_model
+
+        language_model.build(ROOT / "models" / "tiny-gpt2", WORK)
+    if options.which in ("classifier", "all"):
+        from ci.models import classifier
+
+        classifier.build(ROOT / "models" / "tiny-sentiment", WORK)
+
+
+if __name__ == "__main__":
+    main()
