@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections import Counter
 
-from tests.bank import judge
+from tests.bank import harm, judge
 
 
 def main():
@@ -25,12 +25,10 @@ def main():
     kinds = options.kinds or judge.KINDS
     if unknown := set(kinds) - set(judge.KINDS):
         parser.error(f"unknown kind: {' '.join(sorted(unknown))}")
-    before = judge.fingerprint_of_course()
+    before = harm.fingerprint_of_course()
     rows = run(judge.items(kinds), options.jobs)
-    faults = [
-        f"{row['id']}: {fault}" for row in rows for fault in row["faults"]
-    ] + judge.survivors()
-    if judge.fingerprint_of_course() != before:
+    faults = [f"{row['id']}: {fault}" for row in rows for fault in row["faults"]] + harm.survivors()
+    if harm.fingerprint_of_course() != before:
         faults.append("files of the course were changed")
     if "mutants" in kinds:
         faults += judge.idle_laws(rows)

@@ -7,10 +7,10 @@ import multiprocessing
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
-from pathlib import Path
 
 from grader.course import load_course
 from grader.session import Grader
+from tests.bank import harm
 from tests.bank.damage import EDITS
 from tests.bank.damage import STEM as DAMAGED
 from tests.bank.submissions import HIDDEN, read
@@ -18,7 +18,6 @@ from tests.bank.submissions import HIDDEN, read
 NEIGHBOUR = (
     "forward_kl_reward"  # the honest exercise graded right after a hostile one, in the same sandbox
 )
-MARKER = "987654"  # what the bank's daemon sleeps, so that it can be told from other processes
 
 
 def failed_laws(exercise):
@@ -118,49 +117,6 @@ def damage_faults(edit, verdict):
     )
 
 
-# --- leaks and other harm
-
-
-@cache
-def secrets():
-    """Lines of the oracles, the strategies and the scorer that no student may ever read."""
-    lines = [
-        line.strip()
-        for name in ("oracles", "strategies", "course")
-        for line in (HIDDEN / f"{name}.py").read_text().split("\n")
-    ]
-    return [line for line in lines if len(line) > 24]
-
-
-def leaks(verdict):
-    text = json.dumps(verdict, ensure_ascii=False)
-    found = [f"leaks {secret!r}" for secret in secrets() if secret in text]
-    return found + ([f"a verdict of {len(text)} characters"] if len(text) > 100_000 else [])
-
-
-def fingerprint_of_course():
-    root = HIDDEN.parents[1]
-    files = sorted(
-        path
-        for folder in ("tests", "source", "grader")
-        for path in (root / folder).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    )
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-
-
-def survivors():
-    """Processes that the bank's submissions left behind on this machine."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().split(b"\0")[:2] == [b"sleep", MARKER.encode()]:
-                found.append(f"process {path.parent.name} outlived its grading")
-        except OSError:
-            continue
-    return found
-
-
 # --- in each process of the pool
 
 
@@ -203,7 +159,7 @@ def judge(item, everything=True):
         faults = FAULTS[kind](submission, verdict) + losses_elsewhere(submission, verdict)
     if kind == "hostile":
         faults += neighbour_faults()
-    faults += leaks(verdict)
+    faults += harm.leaks(verdict)
     result = {"points": own["points"], "outcome": own["outcome"], "failed": failed_laws(own)}
     return {"kind": kind, "id": item[1], "stem": stem, **result, "faults": faults}
 

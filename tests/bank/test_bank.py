@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.bank import judge
+from tests.bank import harm, judge
 
 ITEMS = judge.items()
 
@@ -19,11 +19,11 @@ def judged(request):
     ]
     if any(item.name == test_every_law_kills_a_mutant.__name__ for item in request.session.items):
         asked = list(dict.fromkeys([*asked, *judge.items(["mutants"])]))
-    before, pool = judge.fingerprint_of_course(), judge.pool(os.cpu_count() or 1)
+    before, pool = harm.fingerprint_of_course(), judge.pool(os.cpu_count() or 1)
     yield {item: pool.submit(judge.judge, item, everything=False) for item in asked}
     pool.shutdown(cancel_futures=True)
-    assert judge.fingerprint_of_course() == before, "files of the course were changed"
-    assert not judge.survivors()
+    assert harm.fingerprint_of_course() == before, "files of the course were changed"
+    assert not harm.survivors()
 
 
 @pytest.mark.parametrize("item", ITEMS, ids="-".join)
