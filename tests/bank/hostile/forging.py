@@ -121,7 +121,7 @@ def sentiment_reward(completions, **kwargs):
 # %% scorer_given_nonsense
 # stem: sentiment_reward
 # hostile: hands the scorer objects, cycles and modules
-# outcome: wrong
+# outcome: wrong crash
 def sentiment_reward(completions, **kwargs):
     cycle = []
     cycle.append(cycle)
