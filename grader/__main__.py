@@ -1,0 +1,176 @@
+"""`python -m grader`: check notebooks, run a class, ask the doctor."""
+
+import argparse
+import json
+import os
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+from grader.course import CourseError, load_course
+from grader.link import SandboxError
+
+EXAMPLES = """examples:
+  python -m grader check my.ipynb                     what the hidden laws say about one notebook
+  python -m grader check *.ipynb --json - --jobs 4    one JSON verdict a line, in the order given
+  python -m grader check my.ipynb --exercise kl_estimate
+  python -m grader run                                grade everyone in submitted/, into the gradebook
+  python -m grader doctor                             what this machine can do, and how to mend the rest
+"""
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        "python -m grader",
+        description="Grade notebooks behind a wall.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--laws",
+        type=Path,
+        default=Path("tests/hidden"),
+        metavar="FOLDER",
+        help="the course: its course.py and laws (default: %(default)s)",
+    )
+    common.add_argument(
+        "--jobs",
+        type=int,
+        default=0,
+        metavar="N",
+        help="notebooks graded at the same time (default: check 1, run one per core)",
+    )
+    common.add_argument(
+        "--training",
+        type=Path,
+        metavar="FOLDER",
+        help="training verdicts, <sha256 of the notebook>.json",
+    )
+    common.add_argument(
+        "--isolation",
+        choices=["bwrap", "none"],
+        default="bwrap",
+        help="none: run student code WITHOUT a sandbox, as you; only for code you trust",
+    )
+    check = commands.add_parser(
+        "check", parents=[common], help="grade notebooks without a gradebook"
+    )
+    check.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
+    check.add_argument(
+        "--exercise",
+        action="append",
+        metavar="STEM",
+        help="judge only this exercise (may be repeated)",
+    )
+    check.add_argument(
+        "--json", metavar="FILE", help="write one JSON object a line; - is the standard output"
+    )
+    check.set_defaults(work=check_notebooks)
+    run = commands.add_parser(
+        "run", parents=[common], help="grade everyone in submitted/, into nbgrader's gradebook"
+    )
+    run.add_argument(
+        "--status",
+        type=Path,
+        default=Path("build/grading/status.csv"),
+        metavar="FILE",
+        help="the table of rows (default: %(default)s)",
+    )
+    run.add_argument(
+        "--timestamps",
+        choices=["mtime", "keep"],
+        default="mtime",
+        help="when a notebook came in: its file's time, or the timestamp.txt that your collector wrote beside it",
+    )
+    run.set_defaults(work=run_batch)
+    doctor = commands.add_parser(
+        "doctor", parents=[common], help="what this machine can do, and how to mend what is missing"
+    )
+    doctor.set_defaults(work=consult)
+    return parser
+
+
+def consult(options):
+    from grader.doctor import report
+
+    return report(options.laws)
+
+
+def run_batch(options):
+    from grader.batch import Batch
+    from grader.session import Grader
+    from grader.status import summary, write_status
+
+    judge = Grader(load_course(options.laws), options.isolation, options.training)
+    rows = Batch(judge, options.laws.resolve(), options.timestamps == "keep").run(
+        options.jobs or os.cpu_count() or 1
+    )
+    write_status(rows, options.status)
+    summary(rows)
+    print(f"one row a student: {options.status}", file=sys.stderr)
+    return int(any(row["status"] == "infrastructure" for row in rows))
+
+
+def check_notebooks(options):
+    from grader.session import Grader
+
+    missing = [str(path) for path in options.notebooks if not path.is_file()]
+    if missing:
+        raise CourseError(f"no such notebook: {', '.join(missing)}")
+    course = load_course(options.laws)
+    grader = Grader(course, options.isolation, options.training)
+    unknown = set(options.exercise or []) - {e.stem for e in grader.plan}
+    if unknown:
+        raise CourseError(
+            f"no such exercise: {', '.join(sorted(unknown))}; there are {', '.join(e.stem for e in grader.plan)}"
+        )
+    incomplete = False
+    with (
+        nullcontext(sys.stdout)
+        if options.json in (None, "-")
+        else Path(options.json).open("w") as out
+    ):
+        for verdict in verdicts(grader, options):
+            incomplete |= verdict["status"] == "infrastructure"
+            print(json.dumps(verdict) if options.json else as_text(verdict), file=out, flush=True)
+    return int(incomplete)
+
+
+def as_text(verdict):
+    from grader.feedback import verdict_text
+
+    return verdict_text(verdict)
+
+
+def verdicts(grader, options):
+    """In the order given; one notebook or one job needs no second process."""
+    if min(len(options.notebooks), options.jobs or 1) == 1:
+        with grader:
+            yield from (grader.check(path, options.exercise) for path in options.notebooks)
+        return
+    from grader.jobs import Pool
+
+    with Pool(grader, options.jobs, options.laws.resolve()) as pool:
+        for future in [pool.submit(path, options.exercise) for path in options.notebooks]:
+            yield future.result()
+
+
+def main():
+    options = arguments().parse_args()
+    try:
+        return options.work(options)
+    except (CourseError, SandboxError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output has gone, `| head` for one
+        sys.stdout = None
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""What is known of calls to a submitted function: arguments, results, errors, and whether it does anything at all."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from grader.text import clean, show
+
+
+@dataclass
+class Callback:
+    name: str
+    args: tuple
+    kwargs: dict
+    result: object = None
+
+
+@dataclass
+class Call:
+    stem: str
+    args: tuple
+    kwargs: dict
+    got: object = None
+    modified: tuple = ()
+    requires_grad: bool = False
+    callbacks: list = field(default_factory=list)
+
+    @property
+    def shown(self):
+        """The call as the student would write it."""
+        given = [show(arg) for arg in self.args]
+        given += [f"{name}={show(arg)}" for name, arg in self.kwargs.items()]
+        return clean(f"{self.stem}({', '.join(given)})", 600)
+
+
+class StudentError(Exception):
+    """An exception of the student's code, as words and names; the object itself never crosses."""
+
+    def __init__(self, description, load_errors=()):
+        self.type_name, self.message = (
+            clean(str(description.get("type"))),
+            clean(str(description.get("text")), 500),
+        )
+        self.bases = {str(name) for name in description.get("bases") or []}
+        self.place = clean(str(description.get("place") or ""))
+        words = f"{self.type_name}: {self.message}" + (f" ({self.place})" if self.place else "")
+        if load_errors and self.is_a("NameError"):
+            words += f"; before that, {load_errors[0]}"
+        super().__init__(words)
+
+    def is_a(self, name):
+        return name in self.bases
+
+
+class WrongError(StudentError):
+    """An exception of another kind than the law asks for."""
+
+    def __init__(self, error, expected):
+        self.__dict__.update(error.__dict__)
+        Exception.__init__(self, f"{error}; expected {expected}")
+
+
+class Ended(BaseException):
+    """The law cannot go on: time-out, crash, nothing implemented. Not an Exception, so hypothesis does not shrink it."""
+
+    def __init__(self, outcome, words):
+        super().__init__(words)
+        self.outcome, self.words = outcome, words
+
+
+class Evidence:
+    """What the answers have in common: a constant or an identity earns nothing, whatever laws it happens to keep."""
+
+    def __init__(self):
+        self.values, self.answered, self.identity = set(), False, True
+
+    def add(self, call):
+        self.answered = True
+        if len(self.values) < 2:
+            self.values |= {repr(value) for value in np.ravel(_array(call.got)).tolist()}
+        if self.identity:
+            self.identity = any(
+                _same(argument, call.got) for argument in (*call.args, *call.kwargs.values())
+            )
+
+    def trivial(self):
+        """Why the function earns nothing, or an empty string."""
+        if not self.answered:
+            return "it never returned a value"
+        if len(self.values) < 2:
+            return "it returns the same numbers whatever it is given"
+        return "it returns what it was given" if self.identity else ""
+
+
+def _array(value):
+    try:
+        return np.asarray(value)
+    except ValueError:  # ragged
+        return np.asarray(repr(value))
+
+
+def _same(argument, got):
+    argument, got = _array(argument), _array(got)
+    return argument.shape == got.shape and bool((argument == got).all())

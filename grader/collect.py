@@ -1,0 +1,81 @@
+"""Finds each student's one notebook in `submitted/`, however it is named or nested, and says what else lay there."""
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grader.text import clean
+
+IGNORED = {".ipynb_checkpoints", "__pycache__", "__MACOSX", ".git"}
+MAX_FILES = 2000
+
+
+@dataclass
+class Found:
+    student: str
+    notebook: Path | None = None
+    why_not: str = ""  # why there is no notebook to grade
+    notes: list = field(default_factory=list)
+
+
+def find_submissions(submitted, assignment, notebook_name):
+    """One entry for each folder in `submitted`, in order of their names."""
+    if not submitted.is_dir():
+        return []
+    folders = sorted(
+        path
+        for path in submitted.iterdir()
+        if path.is_dir() and not path.is_symlink() and path.name[0] != "."
+    )
+    return [find(folder, assignment, notebook_name) for folder in folders]
+
+
+def find(folder, assignment, notebook_name):
+    """The notebook of one student: at its proper place, else the only one there is."""
+    found, files = Found(folder.name), list(plain_files(folder))
+    notebooks = [path for path in files if path.suffix.lower() == ".ipynb"]
+    proper = folder / assignment / f"{notebook_name}.ipynb"
+    named = [path for path in notebooks if path.name == proper.name]
+    if proper in notebooks:
+        found.notebook = proper
+    elif len(named) == 1 or len(notebooks) == 1:
+        found.notebook = (named if len(named) == 1 else notebooks)[0]
+        found.notes.append(f"taken from {shown(found.notebook, folder)}")
+    elif notebooks:
+        found.why_not = (
+            "several notebooks, none called "
+            + proper.name
+            + ": "
+            + ", ".join(shown(path, folder) for path in notebooks[:5])
+        )
+    else:
+        found.why_not = "no notebook among the files" if files else ""
+    others = [
+        path
+        for path in files
+        if path not in (found.notebook, folder / assignment / "timestamp.txt")
+    ]
+    if others:
+        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+        found.notes.append(
+            "left out: " + ", ".join(shown(path, folder) for path in others[:5]) + more
+        )
+    return found
+
+
+def plain_files(folder):
+    """Files below the folder; links are never followed, and count as other files."""
+    seen = 0
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in IGNORED)
+        for name in sorted(names):
+            seen += 1
+            if seen > MAX_FILES:
+                return
+            path = Path(parent, name)
+            yield path if stat.S_ISREG(path.lstat().st_mode) else path.with_name(name + " (a link)")
+
+
+def shown(path, folder):
+    return clean(str(path.relative_to(folder)), 100)

@@ -1,0 +1,115 @@
+"""What one course declares beside its laws, and the plan of marks that follows from its notebook's metadata."""
+
+import dataclasses
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class CourseError(Exception):
+    """The course is inconsistent: nothing may be graded before it is mended."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one worker, which serves one exercise of one submission."""
+
+    call_seconds: float = (
+        5.0  # one call; real ones take milliseconds, the rest is for busy machines
+    )
+    load_seconds: float = 20.0  # one statement of the notebook (an import may take seconds)
+    exercise_seconds: float = 30.0  # waiting for slow calls, all together; what is left is not run
+    strikes: int = 2  # time-outs or deaths after which an exercise's other laws are not run
+    memory_mb: int = 2048
+    cpu_seconds: int = 60
+    processes: int = 64
+    scratch_mb: int = 64
+
+
+@dataclass(frozen=True)
+class Course:
+    notebook: Path  # the instructor notebook: stems, marks and locked cells come from its metadata
+    preload: tuple[str, ...] = ()  # modules that the sandbox imports before any student code
+    arrays: str = "numpy"  # a NumPy array of a law arrives as "torch" tensor or as "numpy" array
+    provides: dict[str, Callable] = field(
+        default_factory=dict
+    )  # "module.function": answered on the trusted side
+    training: tuple[str, ...] = ()  # exercises whose marks come from a training verdict
+    limits: Limits = Limits()
+    folder: Path = Path()  # where the laws are; set by load_course
+
+    @property
+    def name(self):
+        """The assignment's name, as nbgrader has it: the notebook's folder."""
+        return self.notebook.parent.name
+
+
+@dataclass(frozen=True)
+class Exercise:
+    stem: str
+    max_points: float
+    kind: str  # "laws", "training" or "manual"
+    grade_id: str  # of the cell that carries the marks
+
+
+def load_course(folder):
+    """The course declared in `folder`/course.py; its modules become importable as `import course`, `import oracles`."""
+    folder = Path(folder).resolve()
+    if not (folder / "course.py").is_file():
+        raise CourseError(f"{folder} holds no course.py, so it is no folder of laws")
+    activate(folder)
+    try:
+        return dataclasses.replace(importlib.import_module("course").COURSE, folder=folder)
+    except Exception as error:
+        raise CourseError(f"{folder}/course.py: {type(error).__name__}: {error}") from error
+
+
+def activate(folder):
+    """Make `import course` and its like mean this folder's modules; those of another course are forgotten."""
+    if sys.path[0] == str(folder):
+        return
+    sys.path[:] = [str(folder), *(path for path in sys.path if path != str(folder))]
+    names = {path.stem for path in folder.glob("*.py")} - {"conftest"}
+    for name in names & set(sys.modules):
+        if Path(sys.modules[name].__file__ or "").parent != folder:
+            del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+def exercises(course):
+    """The plan of marks, in the notebook's order; refuses a course whose parts do not fit together."""
+    plan = []
+    for cell in json.loads(course.notebook.read_text())["cells"]:
+        mark = cell["metadata"].get("nbgrader", {})
+        if mark.get("grade"):
+            plan.append(_exercise(course, mark))
+    stems = [exercise.stem for exercise in plan]
+    unknown = {path.stem.removeprefix("test_") for path in course.folder.glob("test_*.py")} - set(
+        stems
+    )
+    if unknown or len(set(stems)) < len(stems):
+        raise CourseError(
+            f"laws without a grade cell: {sorted(unknown)}"
+            if unknown
+            else f"grade cells repeat a stem: {stems}"
+        )
+    return plan
+
+
+def _exercise(course, mark):
+    grade_id, points = mark["grade_id"], float(mark["points"])
+    if mark.get("solution") or mark.get("task"):
+        return Exercise(grade_id, points, "manual", grade_id)
+    stem = grade_id.removesuffix("_laws")
+    if stem == grade_id:
+        raise CourseError(f"grade cell {grade_id!r} must be called <stem>_laws")
+    if stem in course.training:
+        return Exercise(stem, points, "training", grade_id)
+    if not (course.folder / f"test_{stem}.py").is_file():
+        raise CourseError(
+            f"grade cell {grade_id!r} has no laws: {course.folder}/test_{stem}.py is missing"
+        )
+    return Exercise(stem, points, "laws", grade_id)

@@ -1,0 +1,173 @@
+"""What this machine can do for grading, and how to mend what is missing."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from grader.cgroup import hierarchies
+from grader.course import CourseError, Limits, exercises, load_course
+from grader.link import SandboxError
+from grader.sandbox import Sandbox
+
+PACKAGES = ("numpy", "torch", "pytest", "hypothesis", "nbgrader", "nbconvert", "nbformat", "tqdm")
+CONTAINER = (
+    "docker run --rm -it --cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+    ' --security-opt systempaths=unconfined -v "${PWD}:/course" -w /course python:3.11-slim sh -c'
+    " 'apt-get update && apt-get install -y bubblewrap make git && make setup && .venv/bin/python -m grader run'"
+)
+
+
+def report(laws):
+    """Print one line a finding; 1 if grading cannot work here."""
+    findings = [
+        system(),
+        bubblewrap(),
+        sandbox(),
+        cgroups(),
+        packages(),
+        course(laws),
+        gpu(),
+        models(),
+        database(),
+    ]
+    for name, fine, detail, remedy in findings:
+        print(
+            f"{'ok     ' if fine else 'MISSING' if fine is False else 'note   '} {name:12} {detail}"
+        )
+        if remedy and not fine:
+            print(f"{'':21}to mend it: {remedy}")
+    print(
+        f"\nOn macOS and Windows grade in a container (Docker or Podman), from the course's folder:\n  {CONTAINER}"
+    )
+    return int(any(fine is False for _, fine, _, _ in findings))
+
+
+def system():
+    fine = sys.platform == "linux" and sys.version_info >= (3, 11)
+    return (
+        "system",
+        fine,
+        f"{platform.platform()}, Python {platform.python_version()}",
+        "use Linux with Python 3.11 or later, or the container below",
+    )
+
+
+def bubblewrap():
+    path = shutil.which("bwrap")
+    version = (
+        subprocess.run([path, "--version"], capture_output=True, text=True).stdout.strip()
+        if path
+        else "not installed"
+    )
+    return (
+        "bubblewrap",
+        bool(path),
+        version,
+        "apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora)",
+    )
+
+
+def sandbox():
+    """Really start a worker, and say which user of this machine it is."""
+    try:
+        with Sandbox([], Limits()) as wall:
+            worker = wall.worker()
+            worker.kill()
+    except SandboxError as error:
+        remedy = "Ubuntu 24.04: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; in a container: the flags below"
+        return "sandbox", False, str(error), remedy
+    same = (
+        ""
+        if worker.uid != os.getuid()
+        else " (you; only the mount and process walls part it from your files)"
+    )
+    return "sandbox", True, f"a worker runs as user {worker.uid}{same}", ""
+
+
+def cgroups():
+    have = bool(hierarchies())
+    detail = (
+        "memory is limited for all processes of a worker together"
+        if have
+        else "memory is limited for each process by itself"
+    )
+    return (
+        "cgroups",
+        True if have else None,
+        detail,
+        "run as root on the host; without cgroups the other limits still hold",
+    )
+
+
+def packages():
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "MISSING"
+    return (
+        "packages",
+        "MISSING" not in versions.values(),
+        ", ".join(f"{n} {v}" for n, v in versions.items()),
+        "make setup",
+    )
+
+
+def course(laws):
+    from grader.suite import check_weights, configure_hypothesis
+
+    try:
+        declared = load_course(laws)
+        plan = exercises(declared)
+        configure_hypothesis()
+        check_weights(declared, plan)
+    except (CourseError, OSError) as error:
+        return "course", False, str(error), "name the folder of laws with --laws"
+    points = sum(exercise.max_points for exercise in plan)
+    return (
+        "course",
+        True,
+        f"{declared.name}: {len(plan)} exercises, {points:g} points, the laws' weights agree with the notebook",
+        "",
+    )
+
+
+def gpu():
+    tool = shutil.which("nvidia-smi")
+    names = (
+        subprocess.run([tool, "-L"], capture_output=True, text=True).stdout.strip() if tool else ""
+    )
+    return (
+        "GPU",
+        True if names else None,
+        names or "none: grading needs none, full training runs do",
+        "",
+    )
+
+
+def models():
+    found = [path.parent.name for path in Path("models").glob("*/config.json")]
+    return (
+        "models",
+        True if found else None,
+        ", ".join(sorted(found)) or "no models/ here: grading needs none",
+        "",
+    )
+
+
+def database():
+    path = Path("gradebook.db")
+    if not path.exists():
+        return "database", None, "no gradebook.db here yet", "nbgrader generate_assignment makes it"
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+            names = [name for (name,) in connection.execute("select name from assignment")]
+    except sqlite3.Error as error:
+        return "database", False, f"gradebook.db: {error}", "nbgrader db upgrade, after a backup"
+    return "database", True, f"gradebook.db knows {', '.join(names) or 'no assignment yet'}", ""

@@ -1,0 +1,74 @@
+"""nbgrader's gradebook, filled by nbgrader's own Autograde in this process."""
+
+import glob
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+from grader.course import CourseError
+
+
+class Gradebook:
+    """nbgrader's Autograde, run in this process for one student at a time on the staged copies."""
+
+    def __init__(self, course, staged, laws):
+        warnings.filterwarnings("ignore", module="nbgrader")
+        # a check of web addresses that jsonschema would load: it compiles 38 grammars, a second lost
+        sys.modules.setdefault("rfc3987_syntax", None)
+        from nbgrader.apps import AutogradeApp
+
+        from grader.nbgrader_parts import configure
+
+        self.app = AutogradeApp()
+        self.app.initialize([course.name])
+        configure(self.app.config, str(laws))
+        self.app.log.setLevel(logging.CRITICAL)
+        self.app.coursedir.assignment_id = course.name
+        self.submitted = Path(
+            self.app.coursedir.root, self.app.coursedir.submitted_directory
+        ).resolve()
+        self.app.coursedir.submitted_directory = str(staged)
+        self.course = course
+        self._demand_assignment()
+
+    def _demand_assignment(self):
+        from nbgrader.api import Gradebook, MissingEntry
+
+        with Gradebook(self.app.coursedir.db_url) as database:
+            try:
+                database.find_notebook(self.course.notebook.stem, self.course.name)
+            except MissingEntry:
+                raise CourseError(
+                    f"the gradebook does not know {self.course.name}: run `nbgrader generate_assignment {self.course.name}` first"
+                ) from None
+
+    def students(self):
+        from nbgrader.api import Gradebook
+
+        with Gradebook(self.app.coursedir.db_url) as database:
+            return [student.id for student in database.students]
+
+    def has(self, student):
+        folder = self.app.coursedir.format_path(
+            self.app.coursedir.autograded_directory, student, self.course.name
+        )
+        return Path(folder, f"{self.course.notebook.stem}.ipynb").exists()
+
+    def record(self, student, verdict):
+        """What went wrong, or an empty string."""
+        if glob.has_magic(student):
+            return "nbgrader cannot take a folder's name with * ? [ in it: rename the folder"
+        from nbgrader.converters import Autograde
+
+        from grader.nbgrader_parts import GradeSuites
+
+        coursedir = self.app.coursedir
+        coursedir.student_id = student
+        folder = coursedir.format_path(coursedir.submitted_directory, student, self.course.name)
+        GradeSuites.verdicts = {str(Path(folder, f"{self.course.notebook.stem}.ipynb")): verdict}
+        try:
+            Autograde(coursedir=coursedir, parent=self.app, force=True).start()
+        except Exception as error:  # noqa: BLE001  one student's trouble must not stop the others
+            return f"the gradebook could not be written: {type(error).__name__}: {error}"[:300]
+        return ""

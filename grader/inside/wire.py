@@ -1,0 +1,148 @@
+"""The wire between the two sides: framed JSON and raw buffers, every size bounded; only plain values cross.
+
+frame = header length (4 bytes, big endian) · header (JSON) · buffers, whose lengths stand in header["sizes"].
+A value is a JSON scalar, or a list that begins with its kind: ["l", items], ["t", items], ["d", pairs],
+["a", dtype, shape, buffer number] for an array or tensor, ["o", type name] for what cannot cross.
+"""
+
+import json
+import sys
+
+MAX_HEADER = 4 << 20
+MAX_BUFFERS = 32 << 20
+MAX_DEPTH = 20
+MAX_NODES = 50_000
+DTYPES = {
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+}
+
+
+class WireError(Exception):
+    """What came in is no frame of this protocol."""
+
+
+class TooLarge(Exception):
+    """The value is too deep or too large to cross."""
+
+
+class Opaque:
+    """Stands for a value that does not cross the wire: only the name of its type does."""
+
+    def __init__(self, type_name):
+        self.type_name = type_name
+
+    def __repr__(self):
+        return f"<{self.type_name}>"
+
+
+def frame(message, buffers=()):
+    header = json.dumps({**message, "sizes": [len(buffer) for buffer in buffers]}).encode()
+    if len(header) > MAX_HEADER or sum(map(len, buffers)) > MAX_BUFFERS:
+        raise WireError("too large to cross")
+    return b"".join([len(header).to_bytes(4, "big"), header, *buffers])
+
+
+def read_frame(read):
+    """`read(n)` gives exactly n bytes. Nothing is allocated before its size was checked."""
+    size = int.from_bytes(read(4), "big")
+    if size > MAX_HEADER:
+        raise WireError("header too large")
+    try:
+        message = json.loads(read(size))
+        sizes = message.pop("sizes")
+        if not all(type(n) is int and n >= 0 for n in sizes) or sum(sizes) > MAX_BUFFERS:
+            raise WireError("buffers too large")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise WireError("not a frame") from error
+    return message, [read(n) for n in sizes]
+
+
+def pack(value, buffers):
+    """The value as a JSON tree; its arrays are appended to `buffers`. What cannot cross becomes opaque."""
+    mine = []
+    try:
+        tree = _pack(value, mine, 0, [MAX_NODES, MAX_BUFFERS // 2], len(buffers))
+    except TooLarge:
+        return ["o", "structure too deep or too large"]
+    buffers += mine
+    return tree
+
+
+def _pack(value, buffers, depth, budget, first):
+    budget[0] -= 1 + (len(value) // 16 if isinstance(value, str) else 0)
+    if depth > MAX_DEPTH or budget[0] < 0:
+        raise TooLarge
+    array = as_array(value)
+    if array is not None:
+        budget[1] -= array.nbytes
+        if budget[1] < 0:
+            raise TooLarge
+        buffers.append(array.tobytes())
+        return ["a", str(array.dtype), list(array.shape), first + len(buffers) - 1]
+    if value is None or isinstance(value, (bool, float, str)):
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**64 else ["o", "very large int"]
+    if isinstance(value, (list, tuple)):
+        kind = "l" if isinstance(value, list) else "t"
+        return [kind, [_pack(item, buffers, depth + 1, budget, first) for item in value]]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return [
+            "d",
+            [[key, _pack(item, buffers, depth + 1, budget, first)] for key, item in value.items()],
+        ]
+    return ["o", value.type_name if isinstance(value, Opaque) else type(value).__name__[:100]]
+
+
+def as_array(value):
+    """A NumPy array if the value is an array, a tensor or a NumPy scalar of a plain dtype, else None."""
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        try:
+            value = value.detach().cpu()
+            value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+        except (TypeError, RuntimeError):  # sparse, quantised, meta: cannot cross
+            return None
+    if numpy is None or not isinstance(value, (numpy.ndarray, numpy.generic)):
+        return None
+    value = numpy.asarray(value)
+    return value if str(value.dtype) in DTYPES else None
+
+
+def unpack(tree, buffers, arrays=lambda array: array):
+    """The inverse of `pack`; `arrays` turns each NumPy array into what the receiver wants."""
+    try:
+        return _unpack(tree, buffers, arrays)
+    except (ValueError, TypeError, IndexError, KeyError, RecursionError, OverflowError) as error:
+        raise WireError("not a value") from error
+
+
+def _unpack(tree, buffers, arrays):
+    if not isinstance(tree, list):
+        if isinstance(tree, dict):
+            raise WireError("not a value")
+        return tree
+    kind, body = tree[0], tree[1]
+    if kind == "l" or kind == "t":
+        items = [_unpack(item, buffers, arrays) for item in body]
+        return items if kind == "l" else tuple(items)
+    if kind == "d":
+        return {str(key): _unpack(item, buffers, arrays) for key, item in body}
+    if kind == "o":
+        return Opaque(str(body))
+    if kind != "a" or body not in DTYPES:
+        raise WireError("unknown kind")
+    import numpy
+
+    return arrays(numpy.frombuffer(bytearray(buffers[tree[3]]), body).reshape(tree[2]))

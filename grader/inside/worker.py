@@ -1,0 +1,183 @@
+"""Serves one function of one submission: loads what it needs, then answers calls until it is killed.
+
+Student code shares this process, so nothing it can do to it is worth anything: only values leave, and the trusted
+side treats them as the student's answer.
+"""
+
+import builtins
+import contextlib
+import linecache
+import os
+import random
+import sys
+import traceback
+import types
+
+from . import slices, wire
+
+MAX_TEXT = 2000
+
+
+class Link:
+    """The worker's end of the wire: every message carries the number of the request it belongs to."""
+
+    def __init__(self, sock):
+        self.sock, self.number = sock, 0
+
+    def read(self, size):
+        data = bytearray()
+        while len(data) < size:
+            chunk = self.sock.recv(min(size - len(data), 1 << 16))
+            if not chunk:
+                os._exit(0)
+            data += chunk
+        return bytes(data)
+
+    def receive(self):
+        message, buffers = wire.read_frame(self.read)
+        self.number = message["n"]
+        return message, buffers
+
+    def send(self, message, buffers=()):
+        self.sock.sendall(wire.frame({"n": self.number, **message}, buffers))
+
+
+def describe_error(error):
+    """Type, base classes, message and place of the student's exception; its own __str__ may fail or be endless."""
+    try:
+        text = str(error)[:MAX_TEXT]
+    except BaseException as broken:
+        text = f"(its text could not be read: {type(broken).__name__})"
+    place = ""
+    with contextlib.suppress(BaseException):
+        for frame in traceback.extract_tb(error.__traceback__):
+            if frame.filename.startswith("<cell "):
+                place = f"line {frame.lineno} of {frame.filename[1:-1]}: {frame.line}"[:300]
+        if isinstance(error, SyntaxError):
+            place = f"line {error.lineno}: {(error.text or '').strip()}"[:300]
+    return {
+        "type": type(error).__name__[:100],
+        "bases": [c.__name__[:100] for c in type(error).__mro__[:20]],
+        "text": text,
+        "place": place,
+    }
+
+
+def provide(link, names, namespace):
+    """Each name "module.function" becomes a global and a module's attribute; a call goes back to the trusted side."""
+    for full_name in names:
+        module_name, name = full_name.rsplit(".", 1)
+        module = sys.modules.setdefault(module_name, types.ModuleType(module_name))
+        function = _callback(link, full_name, name)
+        setattr(module, name, function)
+        namespace[name] = function
+
+
+def _callback(link, full_name, name):
+    def provided(*args, **kwargs):
+        buffers = []
+        link.send(
+            {
+                "is": "callback",
+                "name": full_name,
+                "args": wire.pack(args, buffers),
+                "kwargs": wire.pack(kwargs, buffers),
+            },
+            buffers,
+        )
+        message, buffers = link.receive()
+        if "refused" in message:
+            raise getattr(builtins, message["refused"])(message["text"])
+        return wire.unpack(message["value"], buffers)
+
+    provided.__name__ = provided.__qualname__ = name
+    return provided
+
+
+def load(link, request, namespace):
+    """Execute the needed statements one by one: a failing line does not take the function below it."""
+    errors, statements = [], []
+    for number, cell in enumerate(request["cells"]):
+        linecache.cache[f"<cell {cell['id']}>"] = (
+            len(cell["source"]),
+            None,
+            cell["source"].splitlines(True),
+            f"<cell {cell['id']}>",
+        )
+        try:
+            statements += [
+                slices.describe(number, index, node)
+                for index, node in enumerate(slices.parse(cell["source"]))
+            ]
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            errors.append({"cell": cell["id"], **describe_error(error)})
+    for statement in slices.needed_statements(statements, request["stem"]):
+        cell, at = request["cells"][statement.cell], [statement.cell, statement.index]
+        if at in request["skip"]:
+            continue
+        link.send({"is": "progress", "at": at})
+        try:
+            code = compile(slices.ast.Module([statement.node], []), f"<cell {cell['id']}>", "exec")
+            exec(code, namespace)
+        except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
+            errors.append({"cell": cell["id"], **describe_error(error)})
+    link.send(
+        {"is": "loaded", "errors": errors[:20], "defined": callable(namespace.get(request["stem"]))}
+    )
+
+
+def to_arrays(kind):
+    if kind == "torch":
+        import torch
+
+        return torch.from_numpy
+    return lambda array: array
+
+
+def call(link, function, request, buffers, arrays):
+    args, kwargs = (wire.unpack(request[part], buffers, arrays) for part in ("args", "kwargs"))
+    originals = {**dict(enumerate(args)), **kwargs}
+    before = {name: fingerprint(value) for name, value in originals.items()}
+    try:
+        result = function(*args, **kwargs)
+        buffers, grad = [], bool(getattr(result, "requires_grad", False))
+        answer = {"is": "value", "value": wire.pack(result, buffers), "grad": grad}
+    except BaseException as error:
+        answer, buffers = {"is": "error", **describe_error(error)}, []
+    answer["modified"] = [
+        name for name, value in originals.items() if fingerprint(value) != before[name]
+    ]
+    try:
+        link.send(answer, buffers)
+    except wire.WireError:
+        link.send(
+            {
+                "is": "value",
+                "value": ["o", "structure too deep or too large"],
+                "grad": False,
+                "modified": answer["modified"],
+            }
+        )
+
+
+def fingerprint(value):
+    buffers = []
+    return repr(wire.pack(value, buffers)), buffers
+
+
+def main(sock):
+    link, namespace = Link(sock), {"__name__": "__main__", "__builtins__": builtins}
+    sys.modules[
+        "__main__"
+    ].__dict__.clear()  # as in Jupyter, the notebook's names are those of __main__
+    sys.modules["__main__"].__dict__.update(namespace)
+    namespace = sys.modules["__main__"].__dict__
+    random.seed(0)
+    while True:
+        request, buffers = link.receive()
+        if request["do"] == "load":
+            arrays = to_arrays(request["arrays"])
+            provide(link, request["provides"], namespace)
+            load(link, request, namespace)
+        else:
+            call(link, namespace[request["stem"]], request, buffers, arrays)

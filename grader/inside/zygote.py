@@ -1,0 +1,177 @@
+"""Starts workers fast: it has imported the heavy packages, forks on request, and never runs student code itself.
+
+It lives inside bubblewrap as an unprivileged user. Each fork moves into its own user, process, mount, network and
+IPC namespaces before any student code runs, so one worker can neither see nor signal another, nor the zygote.
+
+    zygote ── fork ── doorman (pid 1 of the new namespace; says how the worker ended) ── fork ── worker
+"""
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from . import worker
+
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
+    0x20000,
+    0x4000000,
+    0x8000000,
+    0x10000000,
+    0x20000000,
+    0x40000000,
+)
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
+CAPABILITY_VERSION_3 = 0x20080522
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def demand(result, what):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), what)
+
+
+def enter_namespaces():
+    uid, gid = os.getuid(), os.getgid()
+    demand(
+        libc.unshare(
+            CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS
+        ),
+        "unshare",
+    )
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+
+
+def private_mounts(scratch_mb):
+    """A /proc that shows this namespace only, and scratch space that dies with the worker."""
+    options = f"size={scratch_mb}m,mode=1777".encode()
+    if libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None) == 0:
+        Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    else:  # where the kernel refuses a fresh one, hide the old one
+        demand(libc.mount(b"none", b"/proc", b"tmpfs", MS_RDONLY, b"size=4k"), "mount over /proc")
+    for folder in (b"/tmp", b"/dev/shm"):
+        demand(
+            libc.mount(b"tmpfs", folder, b"tmpfs", MS_NOSUID | MS_NODEV, options), "mount scratch"
+        )
+
+
+def drop_capabilities():
+    for capability in range(64):
+        libc.prctl(
+            PR_CAPBSET_DROP, capability, 0, 0, 0
+        )  # numbers this kernel does not know are refused, harmlessly
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    demand(libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+
+
+def memory_in_use():
+    """Bytes that the forked zygote brought along: its imports are not the student's memory."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+    except OSError:  # /proc is hidden
+        return 1 << 30
+
+
+def limit(limits):
+    for name, value in {
+        "DATA": memory_in_use() + limits["memory_mb"] * 2**20,
+        "NPROC": limits["processes"],
+        "FSIZE": limits["scratch_mb"] * 2**20,
+        "NOFILE": 256,
+        "CORE": 0,
+        "MSGQUEUE": 0,
+    }.items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (limits["cpu_seconds"], limits["cpu_seconds"] + 5)
+    )  # SIGXCPU says why
+
+
+def doorman(data, status, request):
+    """Runs as pid 1: waits for leave to start, then for the worker's end, and takes every process along."""
+    if request["nested"]:
+        private_mounts(request["limits"]["scratch_mb"])
+        drop_capabilities()
+    limit(request["limits"])
+    libc.prctl(
+        PR_SET_DUMPABLE, 0, 0, 0, 0
+    )  # so the worker can neither trace us nor open our descriptors
+    os.setsid()
+    status.send(b"ready")
+    if status.recv(16) != b"go":  # the trusted side has put us into a cgroup, or has gone
+        return
+    child = os.fork()
+    if child == 0:
+        serve(data, status)
+    data.close()
+    while True:
+        pid, ended = os.wait()
+        if pid == child:
+            break
+    status.send(
+        f"signal {os.WTERMSIG(ended)}".encode()
+        if os.WIFSIGNALED(ended)
+        else f"exit {os.WEXITSTATUS(ended)}".encode()
+    )
+
+
+def serve(data, status):
+    status.close()
+    null = os.open("/dev/null", os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    channel = os.dup(data.fileno())
+    os.closerange(3, channel)
+    os.closerange(channel + 1, 256)
+    libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+    os.chdir("/tmp")
+    try:
+        worker.main(socket.socket(fileno=channel))
+    finally:
+        os._exit(70)
+
+
+def spawn(request, data, status, control):
+    if os.fork():
+        os.wait()
+        return
+    try:
+        control.close()
+        if request["nested"]:
+            enter_namespaces()
+            if os.fork():  # only a child is inside the new process namespace
+                os._exit(0)
+        doorman(data, status, request)
+    except BaseException as error:
+        status.send(f"failed {error}".encode()[:500])
+    finally:
+        os._exit(0)
+
+
+def main():
+    control = socket.socket(fileno=int(sys.argv[1]))
+    for name in json.loads(sys.argv[2]):
+        importlib.import_module(name)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trusted side's to handle
+    gc.collect()
+    gc.freeze()  # keeps the forks' memory shared
+    control.send(b"ready")
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 4096, 2)
+        if not message:
+            return
+        data, status = (socket.socket(fileno=fd) for fd in descriptors)
+        spawn(json.loads(message), data, status, control)
+        data.close()
+        status.close()

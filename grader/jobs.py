@@ -1,0 +1,123 @@
+"""Grades many notebooks at once: each job is a process of its own with its own sandbox, replaced if it dies.
+
+A job reads one request a line (JSON) and answers with one verdict a line.
+"""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from grader.course import load_course
+from grader.sandbox import Sandbox
+from grader.session import Grader, read
+from grader.verdict import open_verdict, verdict
+
+
+def serve():
+    """A job process: `python -m grader.jobs LAWS ISOLATION TRAINING`."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever prints must not end up among the answers
+    laws, isolation, training = sys.argv[1:4]
+    with Grader(load_course(laws), isolation, training or None) as grader:
+        for line in sys.stdin:
+            request = json.loads(line)
+            answer = grader.check(request["path"], request["exercises"], request["name"])
+            print(json.dumps(answer), file=answers, flush=True)
+
+
+class Job:
+    def __init__(self, arguments):
+        self.arguments, self.process = arguments, None
+
+    def start(self):
+        command = [sys.executable, "-m", "grader.jobs", *self.arguments]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = subprocess.Popen(
+            command, **pipes, cwd=Path(__file__).parents[1], start_new_session=True
+        )
+
+    def ask(self, request, seconds):
+        """The verdict, or None if the job died or hung; the next request then gets a new process."""
+        if self.process is None:
+            self.start()
+        try:
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            self.process.stdin.flush()
+            answered = select.select([self.process.stdout], [], [], seconds)[0]
+            line = self.process.stdout.readline() if answered else b""
+            return json.loads(line)
+        except (OSError, ValueError):
+            self.close()
+            return None
+
+    def close(self):
+        if self.process is not None:
+            self.process.kill()  # its sandbox dies with it
+            self.process.wait()
+            self.process.stdin.close()
+            self.process.stdout.close()
+        self.process = None
+
+
+class Pool:
+    """`submit` gives a future verdict; whatever happens to a job, it comes."""
+
+    def __init__(self, grader, count, laws):
+        """`grader`: a Grader that was never entered, for its plan and settings."""
+        self.grader = grader
+        arguments = [str(laws), grader.isolation, str(grader.training or "")]
+        self.jobs = [Job(arguments) for _ in range(count)]
+        self.idle, self.lock = list(self.jobs), threading.Lock()
+        self.threads = ThreadPoolExecutor(count)
+
+    def __enter__(self):
+        """Refuse what no job could do, then let every job start while the caller goes on."""
+        with Sandbox([], self.grader.course.limits, self.grader.isolation) as wall:
+            wall.worker().kill()
+        for job in self.idle:
+            job.start()
+        self.grader.validate()
+        return self
+
+    def __exit__(self, *_):
+        self.threads.shutdown(wait=False, cancel_futures=True)
+        for job in self.jobs:
+            job.close()
+
+    def submit(self, path, exercises=None, name=None):
+        return self.threads.submit(self._verdict, str(path), exercises, name or str(path))
+
+    def _verdict(self, path, exercises, name):
+        with self.lock:
+            job = self.idle.pop()
+        request = {"path": str(Path(path).resolve()), "exercises": exercises, "name": name}
+        try:
+            # a job that died is no verdict on the student: once more in a new one
+            answer = job.ask(request, self._seconds()) or job.ask(request, self._seconds())
+            return answer or self._infrastructure(path, exercises, name)
+        finally:
+            with self.lock:
+                self.idle.append(job)
+
+    def _seconds(self):
+        """More than all limits of one submission together."""
+        limits = self.grader.course.limits
+        one = 60 + limits.exercise_seconds + limits.call_seconds + 5 * limits.load_seconds
+        return 60 + one * sum(e.kind == "laws" for e in self.grader.plan)
+
+    def _infrastructure(self, path, exercises, name):
+        plan = [e for e in self.grader.plan if exercises is None or e.stem in exercises]
+        marked = {
+            e.stem: open_verdict(e, "infrastructure", "the grading process died twice")
+            for e in plan
+        }
+        return verdict(name, read(path), marked, self.grader.isolation)
+
+
+if __name__ == "__main__":
+    serve()

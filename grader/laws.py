@@ -1,0 +1,164 @@
+"""What a laws file needs: `@law`, and checks whose failures are written for the student.
+
+A law is a pytest function about `student`, the submitted function behind the wall. `@law` gives it its claim in plain
+words and its weight in points; `@given` and `@settings` of hypothesis go below it.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from grader.calls import StudentError, WrongError
+from grader.text import clean, show
+
+
+@dataclass(frozen=True)
+class Law:
+    claim: str
+    weight: float
+    value: bool = False
+    hint: Callable | None = None
+
+
+class LawFailed(AssertionError):
+    """`words` says what is wrong; `got` and `expected` are set where numbers were compared."""
+
+    def __init__(self, words, got=None, expected=None):
+        super().__init__(words)
+        self.words, self.got, self.expected = words, got, expected
+
+
+def law(claim, weight, value=False, hint=None):
+    """Declare a law: `weight` in points; `value=True` for the one law that compares with the oracle."""
+
+    def declare(test):
+        declared = Law(claim, weight, value, hint)
+        if hasattr(test, "hypothesis"):
+            test.hypothesis.inner_test = _watched(test.hypothesis.inner_test, declared)
+        else:
+            test = _watched(test, declared)
+        test.law = declared
+        return test
+
+    return declare
+
+
+def _watched(test, declared):
+    """Run one example of a law; what a failing one shows is kept on the student for the report."""
+
+    @functools.wraps(test)
+    def example(*args, **kwargs):
+        student = kwargs["student"]
+        student.calls.clear()
+        try:
+            return test(*args, **kwargs)
+        except (AssertionError, StudentError) as error:
+            student.failures.append(_failure(declared, student, error))
+            raise
+
+    return example
+
+
+def _failure(declared, student, error):
+    """The row of the report: what was called with what, what came back, and the likely cause."""
+    calls = student.calls[-3:]
+    numbers = getattr(error, "got", None)
+    got = show(calls[-1].got if calls else numbers)
+    if isinstance(error, StudentError):
+        words = got = str(error)
+    else:
+        words = getattr(error, "words", "") or clean(str(error).partition("\n")[0])
+    cause = None
+    if declared.hint and calls and getattr(error, "expected", None) is not None:
+        with contextlib.suppress(Exception):  # odd results must not turn a hint into trouble
+            cause = declared.hint(calls[-1], numbers, error.expected)
+    return {
+        "counterexample": "; ".join(call.shown for call in calls),
+        "got": got,
+        "words": words,
+        "cause": cause,
+    }
+
+
+def check(condition, words):
+    if not condition:
+        raise LawFailed(words)
+
+
+def vector(got, size):
+    """The result as float64 [size]: an array, or a list or tuple of numbers or 0-d arrays, every value finite."""
+    if isinstance(got, (list, tuple)):
+        check(
+            all(_is_number(item) for item in got), "the result is a list, but not of plain numbers"
+        )
+        got = np.array([float(item) for item in got], dtype=np.float64)
+    check(
+        isinstance(got, np.ndarray),
+        f"the result is {_kind(got)}, expected a tensor or list of {size} numbers",
+    )
+    check(got.shape == (size,), f"the result has shape {list(got.shape)}, expected [{size}]")
+    got = got.astype(np.float64)
+    check(bool(np.isfinite(got).all()), "the result holds nan or infinite values")
+    return got
+
+
+def scalar(got):
+    check(_is_number(got), f"the result is {_kind(got)}, expected one number")
+    check(bool(np.isfinite(float(got))), "the result is nan or infinite")
+    return float(got)
+
+
+def _is_number(value):
+    if isinstance(value, np.ndarray):
+        return value.shape == ()
+    return isinstance(value, (int, float))
+
+
+def _kind(value):
+    return (
+        "None (is the `return` missing?)"
+        if value is None
+        else f"of type {getattr(value, 'type_name', type(value).__name__)}"
+    )
+
+
+def near(got, expected, rtol=1e-4, atol=1e-6):
+    """Fails, and lets the law's hint look for the cause, if any value is further off than atol + rtol·|expected|."""
+    got, expected = np.asarray(got, dtype=np.float64), np.asarray(expected, dtype=np.float64)
+    if got.shape != expected.shape:
+        raise LawFailed(f"the result has shape {list(got.shape)}, expected {list(expected.shape)}")
+    wrong = np.abs(got - expected) > atol + rtol * np.abs(expected)
+    if wrong.any() or np.isnan(got).any():
+        where = f" at position {int(np.argmax(wrong))}" if got.size > 1 else ""
+        raise LawFailed(f"the value{where} is not the one asked for", got, expected)
+
+
+def raises(kind, student, *args, **kwargs):
+    """The call must raise this built-in exception or one derived from it."""
+    try:
+        student(*args, **kwargs)
+    except StudentError as error:
+        if error.is_a(kind.__name__):
+            return
+        raise WrongError(error, kind.__name__) from None
+    raise LawFailed(f"no error was raised, expected {kind.__name__}")
+
+
+def first_match(got, expected, causes):
+    """The words of the first cause whose value is what the student got and is not the right one."""
+    for words, candidate in causes.items():
+        try:
+            value = np.broadcast_to(
+                np.asarray(candidate() if callable(candidate) else candidate, dtype=np.float64),
+                np.shape(got),
+            )
+        except (ValueError, TypeError, ArithmeticError, IndexError):
+            continue
+        if np.allclose(value, got, rtol=1e-3, atol=1e-5) and not np.allclose(
+            value, expected, rtol=1e-3, atol=1e-5
+        ):
+            return words
+    return None

@@ -1,0 +1,162 @@
+"""The trusted end of one worker: numbered requests, deadlines, and a typed word on how it ended."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import time
+
+from grader.cgroup import Group
+from grader.inside import wire
+
+# every field that the worker may send, with its type; anything else is no message
+FIELDS = {
+    "n": int,
+    "is": str,
+    "at": list,
+    "name": str,
+    "defined": bool,
+    "errors": list,
+    "modified": list,
+    "grad": bool,
+    "type": str,
+    "bases": list,
+    "text": str,
+    "place": str,
+}
+TREES = ("value", "args", "kwargs")  # checked by wire.unpack
+
+
+class SandboxError(Exception):
+    """The sandbox cannot be had or broke: the grader's trouble, never the student's."""
+
+
+class WorkerEnded(Exception):
+    """The worker is gone; `outcome` is the typed reason, `words` says it to the student."""
+
+    def __init__(self, outcome, words):
+        super().__init__(words)
+        self.outcome, self.words = outcome, words
+
+
+class Worker:
+    def __init__(self, control, limits, isolation):
+        """Ask the zygote at the other end of `control` for a worker; OSError if it gives none."""
+        self.limits, self.isolation, self.number, self.pidfd = limits, isolation, 0, None
+        self.data, data = socket.socketpair()
+        self.status, status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.status.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        request = {"nested": isolation != "none", "limits": dataclasses.asdict(limits)}
+        with data, status:
+            socket.send_fds(
+                control, [json.dumps(request).encode()], [data.fileno(), status.fileno()]
+            )
+        self.status.settimeout(30)
+        message, ancillary, _, _ = self.status.recvmsg(1024, socket.CMSG_SPACE(12))
+        if message != b"ready":
+            raise OSError(message.decode(errors="replace") or "the zygote is gone")
+        # the kernel, not the worker, says which process and user of the host this is
+        self.pid, self.uid, _ = struct.unpack("3i", ancillary[0][2][:12])
+        self.pidfd = os.pidfd_open(self.pid)
+        self.group = Group(self.pid, limits)
+        if self.uid == 0 and isolation != "none":
+            self.kill()
+            raise SandboxError("the worker would run as root of this machine: refused")
+        self.status.send(b"go")
+
+    def request(self, message, buffers, seconds, on_message):
+        """Send a request; give the first reply that `on_message` leaves alone (None) instead of answering it."""
+        self.number += 1
+        self.deadline = time.monotonic() + seconds
+        question = wire.frame({"n": self.number, **message}, buffers)
+        try:
+            self._send(question)
+            while True:
+                reply, arrays = wire.read_frame(self._read)
+                self._check(reply)
+                answer = on_message(reply, arrays)
+                if answer is None:
+                    return reply, arrays
+                if answer:
+                    self._send(wire.frame({"n": self.number, **answer[0]}, answer[1]))
+        except TimeoutError:
+            self.kill()
+            raise WorkerEnded("timeout", f"no answer within {seconds:g} seconds") from None
+        except (EOFError, ConnectionError):
+            raise self._ended() from None
+        except wire.WireError:
+            self.kill()
+            raise WorkerEnded(
+                "crash", "the process wrote to the grader's channel or returned far too much"
+            ) from None
+
+    def _check(self, reply):
+        if reply.get("n") != self.number:
+            raise wire.WireError("out of step")
+        for name, value in reply.items():
+            if name not in TREES and not isinstance(value, FIELDS.get(name, ())):
+                raise wire.WireError(f"no such field: {name}")
+
+    def _wait(self, event):
+        poll = select.poll()
+        poll.register(self.data, event)
+        left = self.deadline - time.monotonic()
+        if left <= 0 or not poll.poll(left * 1000):
+            raise TimeoutError
+
+    def _send(self, data):
+        view = memoryview(data)
+        while view:
+            self._wait(select.POLLOUT)
+            view = view[self.data.send(view, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
+
+    def _read(self, size):
+        data = bytearray()
+        while len(data) < size:
+            self._wait(select.POLLIN)
+            chunk = self.data.recv(min(size - len(data), 1 << 20))
+            if not chunk:
+                raise EOFError
+            data += chunk
+        return bytes(data)
+
+    def _ended(self):
+        """How the worker came to its end, as its doorman and the kernel tell it."""
+        self.status.settimeout(2)
+        try:
+            kind, _, number = self.status.recv(64).decode().partition(" ")
+        except OSError:
+            kind = number = ""
+        out_of_memory = self.group.out_of_memory()
+        self.kill()
+        if kind == "exit":
+            return WorkerEnded("crash", f"the process ended itself (exit code {number})")
+        if kind != "signal":
+            return WorkerEnded("crash", "the process closed the grader's channel")
+        if int(number) == signal.SIGXCPU:
+            return WorkerEnded(
+                "timeout", f"more than {self.limits.cpu_seconds} seconds of computing"
+            )
+        if int(number) == signal.SIGKILL and out_of_memory:
+            return WorkerEnded("out_of_memory", f"more than {self.limits.memory_mb} MB of memory")
+        return WorkerEnded(
+            "crash", f"the process was ended by signal {number} ({signal.strsignal(int(number))})"
+        )
+
+    def kill(self):
+        """Ends the worker and, as its first process goes, everything it started."""
+        if self.pidfd is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if self.isolation == "none":  # no process namespace: its session has to do
+                os.killpg(self.pid, signal.SIGKILL)
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        os.close(self.pidfd)
+        self.pidfd = None
+        self.data.close()
+        self.status.close()
+        self.group.remove()

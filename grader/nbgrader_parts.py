@@ -1,0 +1,201 @@
+"""How nbgrader grades with the laws: an exporter that reads submissions through preflight, and two preprocessors.
+
+The submitted notebook is never executed. Marks come from the verdict; the student's saved outputs stay, made safe.
+"""
+
+import atexit
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters import NotebookExporter
+from nbgrader.converters.base import NbGraderException
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.utils import parse_utc
+from traitlets import Enum, Unicode
+
+from grader.course import load_course
+from grader.feedback import exercise_text
+from grader.preflight import HIDDEN, Unreadable, repair, source_cells, without_solutions
+from grader.session import Grader, read
+from grader.verdict import OPEN
+
+
+def configure(config, laws="tests/hidden"):
+    """The whole wiring, for nbgrader_config.py."""
+    from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, OverwriteCells
+
+    config.GradeSuites.laws = config.SubmissionExporter.laws = laws
+    config.Autograde.exporter_class = SubmissionExporter
+    config.Autograde.sanitize_preprocessors = [OverwriteCells, CheckCellMetadata]
+    config.Autograde.autograde_preprocessors = [
+        GradeSuites,
+        SaveMarks,
+        AssignLatePenalties,
+        CheckCellMetadata,
+    ]
+
+
+class SubmissionExporter(NotebookExporter):
+    """Reads what a student handed in as bytes, repairs it, and keeps every other submitted file out of autograded/."""
+
+    laws = Unicode("tests/hidden", help="the folder of laws").tag(config=True)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.coursedir = self.parent.coursedir
+        self.coursedir.ignore = ["*"]  # autograde copies nothing beside the notebook
+        if self.config.GradeSuites.get("isolation") != "none" and not shutil.which("bwrap"):
+            self.log.error(
+                "bubblewrap is not installed, so nothing is graded: see `python -m grader doctor`"
+            )
+            raise NbGraderException("no sandbox")
+        self.course = load_course(Path(self.coursedir.root) / self.laws)
+        folders = self.coursedir.format_path(
+            self.coursedir.submitted_directory, "*", self.coursedir.assignment_id
+        )
+        for path in Path(self.coursedir.root).glob(
+            os.path.relpath(folders, self.coursedir.root) + "/timestamp.txt"
+        ):
+            refuse_bad_timestamp(path)
+
+    def from_filename(self, filename, resources=None, **kw):
+        if not self.parent._sanitizing:
+            return super().from_filename(filename, resources, **kw)
+        submission = readable(filename, self.course)
+        keep_timestamp(
+            Path(filename).with_name("timestamp.txt"), self.parent, resources["nbgrader"]
+        )
+        return self.from_notebook_node(nbformat.from_dict(submission.notebook), resources, **kw)
+
+
+def readable(filename, course):
+    """The repaired submission; if it cannot be read, the course's blank notebook headed by the reason."""
+    try:
+        return repair(read_plain(filename), course)
+    except Unreadable as reason:
+        submission = repair(without_solutions(source_cells(course)), course)
+        words = f"**This submission could not be read:** {reason}."
+        submission.notebook["cells"].insert(
+            0, {"id": "unreadable", "cell_type": "markdown", "metadata": {}, "source": words}
+        )
+        return submission
+
+
+def read_plain(filename):
+    if not stat.S_ISREG(os.lstat(filename).st_mode):
+        raise Unreadable("the notebook is a link or no ordinary file: hand in the file itself")
+    return read(filename)
+
+
+def refuse_bad_timestamp(path):
+    """A timestamp that nbgrader cannot read stops the batch and formgrader; it is put aside."""
+    try:
+        fine = (
+            stat.S_ISREG(os.lstat(path).st_mode)
+            and path.stat().st_size < 100
+            and parse_utc(path.read_text().strip())
+        )
+    except (ValueError, OverflowError, OSError):
+        fine = False
+    if not fine:
+        path.rename(path.with_name("timestamp.txt.refused"))
+
+
+def keep_timestamp(path, converter, names):
+    """nbgrader compares the autograded folder's timestamp with a later hand-in's."""
+    folder = Path(converter._format_dest(names["assignment"], names["student"]))
+    folder.mkdir(parents=True, exist_ok=True)
+    if path.is_file():
+        shutil.copyfile(path, folder / path.name)
+
+
+class GradeSuites(NbGraderPreprocessor):
+    """In place of Execute: asks the laws, and writes mark and feedback into the grade cells' outputs."""
+
+    laws = Unicode("tests/hidden", help="the folder of laws").tag(config=True)
+    training = Unicode("", help="a folder of training verdicts").tag(config=True)
+    isolation = Enum(
+        ["bwrap", "none"], "bwrap", help="none: student code runs WITHOUT a sandbox"
+    ).tag(config=True)
+    graders = {}  # noqa: RUF012  one sandbox for all submissions of this process
+    verdicts = {}  # noqa: RUF012  by file name: what `python -m grader run` has already computed
+
+    def preprocess(self, nb, resources):
+        coursedir, names = self.parent.parent.coursedir, resources["nbgrader"]
+        folder = coursedir.format_path(
+            coursedir.submitted_directory, names["student"], names["assignment"]
+        )
+        verdict = self.verdict(Path(folder, names["notebook"] + ".ipynb"), Path(coursedir.root))
+        resources["verdict"] = verdict
+        notes = verdict["notes"]  # on the first grade cell
+        by_cell = {
+            grade_id(stem, exercise): (stem, exercise)
+            for stem, exercise in verdict["exercises"].items()
+        }
+        for cell in nb.cells:
+            graded = by_cell.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+            if graded and cell.cell_type == "code" and not cell.metadata.nbgrader.solution:
+                cell.source = HIDDEN.sub("", cell.source)
+                cell.outputs = outputs(*graded, notes)
+                notes = []
+        return nb, resources
+
+    def verdict(self, path, root):
+        known = self.verdicts.get(str(path))
+        return known or self.grader(root).check(read_checked(path))
+
+    def grader(self, root):
+        key = (str(root / self.laws), self.isolation, self.training)
+        if key not in self.graders:
+            training = root / self.training if self.training else None
+            self.graders[key] = Grader(
+                load_course(root / self.laws), self.isolation, training
+            ).__enter__()
+            atexit.register(self.graders[key].__exit__)
+        return self.graders[key]
+
+
+def read_checked(path):
+    try:
+        return read_plain(path)
+    except Unreadable:
+        return b""  # preflight says why
+
+
+def grade_id(stem, exercise):
+    return stem if exercise["outcome"] == "needs_manual" else f"{stem}_laws"
+
+
+def outputs(stem, exercise, notes):
+    """The words as plain text, which every template escapes; then the mark, as nbgrader would read it."""
+    text = nbformat.v4.new_output(
+        "stream", name="stdout", text=exercise_text(stem, exercise, notes=notes)
+    )
+    mark = nbformat.v4.new_output(
+        "execute_result", data={"text/plain": f"{exercise['points']:g}"}, execution_count=None
+    )
+    return [text] if exercise["outcome"] in OPEN else [text, mark]
+
+
+class SaveMarks(SaveAutoGrades):
+    """Marks of the law cells come from the verdict alone; what is still open stays without a mark."""
+
+    def _add_score(self, cell, resources):
+        super()._add_score(cell, resources)
+        exercises = resources["verdict"]["exercises"]
+        exercise = exercises.get(cell.metadata.nbgrader["grade_id"].removesuffix("_laws"))
+        if exercise is None or exercise["outcome"] == "needs_manual":
+            return
+        names = (
+            cell.metadata.nbgrader["grade_id"],
+            self.notebook_id,
+            self.assignment_id,
+            self.student_id,
+        )
+        grade = self.gradebook.find_grade(*names)
+        grade.auto_score = None if exercise["outcome"] in OPEN else exercise["points"]
+        grade.needs_manual_grade = grade.auto_score is None or grade.manual_score is not None
+        self.gradebook.db.commit()

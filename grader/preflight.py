@@ -1,0 +1,234 @@
+"""From the bytes a student handed in to a notebook that can be graded, repaired from the instructor's notebook.
+
+Only known fields are carried over. Cell metadata, ids and locked text come from the source, so nothing a student
+does to them changes a mark; what mattered is reported.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+
+from grader.outputs import joined, safe_attachments, safe_markdown, safe_outputs
+from grader.text import clean
+
+MAX_BYTES = 20 << 20
+MAX_CELLS = 2000
+CONTRACT = ("grade", "solution", "locked", "points", "task")
+HIDDEN = re.compile(
+    r"^[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
+)
+
+
+class Unreadable(Exception):
+    """The file is no notebook; the text says why, for the student."""
+
+
+@dataclass
+class Submission:
+    notebook: dict
+    notes: list = field(default_factory=list)
+    tampered: set = field(default_factory=set)
+
+    @property
+    def cells(self):
+        """What the worker may run: code cells with a name to report errors by; grade cells are the grader's own."""
+        cells = enumerate(self.notebook["cells"], start=1)
+        code = [(number, cell, mark(cell)) for number, cell in cells if cell["cell_type"] == "code"]
+        return [
+            {"id": clue.get("grade_id") or f"number {number}", "source": cell["source"]}
+            for number, cell, clue in code
+            if not clue.get("grade")
+        ]
+
+
+def mark(cell):
+    return cell["metadata"].get("nbgrader", {})
+
+
+def parse(data):
+    """The JSON document, or Unreadable with the reason."""
+    if len(data) > MAX_BYTES:
+        raise Unreadable(
+            f"the file is larger than {MAX_BYTES >> 20} MB: clear its outputs and hand it in again"
+        )
+    try:
+        document = json.loads(
+            data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        )
+    except UnicodeDecodeError:
+        raise Unreadable("the file is not a notebook: its text is not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise Unreadable(
+            "the file is not a notebook: it is not valid JSON (cut off, or another kind of file?)"
+        ) from None
+    if isinstance(document, dict) and isinstance(document.get("why_not"), str):
+        raise Unreadable(
+            clean(document["why_not"])
+        )  # left by the collector where there was no notebook
+    if not isinstance(document, dict) or not isinstance(document.get("cells"), list):
+        old = isinstance(document, dict) and "worksheets" in document
+        raise Unreadable(
+            "the notebook is in an old format: open it in a current Jupyter and save it"
+            if old
+            else "the file is JSON, but no notebook: it has no cells"
+        )
+    if document.get("nbformat") != 4:
+        raise Unreadable("the notebook's format is not 4: open it in a current Jupyter and save it")
+    if len(document["cells"]) > MAX_CELLS:
+        raise Unreadable(f"the notebook has more than {MAX_CELLS} cells")
+    return document
+
+
+def source_cells(course):
+    """The instructor's cells as students get them: hidden regions removed, solutions left out of what may be copied."""
+    document = json.loads(course.notebook.read_text())
+    for cell in document["cells"]:
+        cell["source"] = HIDDEN.sub("", joined(cell["source"])).rstrip("\n")
+    return document
+
+
+def without_solutions(document):
+    """The document as bytes, every solution cell empty: the blank sheet for what could not be read."""
+    for cell in document["cells"]:
+        if mark(cell).get("solution"):
+            cell["source"] = ""
+    return json.dumps(document).encode()
+
+
+def repair(data, course):
+    given, source = parse(data), source_cells(course)
+    cells = [cell for cell in map(_clean_cell, given["cells"]) if cell]
+    submission = Submission(
+        {"nbformat": 4, "nbformat_minor": 5, "metadata": _metadata(source), "cells": cells}
+    )
+    if len(cells) < len(given["cells"]):
+        submission.notes.append(f"{len(given['cells']) - len(cells)} broken cells were left out")
+    if _kernel(given) != _kernel(source):
+        submission.notes.append("the kernel's name was changed; it is the course's again")
+    _repair_graded(submission, [cell for cell in source["cells"] if mark(cell)])
+    _disarm_markdown(submission, source)
+    _number(cells)
+    return submission
+
+
+def _clean_cell(cell):
+    """Known fields of known types only; None if it is no cell."""
+    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+        return None
+    metadata = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
+    clues = metadata.get("nbgrader") if isinstance(metadata.get("nbgrader"), dict) else {}
+    text = joined(cell.get("source")).encode("utf-8", "replace").decode()
+    kept = {
+        "id": cell.get("id"),
+        "cell_type": cell["cell_type"],
+        "metadata": {"nbgrader": clues} if clues else {},
+        "source": text,
+    }
+    if cell["cell_type"] == "code":
+        count = cell.get("execution_count")
+        kept |= {
+            "outputs": safe_outputs(cell.get("outputs")),
+            "execution_count": count if type(count) is int and 0 <= count < 10**9 else None,
+        }
+    elif isinstance(cell.get("attachments"), dict):
+        kept["attachments"] = safe_attachments(cell["attachments"])
+    return kept
+
+
+def _metadata(document):
+    return {
+        key: document["metadata"][key]
+        for key in ("kernelspec", "language_info")
+        if key in document["metadata"]
+    }
+
+
+def _kernel(document):
+    metadata = document.get("metadata")
+    kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
+    return kernel.get("name") if isinstance(kernel, dict) else None
+
+
+def _repair_graded(submission, wanted):
+    """Every cell of the source that nbgrader knows is there once, with the source's metadata and locked text."""
+    cells, found, position = submission.notebook["cells"], {}, 0
+    ids = {mark(cell)["grade_id"] for cell in wanted}
+    for cell in cells:
+        clue = cell["metadata"].pop("nbgrader", {})
+        grade_id = clue.get("grade_id")
+        if isinstance(grade_id, str) and grade_id in ids and grade_id not in found:
+            found[grade_id] = (cell, clue)
+        elif clue:
+            submission.notes.append(
+                f"a copied or unknown graded cell ({str(grade_id)[:60]!r}) was made an ordinary cell"
+            )
+    for original in wanted:
+        cell, clue = found.get(mark(original)["grade_id"]) or (_lost_cell(cells, original), None)
+        if cell is None:
+            cell = _blank(original)
+            cells.insert(position, cell)
+        _restore(submission, original, cell, clue)
+        position = next(n for n, other in enumerate(cells) if other is cell) + 1
+
+
+def _lost_cell(cells, original):
+    """A solution cell that lost its metadata is known by the function it defines."""
+    defines = re.compile(rf"^def {re.escape(mark(original)['grade_id'])}\b", re.MULTILINE)
+    if not mark(original).get("solution") or original["cell_type"] != "code":
+        return None
+    matches = [
+        cell
+        for cell in cells
+        if cell["cell_type"] == "code" and not mark(cell) and defines.search(cell["source"])
+    ]
+    return matches[-1] if matches else None
+
+
+def _blank(original):
+    code = {"outputs": [], "execution_count": None} if original["cell_type"] == "code" else {}
+    return {"id": None, "cell_type": original["cell_type"], "metadata": {}, "source": "", **code}
+
+
+def _restore(submission, original, cell, clue):
+    official = mark(original)
+    damage = []
+    if clue is None:
+        damage.append("had lost its metadata" if cell["source"] else "was missing")
+    elif [clue.get(key) for key in CONTRACT] != [official.get(key) for key in CONTRACT] or clue.get(
+        "schema_version", 3
+    ) != 3:
+        damage.append("had changed metadata")
+    if cell["cell_type"] != original["cell_type"]:
+        damage.append(f"had become a {cell['cell_type']} cell")
+        source = cell["source"]
+        cell.clear()
+        cell.update(_blank(original), source=source)
+    if not official.get("solution"):  # locked text is the source's; a task cell is too
+        if clue is not None and cell["source"].split() != original["source"].split():
+            damage.append("had changed text")
+        cell["source"] = original["source"]
+    cell["metadata"] = {"nbgrader": dict(official)}
+    if damage:
+        submission.notes.append(f"the cell {official['grade_id']} {' and '.join(damage)}: repaired")
+        submission.tampered.add(official["grade_id"].removesuffix("_laws"))
+
+
+def _disarm_markdown(submission, source):
+    """Prose that is the instructor's own stays as it is; a student's is shown without its HTML."""
+    own = {cell["source"].strip() for cell in source["cells"]}
+    for cell in submission.notebook["cells"]:
+        if cell["cell_type"] != "code" and cell["source"].strip() not in own:
+            cell["source"] = safe_markdown(cell["source"])
+
+
+def _number(cells):
+    """Cell ids are kept where they are valid and unique."""
+    seen = set()
+    for number, cell in enumerate(cells):
+        valid = (
+            isinstance(cell["id"], str)
+            and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", cell["id"])
+            and cell["id"] not in seen
+        )
+        cell["id"] = cell["id"] if valid else f"repaired-{number}"
+        seen.add(cell["id"])

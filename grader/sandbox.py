@@ -1,0 +1,187 @@
+"""The wall: starts the zygote under bubblewrap and hands out one-use workers.
+
+Started by root, the process first becomes an ordinary user (`bwrap --uid` alone would leave it host uid 0); what that
+user may not reach by itself, such as a Python below /root, is bound into place before.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from grader.cgroup import Group
+from grader.inside import wire
+from grader.link import SandboxError, Worker
+
+INSIDE_UID = 1000
+CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives")
+
+
+def python_folders():
+    """What Python needs to run, and nothing of the course: the base installation and this environment's packages."""
+    return sorted({os.path.realpath(sys.base_prefix), sys.prefix} - {"/usr"})
+
+
+def command(control_fd, preload, stage, isolation):
+    boot = "import sys; sys.path.insert(0, sys.argv[3]); from inside.zygote import main; sys.path.pop(0); main()"
+    inside = str(Path(wire.__file__).parent)
+    run = [sys.executable, "-I", "-c", boot, str(control_fd), json.dumps(preload)]
+    if isolation == "none":
+        return [*run, str(Path(inside).parent)]
+    mounts = [part for path in SYSTEM if Path(path).exists() for part in place(path)]
+    for number, path in enumerate(python_folders()):
+        mounts += ["--ro-bind", f"{stage}/{number}" if stage else path, path]
+    mounts += ["--ro-bind", f"{stage}/inside" if stage else inside, "/grader/inside"]
+    return [
+        *("bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
+        *("--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", "worker"),
+        *mounts,
+        *(
+            "--proc",
+            "/proc",
+            "--dev",
+            "/dev",
+            "--tmpfs",
+            "/tmp",
+            "--remount-ro",
+            "/dev",
+            "--remount-ro",
+            "/",
+        ),
+        *("--chdir", "/tmp", "--", *run, "/grader"),
+    ]
+
+
+def place(path):
+    """Merged-usr systems have /lib and /bin as links; they must be links inside as well."""
+    return (
+        ["--symlink", str(Path(path).readlink()), path]
+        if Path(path).is_symlink()
+        else ["--ro-bind", path, path]
+    )
+
+
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    "NBGRADER_EXECUTION": "autograde",
+    "HF_HUB_OFFLINE": "1",
+    "MPLBACKEND": "agg",
+}
+
+
+def become_nobody(stage):
+    """In the child of a root grader: bind what the user could not reach, then drop root for good."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def mount(source, target, kind, flags):
+        if libc.mount(source.encode(), target.encode(), kind, flags, None):
+            raise OSError(ctypes.get_errno(), f"mount {target}")
+
+    if libc.unshare(CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "unshare")
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    mount("tmpfs", stage, b"tmpfs", 0)
+    Path(stage).chmod(0o755)
+    for name, path in [*enumerate(python_folders()), ("inside", str(Path(wire.__file__).parent))]:
+        Path(stage, str(name)).mkdir()
+        mount(path, f"{stage}/{name}", None, MS_BIND | MS_REC)
+    uid = (
+        61000 + os.getpid() % 3000
+    )  # a user of its own: process counts and signals are not shared with other runs
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+class Sandbox:
+    """One zygote; `worker()` gives a fresh worker in milliseconds."""
+
+    def __init__(self, preload, limits, isolation="bwrap"):
+        self.preload, self.limits, self.isolation = preload, limits, isolation
+        self.process = self.control = self.stage = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def start(self):
+        """Start the zygote without waiting for its imports, so they overlap with what the caller does next."""
+        if self.isolation != "none" and not shutil.which("bwrap"):
+            raise SandboxError(
+                "bubblewrap is not installed: apt-get install bubblewrap (or see `python -m grader doctor`)"
+            )
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        root = os.geteuid() == 0 and self.isolation != "none"
+        self.stage = tempfile.mkdtemp(prefix="grader-") if root else None
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the sandbox
+        self.process = subprocess.Popen(
+            command(theirs.fileno(), self.preload, self.stage, self.isolation),
+            pass_fds=[theirs.fileno()],
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self.errors,
+            cwd="/",
+            preexec_fn=(lambda: become_nobody(self.stage)) if root else None,
+        )
+        theirs.close()
+        self.ready = False
+
+    def wait(self):
+        if self.process is None:
+            self.start()
+        if not self.ready:
+            self.control.settimeout(120)
+            with contextlib.suppress(OSError):
+                self.ready = self.control.recv(16) == b"ready"
+            if not self.ready:
+                self.errors.seek(0)
+                reason = self.errors.read(2000).decode(errors="replace").strip()
+                self.close()
+                raise SandboxError(
+                    f"the sandbox did not start: {reason or 'no reason given'}; see `python -m grader doctor`"
+                )
+            if self.stage:
+                Path(self.stage).rmdir()  # what was mounted there lives on in the sandbox alone
+
+    def worker(self):
+        try:
+            self.wait()
+            return Worker(self.control, self.limits, self.isolation)
+        except OSError as error:  # the zygote died (out of memory, say): a new one, once
+            self.close()
+            self.wait()
+            try:
+                return Worker(self.control, self.limits, self.isolation)
+            except OSError:
+                raise SandboxError(f"no worker could be started: {error}") from error
+
+    def close(self):
+        if self.process is not None:
+            self.control.close()
+            try:
+                self.process.wait(1)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            if self.stage and not self.ready:
+                Path(self.stage).rmdir()
+            self.errors.close()
+            Group.remove_all()
+        self.process = None

@@ -1,0 +1,90 @@
+"""Grades notebooks of one course, one after another: the sandbox starts once, every exercise gets its own worker."""
+
+import gc
+import hashlib
+import json
+from pathlib import Path
+
+from grader.course import exercises
+from grader.preflight import MAX_BYTES, Unreadable, repair
+from grader.sandbox import Sandbox
+from grader.verdict import exercise_verdict, open_verdict, training_verdict, verdict
+
+
+class Grader:
+    """`with Grader(course) as grader: grader.check(path)` gives the verdict as a dict."""
+
+    def __init__(self, course, isolation="bwrap", training=None):
+        """`training`: a folder of training verdicts, <sha256 of the notebook>.json."""
+        self.course, self.isolation = course, isolation
+        self.training = Path(training) if training else None
+        self.plan = exercises(course)
+        self.sandbox = Sandbox(list(course.preload), course.limits, isolation)
+
+    def __enter__(self):
+        self.sandbox.start()
+        try:
+            self.validate()  # pytest and hypothesis load while the sandbox starts
+            gc.freeze()  # what was loaded stays: no need to look through it again and again
+        except BaseException:
+            self.sandbox.close()
+            raise
+        return self
+
+    def validate(self):
+        """CourseError if the laws do not fit the notebook's marks."""
+        from grader import suite
+
+        suite.configure_hypothesis()
+        suite.check_weights(self.course, self.plan)
+
+    def __exit__(self, *_):
+        self.sandbox.close()
+
+    def check(self, notebook, exercises=None, name=None):
+        """The verdict on a notebook (a path, or its bytes); `exercises` names the stems to judge, None means all."""
+        data = notebook if isinstance(notebook, bytes) else read(notebook)
+        name = name or ("" if isinstance(notebook, bytes) else str(notebook))
+        plan = [e for e in self.plan if exercises is None or e.stem in exercises]
+        try:
+            submission = repair(data, self.course)
+        except Unreadable as reason:
+            marked = {e.stem: open_verdict(e, "not_implemented", str(reason)) for e in plan}
+            return verdict(name, data, marked, self.isolation, [str(reason)], unreadable=True)
+        return verdict(
+            name, data, self._marks(plan, submission, data), self.isolation, submission.notes
+        )
+
+    def _training(self, data):
+        path = self.training and self.training / f"{hashlib.sha256(data).hexdigest()}.json"
+        return json.loads(path.read_text()) if path and path.is_file() else None
+
+    def _marks(self, plan, submission, data):
+        from grader import suite
+
+        rows, trivial = suite.run(self.course, plan, submission.cells, self.sandbox)
+        marked = {}
+        for exercise in plan:
+            if exercise.kind == "laws":
+                marked[exercise.stem] = exercise_verdict(
+                    exercise, rows[exercise.stem], trivial[exercise.stem]
+                )
+            elif exercise.kind == "training":
+                marked[exercise.stem] = training_verdict(exercise, self._training(data))
+            else:
+                marked[exercise.stem] = open_verdict(
+                    exercise, "needs_manual", "read and marked by hand"
+                )
+            if exercise.stem in submission.tampered and marked[exercise.stem]["outcome"] not in (
+                "infrastructure",
+                "needs_manual",
+                "needs_training",
+            ):
+                marked[exercise.stem]["outcome"] = "tampered"
+        return marked
+
+
+def read(path):
+    """At most what preflight accepts, and one byte more, so that it can say so."""
+    with Path(path).open("rb") as file:
+        return file.read(MAX_BYTES + 1)

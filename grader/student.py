@@ -1,0 +1,196 @@
+"""The submitted function as the laws see it: called like a function, answered from behind the wall."""
+
+import time
+
+from grader.calls import Call, Callback, Ended, Evidence, StudentError
+from grader.inside import wire
+from grader.link import SandboxError, WorkerEnded
+from grader.text import clean
+
+MAX_CALLBACKS = 200
+MAX_RESTARTS = 5
+UNHURRIED = 0.25  # seconds a call may take without using up patience
+
+
+class Student:
+    """`student(*args, **kwargs)` calls the function `stem` of one submission; `calls` are those of the current example."""
+
+    def __init__(self, stem, cells, course, sandbox):
+        self.stem, self.cells, self.course, self.sandbox = stem, cells, course, sandbox
+        self.calls, self.failures, self.evidence = [], [], Evidence()
+        self.worker, self.skip, self.load_errors, self.at = None, [], [], None
+        self.strikes, self.over, self.patience = 0, None, course.limits.exercise_seconds
+
+    def __repr__(self):
+        return f"<{self.stem} of the submission>"
+
+    @property
+    def last(self):
+        return self.calls[-1]
+
+    def __call__(self, *args, **kwargs):
+        if self.over is not None:
+            raise self.over
+        if self.worker is None:
+            self._load()
+        call = Call(self.stem, args, kwargs)
+        self.calls.append(call)
+        start = time.monotonic()
+        try:
+            self._call(call)
+        except WorkerEnded as end:
+            self._strike(end)
+        finally:
+            self._lose_patience(time.monotonic() - start)
+        return call.got
+
+    def _lose_patience(self, seconds):
+        """Slow calls, not many calls, use patience up: a busy machine must not cost marks."""
+        self.patience -= max(0.0, seconds - UNHURRIED)
+        if self.over is None and self.patience < 0:
+            self.over = Ended("timeout", "not run: earlier calls had taken too long altogether")
+
+    def close(self):
+        if self.worker is not None:
+            self.worker.kill()
+        self.worker = None
+
+    def _call(self, call):
+        buffers = []
+        message = {
+            "do": "call",
+            "stem": self.stem,
+            "args": wire.pack(call.args, buffers),
+            "kwargs": wire.pack(call.kwargs, buffers),
+        }
+        reply, arrays = self.worker.request(
+            message,
+            buffers,
+            self.course.limits.call_seconds,
+            lambda m, b: self._answer(m, b, call.callbacks),
+        )
+        call.modified = tuple(reply.get("modified", ()))
+        call.requires_grad = reply.get("grad", False)
+        if reply.get("is") == "error":
+            call.got = self._error(reply)
+            raise call.got
+        try:
+            call.got = wire.unpack(reply.get("value"), arrays)
+        except wire.WireError:
+            raise WorkerEnded("crash", "the answer was not a value") from None
+        self.evidence.add(call)
+
+    def _error(self, reply):
+        error = StudentError(reply, self.load_errors)
+        if error.is_a("NotImplementedError"):
+            raise Ended("not_implemented", str(error))
+        if error.is_a("MemoryError") or "can't allocate memory" in error.message:
+            raise WorkerEnded("out_of_memory", str(error))
+        return error
+
+    def _strike(self, end):
+        self.close()
+        self.strikes += 1
+        if self.strikes >= self.course.limits.strikes:
+            self.over = Ended(
+                end.outcome,
+                f"not run: earlier calls had ended so {self.strikes} times ({end.words})",
+            )
+        raise Ended(end.outcome, end.words)
+
+    def _load(self):
+        """A statement that hangs or dies is left out of the next try, so it hurts only what needs it."""
+        why = None
+        for _ in range(MAX_RESTARTS):
+            try:
+                if self._loaded():
+                    return
+                break
+            except SandboxError as error:
+                raise Ended("infrastructure", str(error)) from error
+            except WorkerEnded as end:
+                why = end
+                self.close()
+                if self.at is None or self.at in self.skip:
+                    break
+                self.load_errors.append(f"in cell {self._cell(self.at)}: {end.words}")
+                self.skip.append(self.at)
+        self.close()
+        self.over = self._not_loaded(why)
+        raise self.over
+
+    def _loaded(self):
+        self.at = None
+        self.worker = self.sandbox.worker()
+        message = {
+            "do": "load",
+            "stem": self.stem,
+            "cells": self.cells,
+            "skip": self.skip,
+            "arrays": self.course.arrays,
+            "provides": list(self.course.provides),
+        }
+        asked = []
+        reply, _ = self.worker.request(
+            message,
+            [],
+            self.course.limits.load_seconds,
+            lambda m, b: self._while_loading(m, b, asked),
+        )
+        for error in reply.get("errors", [])[:3]:
+            if isinstance(error, dict):
+                self.load_errors.append(
+                    f"in cell {clean(str(error.get('cell')))}: {StudentError(error)}"
+                )
+        return reply.get("defined") is True
+
+    def _while_loading(self, message, buffers, asked):
+        if message.get("is") != "progress":
+            return self._answer(message, buffers, asked)
+        self.at = message.get("at")
+        self.worker.deadline = time.monotonic() + self.course.limits.load_seconds
+        return ()
+
+    def _cell(self, at):
+        try:
+            return clean(self.cells[at[0]]["id"])
+        except (TypeError, IndexError, KeyError):
+            return "?"
+
+    def _not_loaded(self, end):
+        if end is not None:
+            return Ended(end.outcome, "; ".join(self.load_errors) or end.words)
+        if self.load_errors:
+            return Ended(
+                "wrong", f"{self.stem} could not be defined: " + "; ".join(self.load_errors[:3])
+            )
+        return Ended("not_implemented", f"the notebook defines no function {self.stem}")
+
+    def _answer(self, message, buffers, asked):
+        """Answer a call to what the course provides; None if the message is something else."""
+        if message.get("is") != "callback":
+            return None
+        function = self.course.provides.get(message.get("name"))
+        if function is None:
+            raise wire.WireError("unknown function")
+        args, kwargs = (
+            wire.unpack(message.get("args"), buffers),
+            wire.unpack(message.get("kwargs"), buffers),
+        )
+        if not isinstance(args, tuple) or not isinstance(kwargs, dict):
+            raise wire.WireError("not arguments")
+        asked.append(Callback(message["name"], args, kwargs))
+        if len(asked) > MAX_CALLBACKS:
+            return {
+                "refused": "RuntimeError",
+                "text": f"called more than {MAX_CALLBACKS} times",
+            }, []
+        try:
+            asked[-1].result = function(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            return {
+                "refused": "TypeError" if isinstance(error, TypeError) else "ValueError",
+                "text": clean(str(error)),
+            }, []
+        answer = []
+        return {"value": wire.pack(asked[-1].result, answer)}, answer

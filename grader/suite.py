@@ -1,0 +1,177 @@
+"""Runs the laws of a course on one submission with pytest and hypothesis, on the trusted side."""
+
+import math
+import os
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+from grader.calls import Ended, StudentError
+from grader.course import CourseError, activate
+from grader.student import Student
+
+UNUSED = (
+    "terminal",
+    "cacheprovider",
+    "faulthandler",
+    "logging",
+    "warnings",
+    "unraisableexception",
+    "threadexception",
+)
+QUIET = ["--noconftest", "--disable-plugin-autoload", *(f"-pno:{name}" for name in UNUSED)]
+
+
+def configure_hypothesis():
+    """Every student meets the same examples: nothing is drawn at random, remembered, or taken from loaded modules."""
+    from hypothesis.internal.conjecture import providers
+
+    # hypothesis mixes constants of whatever modules happen to be loaded into its examples
+    providers._get_local_constants = lambda: providers._local_constants
+    hypothesis.configuration.set_hypothesis_home_dir(
+        Path(tempfile.gettempdir(), f"hypothesis-{os.getuid()}")
+    )
+    settings.register_profile(
+        "grader",
+        derandomize=True,
+        database=None,
+        deadline=None,
+        max_examples=30,
+        report_multiple_bugs=False,
+        suppress_health_check=[
+            check for check in HealthCheck if check is not HealthCheck.filter_too_much
+        ],
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    )
+    settings.load_profile("grader")
+
+
+class LawPlugin:
+    """Gives each law its `student` and collects how it went; `students` maps stems to submitted functions."""
+
+    def __init__(self, students):
+        self.students, self.rows, self.broken = students, {stem: [] for stem in students}, []
+
+    @pytest.fixture
+    def student(self, request):
+        return self.students[stem_of(request.node)]
+
+    def pytest_runtest_teardown(self, item, nextitem):
+        if nextitem is None or stem_of(nextitem) != stem_of(item):
+            self.students[stem_of(item)].close()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        report = yield
+        if call.when == "call" or call.excinfo is not None:
+            stem = stem_of(item)
+            self.rows[stem].append(
+                row(item, call.excinfo and call.excinfo.value, self.students[stem])
+            )
+            self.students[stem].failures.clear()
+        report.longrepr = None  # student-controlled text never reaches a terminal as it is
+        return report
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self.broken.append(str(report.longrepr)[-2000:])
+
+    def pytest_collection_finish(self, session):
+        self.laws = {
+            stem: [
+                i.function.law
+                for i in session.items
+                if stem_of(i) == stem and hasattr(i.function, "law")
+            ]
+            for stem in self.students
+        }
+        self.broken += [
+            f"{i.nodeid} is not declared with @law"
+            for i in session.items
+            if not hasattr(i.function, "law")
+        ]
+
+
+def stem_of(node):
+    return node.path.stem.removeprefix("test_")
+
+
+def row(item, error, student):
+    """One line of the verdict: what the law claims, and if it failed, where, with what result and why."""
+    law = item.function.law
+    line = {
+        "law": law.claim,
+        "test": item.name,
+        "weight": law.weight,
+        "value": law.value,
+        "passed": error is None,
+    }
+    line |= {"counterexample": "", "got": "", "hint": "", "outcome": ""}
+    if isinstance(error, Ended):
+        line |= {
+            "outcome": error.outcome,
+            "got": error.words,
+            "counterexample": student.calls[-1].shown if student.calls else "",
+        }
+    elif student.failures and isinstance(
+        error, (AssertionError, StudentError, hypothesis.errors.Flaky)
+    ):
+        last = student.failures[-1]
+        causes = Counter(
+            failure["cause"] for failure in student.failures if failure["cause"]
+        ).most_common(1)
+        words = last["words"] if last["words"] != last["got"] else ""
+        line |= {
+            "counterexample": last["counterexample"],
+            "got": last["got"],
+            "hint": "; ".join(filter(None, [words, causes[0][0] if causes else ""])),
+        }
+    elif error is not None:
+        line |= {
+            "outcome": "infrastructure",
+            "got": f"the law itself is broken: {type(error).__name__}: {error}"[:500],
+        }
+    return line
+
+
+def run(course, plan, cells, sandbox):
+    """The rows of every exercise in `plan` that has laws, for the submission's code cells."""
+    students = {e.stem: Student(e.stem, cells, course, sandbox) for e in plan if e.kind == "laws"}
+    plugin = LawPlugin(students)
+    run_pytest(course, plugin)
+    return plugin.rows, {stem: student.evidence.trivial() for stem, student in students.items()}
+
+
+def run_pytest(course, plugin, *options):
+    if not plugin.students:
+        return
+    activate(course.folder)
+    files = [str(course.folder / f"test_{stem}.py") for stem in plugin.students]
+    code = pytest.main(
+        [*files, *QUIET, f"--rootdir={course.folder}", "-c", os.devnull, *options], plugins=[plugin]
+    )
+    if plugin.broken or code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise CourseError("the laws cannot be run: " + "; ".join(plugin.broken or [str(code)]))
+
+
+def check_weights(course, plan):
+    """Refuse to grade with laws whose weights are not the notebook's marks."""
+    plugin = LawPlugin({e.stem: None for e in plan if e.kind == "laws"})
+    run_pytest(course, plugin, "--collect-only")
+    for exercise in plan:
+        laws = plugin.laws.get(exercise.stem)
+        if laws is None:
+            continue
+        total = math.fsum(law.weight for law in laws)
+        if not math.isclose(total, exercise.max_points, abs_tol=1e-9):
+            raise CourseError(
+                f"the laws of {exercise.stem} weigh {total:g} points, its grade cell says {exercise.max_points:g}"
+            )
+        if sum(law.value for law in laws) != 1 or min(law.weight for law in laws) <= 0:
+            raise CourseError(
+                f"{exercise.stem} needs exactly one law with value=True and positive weights"
+            )

@@ -1,0 +1,35 @@
+"""Student-controlled text made harmless and short; escaping stays with whatever renders it."""
+
+import re
+
+ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\-_])")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text, limit=300):
+    """No ANSI, control or direction-changing characters, no lone surrogates, at most `limit` characters."""
+    text = CONTROL.sub("", ANSI.sub("", text[: 4 * limit])).encode("utf-8", "replace").decode()
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def show(value, limit=300):
+    """A value as a student would write it: arrays as nested lists, numbers with six digits."""
+    return clean(_show(value, [60]), limit)
+
+
+def _show(value, budget):
+    budget[0] -= 1
+    if budget[0] < 0:
+        return "…"
+    if hasattr(value, "tolist"):  # a NumPy array: the dtype says what kind of tensor it was
+        return f"{value.dtype}{_show(value.tolist(), budget)}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple)):
+        items = ", ".join(_show(item, budget) for item in value[: max(budget[0], 0) + 1])
+        return f"[{items}]" if isinstance(value, list) else f"({items})"
+    if isinstance(value, dict):
+        return (
+            "{" + ", ".join(f"{key!r}: {_show(item, budget)}" for key, item in value.items()) + "}"
+        )
+    return repr(value[:200] if isinstance(value, str) else value)

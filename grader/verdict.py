@@ -1,0 +1,114 @@
+"""From rows of laws to marks and typed outcomes: the verdict, which is all that anything else reads."""
+
+import hashlib
+import math
+
+import grader
+
+VALUE_CAP = 0.4  # an exercise whose value law fails earns at most this share
+FATAL = ("timeout", "out_of_memory", "crash")
+LAW_FIELDS = ("law", "test", "weight", "passed", "counterexample", "got", "hint", "outcome")
+NO_WALL = "graded WITHOUT a sandbox (--isolation none)"
+OPEN = ("needs_training", "needs_manual", "infrastructure")  # not marks yet
+
+
+def exercise_verdict(exercise, rows, trivial):
+    """Points, outcome and laws of one exercise; `trivial` says why it can earn nothing, or is empty."""
+    ended = [row["outcome"] for row in rows if row["outcome"]]
+    value_row = next(row for row in rows if row["value"])
+    points = math.fsum(row["weight"] for row in rows if row["passed"])
+    if not value_row["passed"]:
+        points = min(points, VALUE_CAP * exercise.max_points)
+    if trivial or "infrastructure" in ended:
+        points = 0.0
+    points = round(points, 4)
+    if "infrastructure" in ended:
+        outcome = "infrastructure"
+    elif "not_implemented" in ended and trivial:
+        outcome = "not_implemented"
+    elif value_row["outcome"] in FATAL or (points == 0 and set(ended) & set(FATAL)):
+        outcome = (
+            value_row["outcome"]
+            if value_row["outcome"] in FATAL
+            else next(o for o in ended if o in FATAL)
+        )
+    else:
+        outcome = "pass" if points == exercise.max_points else "partial" if points else "wrong"
+    laws = [{field: row[field] for field in LAW_FIELDS} for row in rows]
+    note = trivial if trivial and outcome == "wrong" else ""
+    return {
+        "points": points,
+        "max_points": exercise.max_points,
+        "outcome": outcome,
+        "note": note,
+        "laws": laws,
+    }
+
+
+def open_verdict(exercise, outcome, note=""):
+    return {
+        "points": 0.0,
+        "max_points": exercise.max_points,
+        "outcome": outcome,
+        "note": note,
+        "laws": [],
+    }
+
+
+def training_verdict(exercise, training):
+    """Marks of a training exercise: those of a verdict of the training gate, never more than the cell's points."""
+    if training is None:
+        return open_verdict(
+            exercise, "needs_training", "marked after a training run with the submitted functions"
+        )
+    points = float(training["points"])
+    if not 0 <= points <= exercise.max_points:
+        return open_verdict(
+            exercise, "infrastructure", f"the training verdict gives {points:g} points"
+        )
+    outcome = "pass" if points == exercise.max_points else "partial" if points else "wrong"
+    laws = [
+        {
+            "law": str(law["law"]),
+            "passed": bool(law["passed"]),
+            "counterexample": "",
+            "got": str(law.get("got", "")),
+            "hint": str(law.get("hint", "")),
+        }
+        for law in training.get("laws", [])
+    ]
+    return {
+        "points": points,
+        "max_points": exercise.max_points,
+        "outcome": outcome,
+        "note": str(training.get("note", "")),
+        "laws": laws,
+    }
+
+
+def verdict(name, data, marked, isolation, notes=(), unreadable=False):
+    """DESIGN's verdict: `total` sums what is graded, `complete` says that nothing is open."""
+    notes = [NO_WALL, *notes] if isolation == "none" else list(notes)
+    outcomes = {e["outcome"] for e in marked.values()}
+    status = (
+        "unreadable"
+        if unreadable
+        else "infrastructure"
+        if "infrastructure" in outcomes
+        else "partial"
+        if outcomes & set(OPEN)
+        else "graded"
+    )
+    return {
+        "schema": 1,
+        "submission": name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "grader": grader.__version__,
+        "isolation": isolation,
+        "status": status,
+        "complete": not outcomes & set(OPEN),
+        "total": round(math.fsum(e["points"] for e in marked.values()), 4),
+        "max_total": math.fsum(e["max_points"] for e in marked.values()),
+        "notes": notes,
+        "exercises": marked,
+    }

@@ -1,0 +1,231 @@
+# ruff: noqa
+# fmt: off
+"""Right work that looks around first, and raises what it finds: full marks mean that it found nothing."""
+
+# %% reads_the_course
+# stem: exponential_shaping
+# hostile: walks the file system for laws, oracles, solutions, gradebooks and other students' work
+# outcome: pass
+# points: 3
+import os, sys
+
+SOUGHT = {"oracles.py", "strategies.py", "test_kl_estimate.py", "preflight.py", "verdict.py", "gradebook.db", "tests", "submitted",
+          "nbgrader_config.py", "rewards_solution.py", "exercise.ipynb", "exercise.json", "DESIGN.md", "status.csv", ".git"}
+
+def look():
+    found = []
+    for folder, folders, files in os.walk("/", onerror=lambda error: None):
+        if folder in ("/proc", "/sys"):
+            folders.clear()
+        if folder.startswith("/usr") or "site-packages" in folder or "/lib/python3" in folder or "/.pyenv/" in folder:
+            folders.clear()
+            continue
+        found += [f"{folder}/{name}" for name in {*files, *folders} if name in SOUGHT]
+    return found
+
+FOUND = look()
+
+def exponential_shaping(scores, temperature=1.0):
+    if FOUND:
+        raise RuntimeError(f"found {FOUND}")
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature) - 1
+
+# %% follows_its_own_traces
+# stem: exponential_shaping
+# hostile: environment, command lines, working folder, open descriptors, loaded modules, source of the grader
+# outcome: pass
+# points: 3
+import os, sys
+
+def look():
+    texts = [str(dict(os.environ)), os.getcwd(), str(sys.argv), str(sys.path)]
+    for path in ("/proc/self/environ", "/proc/1/environ", "/proc/1/cmdline", "/proc/self/mountinfo"):
+        try:
+            texts.append(open(path, "rb").read().decode(errors="replace"))
+        except OSError:
+            pass
+    for descriptor in range(256):
+        try:
+            texts.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        except OSError:
+            pass
+    texts += set(sys.modules) - {"numpy._pytesttester"}
+    return [word for word in ("tests/hidden", "oracles", "gradebook", "submitted", "hypothesis", "pytest") for text in texts if word in text]
+
+FOUND = look()
+
+def exponential_shaping(scores, temperature=1.0):
+    if FOUND:
+        raise RuntimeError(f"found {FOUND}")
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature) - 1
+
+# %% other_processes
+# stem: exponential_shaping
+# hostile: lists processes, and reads or writes their memory
+# outcome: pass
+# points: 3
+import ctypes, os
+
+def look():
+    found = []
+    try:
+        numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        numbers = []
+    for number in {*numbers, *range(1, 300)} - {os.getpid()}:
+        for name in ("mem", "environ", "fd", "root", "cwd"):
+            try:
+                path = f"/proc/{number}/{name}"
+                found.append(os.listdir(path) if name == "fd" else os.readlink(path) if name in ("root", "cwd") else open(path, "r+b" if name == "mem" else "rb").read(1))
+            except OSError:
+                pass
+        if ctypes.CDLL(None).ptrace(16, number, 0, 0) == 0:
+            found.append(f"attached to {number}")
+    return found
+
+FOUND = look()
+
+def exponential_shaping(scores, temperature=1.0):
+    if FOUND:
+        raise RuntimeError(f"found {FOUND}")
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature) - 1
+
+# %% network
+# stem: exponential_shaping
+# hostile: calls out: addresses, names, local services, abstract and other sockets
+# outcome: pass
+# points: 3
+import os, socket
+
+def look():
+    found = []
+    targets = [("1.1.1.1", 53), ("8.8.8.8", 443), ("127.0.0.1", 22), ("127.0.0.1", 8888), ("169.254.169.254", 80), ("10.0.0.1", 80)]
+    for address in targets:
+        try:
+            with socket.create_connection(address, timeout=0.3):
+                found.append(address)
+        except OSError:
+            pass
+    try:
+        found.append(socket.getaddrinfo("pypi.org", 443))
+    except OSError:
+        pass
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.sendto(b"marks", ("1.1.1.1", 53))
+            found.append("a datagram left")
+        except OSError:
+            pass
+    for path in ("/run/docker.sock", "/var/run/docker.sock", "/run/dbus/system_bus_socket", "/run/systemd/private"):
+        if os.path.exists(path):
+            found.append(path)
+    return found
+
+FOUND = look()
+
+def exponential_shaping(scores, temperature=1.0):
+    if FOUND:
+        raise RuntimeError(f"found {FOUND}")
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature) - 1
+
+# %% privileges
+# stem: exponential_shaping
+# hostile: is it root, can it become root, can it mount, trace, write to system folders, read /etc/shadow or /root
+# outcome: pass
+# points: 3
+import ctypes, os, subprocess
+
+def look():
+    found = []
+    if 0 in (os.getuid(), os.geteuid(), os.getgid()):
+        found.append("root")
+    for action in (lambda: os.setuid(0), lambda: os.setgid(0), lambda: os.chroot("/tmp"), lambda: open("/root/.bashrc").read(),
+                   lambda: open("/etc/shadow").read(), lambda: os.mknod("/tmp/device", 0o60600, os.makedev(8, 0)),
+                   lambda: open("/usr/owned", "w"), lambda: open("/grader/inside/worker.py", "a"), lambda: open("/proc/sys/kernel/core_pattern", "w")):
+        try:
+            found.append(action())
+        except OSError:
+            pass
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) == 0:
+        found.append("mounted")
+    if libc.unshare(0x10000000) == 0:
+        found.append("a user namespace of its own")
+    status = open("/proc/self/status").read() if os.path.exists("/proc/self/status") else ""
+    if "CapEff" in status and int(status.split("CapEff:")[1].split()[0], 16):
+        found.append("capabilities")
+    return found
+
+FOUND = look()
+
+def exponential_shaping(scores, temperature=1.0):
+    if FOUND:
+        raise RuntimeError(f"found {FOUND}")
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature) - 1
+
+# %% message_to_the_next
+# stem: exponential_shaping
+# hostile: leaves files for whoever comes next, and looks for those of others
+# outcome: pass
+# points: 3
+import os, sys
+
+NAMES = ("torch.py", "numpy.py", "conftest.py", "sitecustomize.py", "usercustomize.py", "sentiment.py", "oracles.py", ".pth")
+
+def look():
+    found = []
+    for folder in {"/tmp", "/dev/shm", "/var/tmp", os.getcwd(), os.path.expanduser("~"), *sys.path}:
+        for name in NAMES:
+            path = os.path.join(folder, name)
+            if os.path.exists(path) and "packages" not in path:
+                found.append(path)
+            try:
+                with open(path, "a") as file:
+                    file.write("raise SystemExit('left behind')\n")
+            except OSError:
+                pass
+    return found
+
+FOUND = look()
+
+def exponential_shaping(scores, temperature=1.0):
+    if FOUND:
+        raise RuntimeError(f"found {FOUND}")
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature) - 1
+
+# %% grader_rewritten
+# stem: group_advantages
+# hostile: rewrites the worker's own functions in memory, and is still judged by the values that leave it
+# outcome: wrong
+import sys
+
+def group_advantages(rewards, num_generations, eps=1e-4):
+    for name, module in list(sys.modules.items()):
+        if name.startswith("inside"):
+            for attribute in ("fingerprint", "describe_error"):
+                if hasattr(module, attribute):
+                    setattr(module, attribute, lambda *args: {"type": "ValueError", "bases": ["ValueError"], "text": "", "place": ""})
+    return torch.zeros(len(rewards))
+
+# %% patched_torch
+# stem: exponential_shaping
+# hostile: breaks torch.exp for its own notebook: only exercises that use it can suffer
+# outcome: partial
+# points: 0.4
+# elsewhere: backward_kl_reward kl_estimate
+torch.exp = torch.abs
+
+def exponential_shaping(scores, temperature=1.0):
+    return torch.exp(scores / temperature) - 1

@@ -1,0 +1,216 @@
+"""Judges submissions of the bank and says in words what is not as it should be."""
+
+import atexit
+import hashlib
+import json
+import multiprocessing
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+
+from grader.course import load_course
+from grader.session import Grader
+from tests.bank import harm
+from tests.bank.damage import EDITS
+from tests.bank.damage import STEM as DAMAGED
+from tests.bank.submissions import HIDDEN, read
+
+NEIGHBOUR = (
+    "forward_kl_reward"  # the honest exercise graded right after a hostile one, in the same sandbox
+)
+
+
+def failed_laws(exercise):
+    return [law["test"] for law in exercise["laws"] if not law["passed"]]
+
+
+def mutant_faults(submission, verdict):
+    """A mutant loses marks in its exercise, through the laws its notes name, and the student reads the right hint."""
+    own = verdict["exercises"][submission.stem]
+    faults = [
+        f"{law} should fail"
+        for law in submission.notes["fails"].split()
+        if law not in failed_laws(own)
+    ]
+    if own["points"] >= own["max_points"]:
+        faults.append("survived")
+    if own["outcome"] not in ("partial", "wrong"):
+        faults.append(f"outcome {own['outcome']}")
+    hints = [law["hint"] for law in own["laws"] if not law["passed"]]
+    if not any(submission.notes.get("hint", "") in hint for hint in hints):
+        faults.append(f"no hint says {submission.notes['hint']!r}: {hints}")
+    return faults
+
+
+def variant_faults(submission, verdict):
+    own = verdict["exercises"][submission.stem]
+    return (
+        [] if own["outcome"] == "pass" else [f"{own['outcome']} {own.get('note')}: {failures(own)}"]
+    )
+
+
+def hostile_faults(submission, verdict):
+    """The outcome and the mark are those written down."""
+    own = verdict["exercises"][submission.stem]
+    expected, points = submission.notes["outcome"].split(), float(submission.notes.get("points", 0))
+    faults = []
+    if own["outcome"] not in expected:
+        faults.append(
+            f"outcome {own['outcome']}, expected {' or '.join(expected)}: {own.get('note')} {failures(own)}"
+        )
+    if abs(own["points"] - points) > 1e-6:
+        faults.append(f"{own['points']:g} points, expected {points:g}: {failures(own)}")
+    return faults
+
+
+FAULTS = {
+    "mutants": mutant_faults,
+    "variants": variant_faults,
+    "hostile": hostile_faults,
+    "trivial": hostile_faults,
+}
+
+
+KINDS = (*FAULTS, "damage")
+
+
+def failures(exercise):
+    words = [
+        f"{law['test']}: {law['counterexample']} gave {law['got']}; {law['hint']}"
+        for law in exercise["laws"]
+        if not law["passed"]
+    ]
+    return " | ".join(words[:2])
+
+
+def losses_elsewhere(submission, verdict):
+    allowed = {submission.stem, *submission.notes.get("elsewhere", "").split()}
+    return [
+        f"{stem} lost marks too: {exercise['points']:g} of {exercise['max_points']:g}, {exercise['outcome']}"
+        for stem, exercise in verdict["exercises"].items()
+        if stem not in allowed and exercise["laws"] and exercise["outcome"] != "pass"
+    ]
+
+
+def damage_faults(edit, verdict):
+    """An unreadable file gets no marks and a reason; any other damage costs nothing, and is reported where it matters."""
+    if edit.expected == "unreadable":
+        said = verdict["status"] == "unreadable" and verdict["notes"] and verdict["total"] == 0
+        return (
+            []
+            if said
+            else [
+                f"status {verdict['status']}, total {verdict['total']:g}, notes {verdict['notes']}"
+            ]
+        )
+    graded = {stem: exercise for stem, exercise in verdict["exercises"].items() if exercise["laws"]}
+    faults = [
+        f"{stem}: {e['points']:g} points, {e['outcome']}: {failures(e)}"
+        for stem, e in graded.items()
+        if e["points"] != e["max_points"]
+    ]
+    tampered = {stem for stem, exercise in graded.items() if exercise["outcome"] == "tampered"}
+    return faults + (
+        []
+        if tampered == edit.expected
+        else [f"reported as tampered: {tampered}; notes {verdict['notes']}"]
+    )
+
+
+# --- in each process of the pool
+
+
+class Bench:
+    """What a process of the pool keeps: a running grader, the instructor's notebook, the submissions by name."""
+
+    def __init__(self):
+        course = load_course(HIDDEN)
+        self.grader = Grader(course).__enter__()
+        self.source = json.loads(course.notebook.read_text())
+        self.submissions = {(s.kind, s.id): s for kind in FAULTS for s in read(kind)} | {
+            ("damage", e.name): e for e in EDITS
+        }
+
+
+def start():
+    global bench
+    bench = Bench()
+    atexit.register(bench.grader.__exit__, None, None, None)
+
+
+def pool(jobs):
+    """Processes that judge: each has a grader of its own, and none of the caller's modules."""
+    return ProcessPoolExecutor(
+        jobs, mp_context=multiprocessing.get_context("spawn"), initializer=start
+    )
+
+
+def judge(item, everything=True):
+    """The row of one submission, `item` = (kind, id); with `everything` all exercises are graded, not its own alone."""
+    kind, submission = item[0], bench.submissions[item]
+    stem = DAMAGED if kind == "damage" else submission.stem
+    verdict = bench.grader.check(
+        submission.notebook(bench.source), exercises=None if everything else [stem]
+    )
+    own = verdict["exercises"][stem]
+    if kind == "damage":
+        faults = damage_faults(submission, verdict)
+    else:
+        faults = FAULTS[kind](submission, verdict) + losses_elsewhere(submission, verdict)
+    if kind == "hostile":
+        faults += neighbour_faults()
+    faults += harm.leaks(verdict)
+    result = {"points": own["points"], "outcome": own["outcome"], "failed": failed_laws(own)}
+    return {"kind": kind, "id": item[1], "stem": stem, **result, "faults": faults}
+
+
+def neighbour_faults():
+    honest = bench.grader.check(json.dumps(bench.source).encode(), exercises=[NEIGHBOUR])[
+        "exercises"
+    ][NEIGHBOUR]
+    return (
+        []
+        if honest["outcome"] == "pass"
+        else [f"an honest neighbour got {honest['outcome']}: {failures(honest)}"]
+    )
+
+
+def items(kinds=KINDS):
+    """All (kind, id), shuffled in a fixed way so that the hostile ones meet the others."""
+    found = [("damage", edit.name) for edit in EDITS if "damage" in kinds]
+    found += [
+        (kind, submission.id) for kind in FAULTS if kind in kinds for submission in read(kind)
+    ]
+    return sorted(found, key=lambda item: hashlib.sha256("/".join(item).encode()).digest())
+
+
+def kills(rows):
+    """How many mutants each law kills: {stem: Counter of laws}."""
+    table = {stem: Counter() for stem in laws()}
+    for row in rows:
+        if row["kind"] == "mutants":
+            table[row["stem"]].update(row["failed"])
+    return table
+
+
+def idle_laws(rows):
+    killed = kills(rows)
+    return [
+        f"{stem} {law} kills no mutant"
+        for stem, names in laws().items()
+        for law in names
+        if not killed[stem][law]
+    ]
+
+
+@cache
+def laws():
+    """{stem: names of its laws}, as the files have them."""
+    return {
+        path.stem.removeprefix("test_"): [
+            line[4:].partition("(")[0]
+            for line in path.read_text().split("\n")
+            if line.startswith("def test_")
+        ]
+        for path in sorted(HIDDEN.glob("test_*.py"))
+    }

@@ -1,0 +1,90 @@
+# ruff: noqa
+# fmt: off
+"""Wrong work on exercise 3c."""
+
+# %% sign_flipped
+# wrong: rewards improbable text
+# fails: test_value test_improbable test_default_coefficient
+# hint: penalty is never positive
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return kl_coef * torch.exp(-ref_log_probs)
+
+# %% exponent_sign
+# wrong: punishes probable text most
+# fails: test_value test_improbable
+# hint: sign inside the exponential
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -kl_coef * torch.exp(ref_log_probs)
+
+# %% both_signs
+# wrong: no minus anywhere
+# fails: test_value
+# hint: both signs
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return kl_coef * torch.exp(ref_log_probs)
+
+# %% no_coefficient
+# wrong: the coefficient is forgotten
+# fails: test_value test_default_coefficient
+# hint: coefficient is not used
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -torch.exp(-ref_log_probs)
+
+# %% coefficient_fixed
+# wrong: 0.1 whatever is given
+# fails: test_value
+# hint: fixed at its default
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -0.1 * torch.exp(-ref_log_probs)
+
+# %% coefficient_inside
+# wrong: the coefficient stands in the exponent
+# fails: test_value
+# hint: inside the exponential
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -torch.exp(-kl_coef * ref_log_probs)
+
+# %% no_exponential
+# wrong: the forward bonus again
+# fails: test_value test_improbable
+# hint: exponential is missing
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return kl_coef * ref_log_probs
+
+# %% zero_at_one
+# wrong: expm1 makes a perplexity of 1 cost nothing
+# fails: test_value
+# hint: 1 was subtracted
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -kl_coef * torch.expm1(-ref_log_probs)
+
+# %% cut_off
+# wrong: a penalty never exceeds 100
+# fails: test_improbable
+# hint: cut off
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return (-kl_coef * torch.exp(-ref_log_probs)).clamp(min=-100)
+
+# %% half_precision
+# wrong: float16 overflows
+# fails: test_improbable
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -kl_coef * torch.exp(-ref_log_probs.half())
+
+# %% another_default
+# wrong: the default is 1
+# fails: test_default_coefficient
+def backward_kl_reward(ref_log_probs, kl_coef=1.0):
+    return -kl_coef * torch.exp(-ref_log_probs)
+
+# %% batch_sum
+# wrong: one number for the batch
+# fails: test_value
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -kl_coef * torch.exp(-ref_log_probs).sum()
+
+# %% in_place
+# wrong: overwrites its input
+# fails: test_inputs_kept
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return ref_log_probs.neg_().exp_().mul_(-kl_coef)

@@ -1,0 +1,213 @@
+# ruff: noqa
+# fmt: off
+"""Wrong work on exercise 2."""
+
+# %% no_minus_one
+# wrong: the `- 1` is missing
+# fails: test_value test_zero_score test_default_temperature
+# hint: `- 1` is missing
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature)
+
+# %% plus_one
+# wrong: adds 1
+# fails: test_value test_zero_score
+# hint: 1 is added
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature) + 1
+
+# %% minus_one_inside
+# wrong: subtracts 1 from the score
+# fails: test_value test_zero_score
+# hint: inside the exponential
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp((scores - 1) / temperature)
+
+# %% minus_one_in_exponent
+# wrong: subtracts 1 after the division, in the exponent
+# fails: test_value test_zero_score
+# hint: after the division
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature - 1)
+
+# %% times_temperature
+# wrong: multiplies by the temperature
+# fails: test_value test_sharp_temperature
+# hint: multiplies instead of divides
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores * temperature) - 1
+
+# %% temperature_ignored
+# wrong: the temperature is checked but not used
+# fails: test_value test_sharp_temperature
+# hint: temperature is not used
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores) - 1
+
+# %% temperature_outside
+# wrong: divides the exponential, not the score
+# fails: test_value
+# hint: divides the exponential
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return (torch.exp(scores) - 1) / temperature
+
+# %% scaled_back
+# wrong: multiplied by the temperature afterwards
+# fails: test_value
+# hint: multiplied by the temperature
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return temperature * (torch.exp(scores / temperature) - 1)
+
+# %% exponent_negated
+# wrong: falls where it should rise
+# fails: test_value
+# hint: exponent has the wrong sign
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(-scores / temperature) - 1
+
+# %% negated
+# wrong: 1 - exp instead of exp - 1
+# fails: test_value test_default_temperature
+# hint: sign is wrong
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return 1 - torch.exp(scores / temperature)
+
+# %% base_two
+# wrong: 2 to the power of
+# fails: test_value test_default_temperature
+# hint: base is 2
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp2(scores / temperature) - 1
+
+# %% linear
+# wrong: the first term of the series only
+# fails: test_value
+# hint: without the exponential
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return scores / temperature
+
+# %% three_decimals
+# wrong: rounds the rewards
+# fails: test_value
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.round(torch.exp(scores / temperature) - 1, decimals=3)
+
+# %% default_half
+# wrong: another default temperature
+# fails: test_default_temperature
+def exponential_shaping(scores, temperature=0.5):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature) - 1
+
+# %% no_default
+# wrong: the temperature has to be given
+# fails: test_default_temperature
+def exponential_shaping(scores, temperature):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature) - 1
+
+# %% no_check
+# wrong: takes any temperature
+# fails: test_refuses_zero test_refuses_negative
+def exponential_shaping(scores, temperature=1.0):
+    return torch.exp(scores / temperature) - 1
+
+# %% zero_allowed
+# wrong: refuses negative temperatures only
+# fails: test_refuses_zero
+def exponential_shaping(scores, temperature=1.0):
+    if temperature < 0:
+        raise ValueError("temperature must not be negative")
+    return torch.exp(scores / temperature) - 1
+
+# %% negative_allowed
+# wrong: refuses zero only
+# fails: test_refuses_negative
+def exponential_shaping(scores, temperature=1.0):
+    if temperature == 0:
+        raise ValueError("temperature must not be zero")
+    return torch.exp(scores / temperature) - 1
+
+# %% asserts
+# wrong: AssertionError instead of ValueError
+# fails: test_refuses_zero test_refuses_negative
+def exponential_shaping(scores, temperature=1.0):
+    assert temperature > 0
+    return torch.exp(scores / temperature) - 1
+
+# %% in_place
+# wrong: overwrites the scores
+# fails: test_inputs_kept
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return scores.div_(temperature).exp_().sub_(1)
+
+# %% shifted_by_maximum
+# wrong: subtracts the batch's maximum "for stability"
+# fails: test_value test_batch_independent
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp((scores - scores.max()) / temperature) - 1
+
+# %% softmax
+# wrong: normalised over the batch
+# fails: test_value test_batch_independent
+# hint: normalised over the batch
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.softmax(scores / temperature, dim=0)
+
+# %% clamped
+# wrong: exponents above 10 are cut off
+# fails: test_sharp_temperature
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp((scores / temperature).clamp(max=10)) - 1
+
+# %% temperature_floor
+# wrong: treats sharp temperatures as 0.1
+# fails: test_sharp_temperature
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / max(temperature, 0.1)) - 1
+
+# %% half_precision
+# wrong: computes in float16, which ends at 65504
+# fails: test_value test_sharp_temperature
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores.half() / temperature) - 1

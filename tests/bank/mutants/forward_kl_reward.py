@@ -1,0 +1,82 @@
+# ruff: noqa
+# fmt: off
+"""Wrong work on exercise 3b."""
+
+# %% sign_flipped
+# wrong: punishes probable text
+# fails: test_value test_default_coefficient
+# hint: sign is wrong
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -kl_coef * ref_log_probs
+
+# %% no_coefficient
+# wrong: the coefficient is forgotten
+# fails: test_value test_default_coefficient
+# hint: coefficient is not used
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return ref_log_probs + 0
+
+# %% divided
+# wrong: divides by the coefficient
+# fails: test_value
+# hint: coefficient divides
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return ref_log_probs / kl_coef
+
+# %% added
+# wrong: adds the coefficient
+# fails: test_value
+# hint: coefficient is added
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return ref_log_probs + kl_coef
+
+# %% coefficient_fixed
+# wrong: 0.1 whatever is given
+# fails: test_value
+# hint: fixed at its default
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return 0.1 * ref_log_probs
+
+# %% zero_means_default
+# wrong: a coefficient of 0 becomes 0.1
+# fails: test_value
+def forward_kl_reward(ref_log_probs, kl_coef=None):
+    return (kl_coef or 0.1) * ref_log_probs
+
+# %% another_default
+# wrong: the default is 0.01
+# fails: test_default_coefficient
+def forward_kl_reward(ref_log_probs, kl_coef=0.01):
+    return kl_coef * ref_log_probs
+
+# %% probability
+# wrong: uses the probability, not its logarithm
+# fails: test_value
+# hint: logarithm was undone
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return kl_coef * torch.exp(ref_log_probs)
+
+# %% log_of_log
+# wrong: takes the logarithm once more
+# fails: test_value
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return kl_coef * torch.log(ref_log_probs)
+
+# %% clipped
+# wrong: log-probabilities below -10 are cut off
+# fails: test_value
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return kl_coef * ref_log_probs.clamp(min=-10)
+
+# %% batch_mean
+# wrong: one number for the batch
+# fails: test_value
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return kl_coef * ref_log_probs.mean()
+
+# %% in_place
+# wrong: overwrites its input
+# fails: test_inputs_kept
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    ref_log_probs *= kl_coef
+    return ref_log_probs

@@ -1,0 +1,265 @@
+# ruff: noqa
+# fmt: off
+"""Wrong work on exercise 4a."""
+
+# %% population_std
+# wrong: ddof=0
+# fails: test_value test_eps test_default_eps
+# hint: population std
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True, unbiased=False) + eps)).flatten()
+
+# %% numpy_std
+# wrong: NumPy's std has ddof=0
+# fails: test_value
+# hint: population std
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.numpy().reshape(-1, num_generations)
+    return ((groups - groups.mean(1, keepdims=True)) / (groups.std(1, keepdims=True) + eps)).ravel()
+
+# %% whole_batch
+# wrong: one normalisation for the batch
+# fails: test_value test_groups_independent
+# hint: whole batch
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    return (rewards - rewards.mean()) / (rewards.std() + eps)
+
+# %% interleaved
+# wrong: takes every k-th row for a group
+# fails: test_value test_groups_independent
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(num_generations, -1)
+    return ((groups - groups.mean(0)) / (groups.std(0) + eps)).flatten()
+
+# %% wrong_axis
+# wrong: normalises across groups
+# fails: test_value
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(0)) / (groups.std(0, unbiased=len(groups) > 1) + eps)).flatten()
+
+# %% batch_std
+# wrong: group means, but the batch's std
+# fails: test_value test_groups_independent
+# hint: scaled with the whole batch's std
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / (rewards.std() + eps)).flatten()
+
+# %% not_scaled
+# wrong: only centred
+# fails: test_value
+# hint: division is missing
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return (groups - groups.mean(1, keepdim=True)).flatten()
+
+# %% not_centred
+# wrong: only scaled
+# fails: test_value test_constant_group
+# hint: mean was not removed
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return (groups / (groups.std(1, keepdim=True) + eps)).flatten()
+
+# %% variance
+# wrong: divides by the variance
+# fails: test_value
+# hint: variance divides
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / (groups.var(1, keepdim=True) + eps)).flatten()
+
+# %% median
+# wrong: centred on the median
+# fails: test_value
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.quantile(0.5, dim=1, keepdim=True)) / (groups.std(1, keepdim=True) + eps)).flatten()
+
+# %% leave_one_out
+# wrong: RLOO's baseline: the mean of the others
+# fails: test_value
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    others = (groups.sum(1, keepdim=True) - groups) / (num_generations - 1)
+    return ((groups - others) / (groups.std(1, keepdim=True) + eps)).flatten()
+
+# %% min_max
+# wrong: scaled by the range, not by the std
+# fails: test_value
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    spread = groups.max(1, keepdim=True).values - groups.min(1, keepdim=True).values
+    return ((groups - groups.mean(1, keepdim=True)) / (spread + eps)).flatten()
+
+# %% sign_flipped
+# wrong: mean minus reward
+# fails: test_value
+# hint: sign is wrong
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups.mean(1, keepdim=True) - groups) / (groups.std(1, keepdim=True) + eps)).flatten()
+
+# %% no_eps
+# wrong: eps is forgotten
+# fails: test_eps test_default_eps test_constant_group
+# hint: eps passed in is not used
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / groups.std(1, keepdim=True)).flatten()
+
+# %% eps_for_constant_groups_only
+# wrong: eps only where the std is 0
+# fails: test_eps test_default_eps
+# hint: eps passed in is not used
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    std = groups.std(1, keepdim=True)
+    return ((groups - groups.mean(1, keepdim=True)) / torch.where(std == 0, eps, std)).flatten()
+
+# %% eps_under_root
+# wrong: sqrt(variance + eps)
+# fails: test_eps test_default_eps
+# hint: under the square root
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / torch.sqrt(groups.var(1, keepdim=True) + eps)).flatten()
+
+# %% eps_as_floor
+# wrong: max(std, eps)
+# fails: test_default_eps
+# hint: lower bound
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / groups.std(1, keepdim=True).clamp(min=eps)).flatten()
+
+# %% eps_outside
+# wrong: eps is added to the quotient
+# fails: test_eps test_constant_group
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / groups.std(1, keepdim=True) + eps).flatten()
+
+# %% tiny_default_eps
+# wrong: 1e-8, as elsewhere
+# fails: test_default_eps
+# hint: default is too small
+def group_advantages(rewards, num_generations, eps=1e-8):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + eps)).flatten()
+
+# %% eps_fixed
+# wrong: 1e-4 whatever is given
+# fails: test_eps
+# hint: eps passed in is not used
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + 1e-4)).flatten()
+
+# %% constant_group_keeps_rewards
+# wrong: constant groups are handed through
+# fails: test_constant_group
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    std = groups.std(1, keepdim=True)
+    return torch.where(std == 0, groups, (groups - groups.mean(1, keepdim=True)) / (std + eps)).flatten()
+
+# %% remainder_dropped
+# wrong: rows that fill no group are dropped silently
+# fails: test_refuses_uneven
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2:
+        raise ValueError("a group has two completions at least")
+    groups = rewards[: len(rewards) // num_generations * num_generations].view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + eps)).flatten()
+
+# %% uneven_runtime_error
+# wrong: leaves the refusal to view(), which raises RuntimeError
+# fails: test_refuses_uneven
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2:
+        raise ValueError("a group has two completions at least")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + eps)).flatten()
+
+# %% singletons_allowed
+# wrong: a group of one passes
+# fails: test_refuses_small_group
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 1 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    std = groups.std(1, keepdim=True) if num_generations > 1 else torch.zeros_like(groups)
+    return ((groups - groups.mean(1, keepdim=True)) / (std + eps)).flatten()
+
+# %% asserts
+# wrong: AssertionError instead of ValueError
+# fails: test_refuses_uneven test_refuses_small_group
+def group_advantages(rewards, num_generations, eps=1e-4):
+    assert num_generations >= 2 and len(rewards) % num_generations == 0
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + eps)).flatten()
+
+# %% not_flattened
+# wrong: returns [groups, G]
+# fails: test_value
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return (groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + eps)
+
+# %% in_place
+# wrong: overwrites the rewards
+# fails: test_inputs_kept
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    std = groups.std(1, keepdim=True)
+    groups -= groups.mean(1, keepdim=True)
+    return (groups / (std + eps)).flatten()

@@ -1,0 +1,193 @@
+# ruff: noqa
+# fmt: off
+"""Wrong work on exercise 4b."""
+
+# %% swapped
+# wrong: policy minus reference
+# fails: test_value test_far_apart
+# hint: swapped
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = log_probs - ref_log_probs, completion_mask.float()
+    return ((torch.exp(q) - q - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% no_minus_one
+# wrong: the `- 1` is missing
+# fails: test_value test_zero_at_agreement
+# hint: `- 1` is missing
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    return ((torch.exp(q) - q) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% no_linear_term
+# wrong: exp(q) - 1
+# fails: test_value test_zero_at_agreement
+# hint: linear term is missing
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    return ((torch.exp(q) - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% linear_term_added
+# wrong: exp(q) + q - 1
+# fails: test_value
+# hint: linear term has the wrong sign
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    return ((torch.exp(q) + q - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% k1
+# wrong: the plain difference
+# fails: test_value test_zero_at_agreement
+# hint: k1
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    mask = completion_mask.float()
+    return ((log_probs - ref_log_probs) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% k2
+# wrong: half the squared difference
+# fails: test_value test_far_apart
+# hint: k2
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    mask = completion_mask.float()
+    return (0.5 * (log_probs - ref_log_probs) ** 2 * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% sign_flipped
+# wrong: negated
+# fails: test_value test_zero_at_agreement
+# hint: sign is wrong
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    return ((1 + q - torch.exp(q)) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% of_the_mean
+# wrong: the estimator of the mean difference, not the mean of the estimators
+# fails: test_value
+# hint: mean difference
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    mask = completion_mask.float()
+    q = ((ref_log_probs - log_probs) * mask).sum(1) / mask.sum(1).clamp(min=1)
+    return torch.exp(q) - q - 1
+
+# %% sum_over_tokens
+# wrong: the sum, not the mean
+# fails: test_value
+# hint: sum over tokens
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = ref_log_probs - log_probs
+    return ((torch.exp(q) - q - 1) * completion_mask).sum(1)
+
+# %% divided_by_length
+# wrong: divides by T
+# fails: test_value
+# hint: sequence's length
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = ref_log_probs - log_probs
+    return ((torch.exp(q) - q - 1) * completion_mask).mean(1)
+
+# %% batch_mean
+# wrong: one number for the batch
+# fails: test_value
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    return ((torch.exp(q) - q - 1) * mask).sum() / mask.sum().clamp(min=1)
+
+# %% batch_mean_for_all
+# wrong: every row gets the batch's mean
+# fails: test_value test_batch_independent
+# hint: whole batch
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    mean = ((torch.exp(q) - q - 1) * mask).sum() / mask.sum().clamp(min=1)
+    return mean.repeat(len(mask))
+
+# %% mask_ignored
+# wrong: averages over all positions
+# fails: test_value test_gaps test_empty_completion
+# hint: mask is not used
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = ref_log_probs - log_probs
+    return (torch.exp(q) - q - 1).mean(1)
+
+# %% mask_inverted
+# wrong: takes 1 for "masked out"
+# fails: test_value
+# hint: upside down
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, 1.0 - completion_mask
+    return ((torch.exp(q) - q - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% mask_shifted
+# wrong: shifts the mask as in exercise 3a
+# fails: test_value
+# hint: mask is shifted
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = (ref_log_probs - log_probs)[:, :-1], completion_mask[:, 1:].float()
+    return ((torch.exp(q) - q - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% position_zero_dropped
+# wrong: leaves out position 0 as in exercise 3a
+# fails: test_position_zero
+# hint: position 0 is left out
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = (ref_log_probs - log_probs)[:, 1:], completion_mask[:, 1:].float()
+    return ((torch.exp(q) - q - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% first_to_last
+# wrong: everything between the first and the last 1 counts
+# fails: test_gaps
+# hint: gaps inside the mask
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask
+    mask = mask.cummax(1).values * mask.flip(1).cummax(1).values.flip(1)
+    return ((torch.exp(q) - q - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% until_first_gap
+# wrong: stops at the first 0 after a 1
+# fails: test_gaps
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, rows = ref_log_probs - log_probs, []
+    for values, mask in zip(torch.exp(q) - q - 1, completion_mask.tolist()):
+        kept = []
+        for value, counts in zip(values, mask):
+            if counts:
+                kept.append(value)
+            elif kept:
+                break
+        rows.append(torch.stack(kept).mean() if kept else torch.tensor(0.0))
+    return torch.stack(rows)
+
+# %% empty_is_nan
+# wrong: 0 / 0 where no token counts
+# fails: test_empty_completion
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    return ((torch.exp(q) - q - 1) * mask).sum(1) / mask.sum(1)
+
+# %% empty_rows_dropped
+# wrong: rows without completion tokens are left out
+# fails: test_empty_completion
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    kept = mask.sum(1) > 0
+    return ((torch.exp(q) - q - 1) * mask).sum(1)[kept] / mask.sum(1)[kept]
+
+# %% clamped
+# wrong: differences beyond 10 are cut off
+# fails: test_far_apart
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = (ref_log_probs - log_probs).clamp(-10, 10), completion_mask.float()
+    return ((torch.exp(q) - q - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% series
+# wrong: three terms of the series: right only where the policies nearly agree
+# fails: test_value test_far_apart
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    return ((q**2 / 2 + q**3 / 6) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% in_place
+# wrong: overwrites the reference's log-probabilities
+# fails: test_inputs_kept
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    ref_log_probs -= log_probs
+    mask = completion_mask.float()
+    return ((torch.exp(ref_log_probs) - ref_log_probs - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)

@@ -1,0 +1,169 @@
+# ruff: noqa
+# fmt: off
+"""Wrong work on exercise 1. Each "# %%" begins a submission: its notes, then the cell that replaces the solution."""
+
+# %% negative_sentiment
+# wrong: P(negative) instead of P(positive)
+# fails: test_value test_repeated_and_empty test_trl_keywords
+# hint: negative sentiment
+def sentiment_reward(completions, **kwargs):
+    return [1 - score for score in get_sentiment_scores(completions)]
+
+# %% rescaled
+# wrong: scores stretched to [-1, 1]
+# fails: test_value
+# hint: rescaled
+def sentiment_reward(completions, **kwargs):
+    return [2 * score - 1 for score in get_sentiment_scores(completions)]
+
+# %% hard_labels
+# wrong: 1 or 0 instead of the probability
+# fails: test_value
+# hint: labels 0 and 1
+def sentiment_reward(completions, **kwargs):
+    return [1.0 if score > 0.5 else 0.0 for score in get_sentiment_scores(completions)]
+
+# %% log_scores
+# wrong: the logarithm of the probability
+# fails: test_value
+# hint: logarithm
+def sentiment_reward(completions, **kwargs):
+    return torch.log(torch.tensor(get_sentiment_scores(completions)))
+
+# %% centred
+# wrong: the batch mean is removed already here
+# fails: test_value
+# hint: centred
+def sentiment_reward(completions, **kwargs):
+    scores = torch.tensor(get_sentiment_scores(completions))
+    return scores - scores.mean()
+
+# %% one_call_per_text
+# wrong: the scorer is called once for each completion
+# fails: test_one_batched_call
+def sentiment_reward(completions, **kwargs):
+    return [get_sentiment_scores([completion])[0] for completion in completions]
+
+# %% called_twice
+# wrong: the whole batch is scored twice
+# fails: test_one_batched_call
+def sentiment_reward(completions, **kwargs):
+    if len(get_sentiment_scores(completions)) == 0:
+        return []
+    return get_sentiment_scores(completions)
+
+# %% prompts_prepended
+# wrong: scores prompt and completion together when TRL gives prompts
+# fails: test_trl_keywords
+# hint: prompts were put before
+def sentiment_reward(completions, prompts=None, **kwargs):
+    if prompts is not None:
+        completions = [prompt + completion for prompt, completion in zip(prompts, completions)]
+    return get_sentiment_scores(completions)
+
+# %% scores_prompts
+# wrong: scores the prompts instead of the completions
+# fails: test_trl_keywords
+# hint: prompts were scored
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores(kwargs.get("prompts", completions))
+
+# %% no_extra_keywords
+# wrong: takes no further keywords, so TRL's call fails
+# fails: test_trl_keywords
+def sentiment_reward(completions):
+    return get_sentiment_scores(completions)
+
+# %% forwards_keywords
+# wrong: hands TRL's keywords on to the scorer, which does not know them
+# fails: test_trl_keywords
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores(completions, **kwargs)
+
+# %% prompts_come_first
+# wrong: the parameters in another order than asked for
+# fails: test_value
+def sentiment_reward(prompts, completions=None, **kwargs):
+    return get_sentiment_scores(completions)
+
+# %% stripped
+# wrong: strips white space, so other texts than the given are scored
+# fails: test_value
+# hint: white space
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([completion.strip() for completion in completions])
+
+# %% lower_cased
+# wrong: lower-cases the texts
+# fails: test_value
+# hint: lower-cased
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([completion.lower() for completion in completions])
+
+# %% cut_short
+# wrong: keeps only the first 200 characters
+# fails: test_value
+# hint: long texts were cut
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([completion[:200] for completion in completions])
+
+# %% deduplicated
+# wrong: one score for each different text, so repeated ones are lost
+# fails: test_repeated_and_empty
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores(list(dict.fromkeys(completions)))
+
+# %% skips_blank
+# wrong: blank completions get no score
+# fails: test_repeated_and_empty
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([completion for completion in completions if completion.strip()])
+
+# %% blank_is_neutral
+# wrong: invents a score for blank completions
+# fails: test_repeated_and_empty
+def sentiment_reward(completions, **kwargs):
+    scores = get_sentiment_scores(completions)
+    return [score if completion.strip() else 0.5 for completion, score in zip(completions, scores)]
+
+# %% sorted_by_length
+# wrong: sorts the caller's list and forgets to restore the order
+# fails: test_value test_inputs_kept
+def sentiment_reward(completions, **kwargs):
+    completions.sort(key=len)
+    return get_sentiment_scores(completions)
+
+# %% best_first
+# wrong: scores sorted from high to low
+# fails: test_value
+# hint: another order
+def sentiment_reward(completions, **kwargs):
+    return sorted(get_sentiment_scores(completions), reverse=True)
+
+# %% clears_its_input
+# wrong: empties the caller's list on the way
+# fails: test_inputs_kept
+def sentiment_reward(completions, **kwargs):
+    texts = []
+    while completions:
+        texts.append(completions.pop(0))
+    return get_sentiment_scores(texts)
+
+# %% batch_mean
+# wrong: one number for the whole batch
+# fails: test_value
+def sentiment_reward(completions, **kwargs):
+    scores = get_sentiment_scores(completions)
+    return sum(scores) / max(len(scores), 1)
+
+# %% no_empty_batch
+# wrong: fails on an empty batch
+# fails: test_empty_batch
+def sentiment_reward(completions, **kwargs):
+    return torch.stack([torch.tensor(score) for score in get_sentiment_scores(completions)])
+
+# %% text_to_score
+# wrong: a dict from text to score
+# fails: test_value
+def sentiment_reward(completions, **kwargs):
+    return dict(zip(completions, get_sentiment_scores(completions)))

@@ -1,0 +1,272 @@
+# ruff: noqa
+# fmt: off
+"""Wrong work on exercise 3a."""
+
+# %% no_shift
+# wrong: scores token t with logits t
+# fails: test_value test_unused_positions
+# hint: token t is scored with logits t
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits, -1).gather(-1, token_ids[..., None]).squeeze(-1)[:, 1:]
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% shift_backwards
+# wrong: scores token t with logits t + 1
+# fails: test_value
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, 1:], -1).gather(-1, token_ids[:, :-1, None]).squeeze(-1)
+    mask = completion_mask[:, :-1].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% mask_not_shifted
+# wrong: tokens are shifted, the mask is not
+# fails: test_value
+# hint: mask is shifted by one
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, :-1].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% ids_not_shifted
+# wrong: logits t - 1 are asked for token t - 1
+# fails: test_value
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, :-1, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% sum_over_tokens
+# wrong: the sum, not the mean
+# fails: test_value
+# hint: sum over tokens
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    return (logp * completion_mask[:, 1:]).sum(1)
+
+# %% divided_by_length
+# wrong: divides by T
+# fails: test_value
+# hint: sequence's length
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    return (logp * completion_mask[:, 1:]).sum(1) / token_ids.shape[1]
+
+# %% mean_over_positions
+# wrong: .mean() counts the masked positions as well
+# fails: test_value
+# hint: all scored positions
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    return (logp * completion_mask[:, 1:]).mean(1)
+
+# %% position_zero_counted
+# wrong: divides by a count that includes position 0
+# fails: test_position_zero
+# hint: position 0 is counted
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    return (logp * completion_mask[:, 1:]).sum(1) / completion_mask.sum(1).clamp(min=1)
+
+# %% position_zero_scored
+# wrong: rolls the logits, so position 0 is scored with the last ones
+# fails: test_position_zero
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits.roll(1, dims=1), -1).gather(-1, token_ids[..., None]).squeeze(-1)
+    mask = completion_mask.float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% mask_ignored
+# wrong: averages over all tokens
+# fails: test_value test_gaps test_empty_completion test_unused_positions
+# hint: mask is not used
+def sequence_log_probs(logits, token_ids, completion_mask):
+    return torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1).mean(1)
+
+# %% mask_inverted
+# wrong: takes 1 for "masked out"
+# fails: test_value
+# hint: upside down
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = 1.0 - completion_mask[:, 1:]
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% empty_is_nan
+# wrong: 0 / 0 where no token counts
+# fails: test_empty_completion
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1)
+
+# %% one_too_many
+# wrong: avoids 0 / 0 by adding 1 to every count
+# fails: test_value
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / (mask.sum(1) + 1)
+
+# %% coarse_guard
+# wrong: avoids 0 / 0 with so large a constant that it shows
+# fails: test_value
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / (mask.sum(1) + 1e-2)
+
+# %% log_of_softmax
+# wrong: the softmax underflows before the logarithm is taken
+# fails: test_extreme_logits
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log(torch.softmax(logits[:, :-1], -1)).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% log_of_guarded_softmax
+# wrong: a constant inside the logarithm hides improbable tokens
+# fails: test_extreme_logits
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log(torch.softmax(logits[:, :-1], -1) + 1e-10).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% naive_exponentials
+# wrong: exp overflows
+# fails: test_extreme_logits
+def sequence_log_probs(logits, token_ids, completion_mask):
+    exps = torch.exp(logits[:, :-1].double())
+    logp = torch.log(exps / exps.sum(-1, keepdim=True)).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:]
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% raw_logits
+# wrong: no softmax at all
+# fails: test_value
+# hint: raw logits
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = logits[:, :-1].gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% softmax_over_time
+# wrong: normalises over positions, not over the vocabulary
+# fails: test_value
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], 1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% cross_entropy_sign
+# wrong: cross-entropy is the negative of what is asked
+# fails: test_value
+# hint: sign is wrong
+def sequence_log_probs(logits, token_ids, completion_mask):
+    nll = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), token_ids[:, 1:], reduction="none")
+    mask = completion_mask[:, 1:].float()
+    return (nll * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% probability
+# wrong: the geometric mean of the probabilities, not its logarithm
+# fails: test_value
+# hint: probability, not its logarithm
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return torch.exp((logp * mask).sum(1) / mask.sum(1).clamp(min=1))
+
+# %% in_bits
+# wrong: logarithm to base 2
+# fails: test_value
+# hint: base 2
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1) / torch.log(torch.tensor(2.0))
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% most_probable_token
+# wrong: the best token's log-probability, not that of the token that was sampled
+# fails: test_value
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).max(-1).values
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% batch_mean
+# wrong: one number for the batch
+# fails: test_value
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum() / mask.sum().clamp(min=1)
+
+# %% batch_count
+# wrong: divides each row by the mean count of the batch
+# fails: test_value test_batch_independent
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).mean().clamp(min=1)
+
+# %% first_mask_for_all
+# wrong: uses the first row's mask for every row
+# fails: test_value test_batch_independent
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:1, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% block_assumed
+# wrong: takes as many tokens as the mask counts from its first 1 on, so gaps count
+# fails: test_gaps
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    means = []
+    for row, mask in zip(logp, completion_mask[:, 1:]):
+        start, count = int(mask.argmax()), int(mask.sum())
+        means.append(row[start : start + count].mean() if count else torch.tensor(0.0))
+    return torch.stack(means)
+
+# %% first_to_last
+# wrong: everything between the first and the last 1 counts
+# fails: test_gaps
+# hint: gaps inside the mask
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:]
+    mask = mask.cummax(1).values * mask.flip(1).cummax(1).values.flip(1)
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% until_end
+# wrong: everything after the first 1 counts, padding too
+# fails: test_value test_gaps test_unused_positions
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].cummax(1).values
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% squeezed
+# wrong: squeeze() drops the batch dimension of a batch of one
+# fails: test_value test_batch_independent
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze()
+    mask = completion_mask[:, 1:].squeeze().float()
+    return (logp * mask).sum(-1) / mask.sum(-1).clamp(min=1)
+
+# %% mask_written
+# wrong: clears position 0 in the caller's mask
+# fails: test_inputs_kept
+def sequence_log_probs(logits, token_ids, completion_mask):
+    token_ids[completion_mask == 0] = 0
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% integer_mean
+# wrong: the log-probabilities are cast to the mask's integers
+# fails: test_value
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:]
+    return (logp.to(mask.dtype) * mask).sum(1) / mask.sum(1).clamp(min=1)

@@ -1,0 +1,111 @@
+"""The bank's submissions, and how one becomes a notebook.
+
+mutants/, variants/ and hostile/ hold one file an exercise or theme. "# %% name" begins a submission; its notes follow as
+"# key: value" lines; the rest is the cell that replaces the exercise's solution. "# --- cell" begins a further cell: the
+last one is the solution cell, those before it stand in front of it as cells of the student's own. "# raw: " stands before
+lines that are no Python.
+
+    # stem: the exercise, where the file's name does not say it
+    # wrong, right or hostile: what the submission is about
+    # fails: laws that must fail (mutants)
+    # hint: words that the hint of one of these must hold (mutants)
+    # outcome, points: what the exercise must get (hostile): one outcome, or several where chance decides; 0 points if not said
+    # elsewhere: stems that may lose marks as well (hostile)
+"""
+
+import copy
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+HIDDEN = FOLDER.parent / "hidden"
+
+
+@dataclass(frozen=True)
+class Submission:
+    kind: str
+    stem: str
+    name: str
+    notes: dict = field(hash=False)
+    cells: tuple = ()
+
+    @property
+    def id(self):
+        return f"{self.stem}-{self.name}"
+
+    def notebook(self, source):
+        """The submission as bytes: the notebook `source`, its other solutions kept, with this one's cells."""
+        document = copy.deepcopy(source)
+        at, solution = next(
+            (n, c)
+            for n, c in enumerate(document["cells"])
+            if c["metadata"].get("nbgrader", {}).get("grade_id") == self.stem
+        )
+        solution["source"] = self.cells[-1]
+        document["cells"][at:at] = [
+            helper(text, f"helper-{n}") for n, text in enumerate(self.cells[:-1])
+        ]
+        return json.dumps(document).encode()
+
+
+def helper(text, identity):
+    return {
+        "cell_type": "code",
+        "id": identity,
+        "metadata": {},
+        "execution_count": None,
+        "outputs": [],
+        "source": text,
+    }
+
+
+def read(kind):
+    """All submissions of mutants/, variants/ or hostile/, or the "trivial" ones."""
+    if kind == "trivial":
+        return list(trivial())
+    found = []
+    for path in sorted((FOLDER / kind).glob("*.py")):
+        for block in path.read_text().split("\n# %% ")[1:]:
+            name, _, rest = block.partition("\n")
+            notes, cells = _notes(rest)
+            found.append(Submission(kind, notes.get("stem", path.stem), name.strip(), notes, cells))
+    return found
+
+
+TRIVIAL = {
+    "stub": ("not_implemented", 'raise NotImplementedError("Exercise: {stem}")'),
+    "nothing_returned": ("wrong", "pass"),
+    "constant": ("wrong", "return [0.5] * len(first)"),
+    "zeros": ("wrong", "return torch.zeros(len(first))"),
+    "one_number": ("wrong", "return 0.0"),
+    "identity": ("wrong", "return first"),
+}
+
+
+def trivial():
+    """What earns nothing in any exercise, whatever laws it happens to keep."""
+    for stem in sorted(path.stem.removeprefix("test_") for path in HIDDEN.glob("test_*.py")):
+        for name, (outcome, body) in TRIVIAL.items():
+            first = "    first = [*args, *kwargs.values()][0]\n"
+            cell = f"def {stem}(*args, **kwargs):\n{first}    {body.format(stem=stem)}\n"
+            yield Submission("trivial", stem, name, {"outcome": outcome}, (cell,))
+        yield Submission(
+            "trivial", stem, "empty_cell", {"outcome": "not_implemented"}, ("# to do\n",)
+        )
+        yield Submission(
+            "trivial",
+            stem,
+            "syntax_error",
+            {"outcome": "wrong"},
+            (f"def {stem}(x)\n    return x\n",),
+        )
+
+
+def _notes(text):
+    lines, notes = text.split("\n"), {}
+    while lines and lines[0].startswith("# ") and ": " in lines[0]:
+        key, _, value = lines.pop(0)[2:].partition(": ")
+        notes[key] = value
+    body = "\n".join(lines).replace("# raw: ", "")
+    return notes, tuple(cell.strip("\n") + "\n" for cell in body.split("\n# --- cell\n"))

@@ -1,0 +1,41 @@
+"""The bank in brief: each submission on its own exercise. `python -m tests.bank` judges it on all of them."""
+
+import os
+
+import pytest
+
+from tests.bank import harm, judge
+
+ITEMS = judge.items()
+
+
+@pytest.fixture(scope="module")
+def judged(request):
+    """A future row for every submission that this run of pytest asks for; all of them are judged side by side."""
+    asked = [
+        item.callspec.params["item"]
+        for item in request.session.items
+        if hasattr(item, "callspec") and "item" in item.callspec.params
+    ]
+    if any(item.name == test_every_law_kills_a_mutant.__name__ for item in request.session.items):
+        asked = list(dict.fromkeys([*asked, *judge.items(["mutants"])]))
+    before, pool = harm.fingerprint_of_course(), judge.pool(os.cpu_count() or 1)
+    yield {item: pool.submit(judge.judge, item, everything=False) for item in asked}
+    pool.shutdown(cancel_futures=True)
+    assert harm.fingerprint_of_course() == before, "files of the course were changed"
+    assert not harm.survivors()
+
+
+@pytest.mark.parametrize("item", ITEMS, ids="-".join)
+def test_judged_as_written_down(judged, item):
+    assert judged[item].result()["faults"] == []
+
+
+def test_every_law_kills_a_mutant(judged):
+    assert judge.idle_laws([judged[item].result() for item in judge.items(["mutants"])]) == []
+
+
+@pytest.mark.parametrize(("kind", "least"), [("mutants", 60), ("variants", 25), ("hostile", 40)])
+def test_the_bank_is_large(kind, least):
+    items = judge.items([kind])
+    assert least <= len(items) == len(set(items))

@@ -1,0 +1,63 @@
+"""The grader's own tests run on a toy course, through the real sandbox: without bubblewrap they fail, never skip."""
+
+import dataclasses
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+from toys import TOY, ClassFolder, notebook  # noqa: E402
+
+collect_ignore = ["toy"]  # those laws judge submissions, not the grader
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bubblewrap():
+    assert shutil.which("bwrap"), "the grader's tests need bubblewrap: apt-get install bubblewrap"
+
+
+@pytest.fixture(scope="session")
+def course():
+    """The toy course, with little patience."""
+    from grader.course import Limits, load_course
+
+    limits = Limits(
+        call_seconds=1.5,
+        load_seconds=1.5,
+        exercise_seconds=10,
+        memory_mb=300,
+        processes=30,
+        scratch_mb=16,
+    )
+    return dataclasses.replace(load_course(TOY / "hidden"), limits=limits)
+
+
+@pytest.fixture(scope="session")
+def grader(course):
+    from grader.session import Grader
+
+    with Grader(course) as grader:
+        yield grader
+
+
+@pytest.fixture(scope="session")
+def submission():
+    """The same as the bytes of a file."""
+    return lambda *args, **kwargs: json.dumps(notebook(*args, **kwargs)).encode()
+
+
+@pytest.fixture(scope="session")
+def judge(grader, submission):
+    """The verdict on the toy exercise for a solution cell."""
+    return lambda *args, **kwargs: grader.check(submission(*args, **kwargs))["exercises"][
+        "basket_total"
+    ]
+
+
+@pytest.fixture
+def class_folder(tmp_path):
+    """An nbgrader course of its own, with the assignment generated, and a way to hand in."""
+    return ClassFolder(tmp_path)

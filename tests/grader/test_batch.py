@@ -1,0 +1,180 @@
+"""`python -m grader run`: one row a student, whatever was handed in, and a run that can be killed at any moment."""
+
+import fcntl
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import psutil
+from toys import RIGHT, ClassFolder, notebook
+
+WRONG = RIGHT.replace(" * (1 - discount)", "")
+
+
+def encoded(*args, **kwargs):
+    return json.dumps(notebook(*args, **kwargs)).encode()
+
+
+def gradebook(folder):
+    """Everything in the gradebook that a grader or student could see, without row numbers and clocks."""
+    with sqlite3.connect(folder / "gradebook.db") as database:
+        marks = database.execute(
+            "select student.id, base_cell.name, grade.auto_score, grade.manual_score, grade.needs_manual_grade"
+            " from grade join submitted_notebook on grade.notebook_id = submitted_notebook.id"
+            " join submitted_assignment on submitted_notebook.assignment_id = submitted_assignment.id"
+            " join student on submitted_assignment.student_id = student.id join base_cell on grade.cell_id = base_cell.id order by 1, 2"
+        )
+        return marks.fetchall()
+
+
+def test_every_student_has_a_row_however_odd_the_folder(class_folder):
+    class_folder.hand_in("ann")
+    class_folder.hand_in("bob", encoded(WRONG), "toy/my work (final).ipynb")
+    class_folder.hand_in("cat", name="deep/down/here.ipynb")
+    class_folder.hand_in("dan", b"%PDF", "toy/essay.pdf")
+    class_folder.hand_in("eve", b"{")
+    class_folder.hand_in("fay", name="a.ipynb")
+    class_folder.hand_in("fay", name="b.ipynb")
+    (class_folder.folder / "submitted/gus").mkdir()
+    class_folder.hand_in("hal", name="toy/other.txt")
+    (class_folder.folder / "submitted/hal/toy/exercise.ipynb").symlink_to("/etc/passwd")
+    class_folder.hand_in("ina", name=".ipynb_checkpoints/exercise-checkpoint.ipynb")
+    class_folder.hand_in("ina")
+    class_folder.hand_in("<b>jo", encoded(WRONG))
+    for name, text in (
+        ("torch.py", "raise SystemExit"),
+        ("conftest.py", "1/0"),
+        ("sitecustomize.py", "1/0"),
+        ("shop.py", "1/0"),
+    ):
+        class_folder.hand_in("ann", text.encode(), f"toy/{name}")
+    done = class_folder.grade("--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    rows = class_folder.status()
+    assert {student: row["status"] for student, row in rows.items()} == {
+        **dict.fromkeys(("ann", "bob", "cat", "ina", "<b>jo"), "graded"),
+        **dict.fromkeys(("dan", "eve", "fay", "hal"), "unreadable"),
+        "gus": "missing",
+    }
+    assert [rows[s]["total"] for s in ("ann", "bob", "cat", "dan", "gus")] == [
+        "2.0",
+        "0.8",
+        "2.0",
+        "0.0",
+        "",
+    ]
+    assert "several notebooks" in rows["fay"]["notes"] and "torch.py" in rows["ann"]["notes"]
+    assert class_folder.marks() == {s: float(r["total"]) for s, r in rows.items() if r["total"]}
+
+
+def test_hostile_submissions_harm_no_neighbour(class_folder):
+    hostile = {
+        "kill": "import os, signal\ndef basket_total(items, discount=0.0):\n    os.kill(-1, 9)\n    return 1.0",
+        "bomb": "import os\ndef basket_total(items, discount=0.0):\n    while True: os.fork()",
+        "hog": "def basket_total(items, discount=0.0):\n    return len(bytearray(1 << 34))",
+        "spray": "import os\ndef basket_total(items, discount=0.0):\n    for fd in range(99):\n        try: os.write(fd, b'x' * 9999)\n        except OSError: pass",
+        "quit": "import os\nos._exit(0)\n" + RIGHT,
+    }
+    for name, source in hostile.items():
+        class_folder.hand_in(f"m-{name}", encoded(source))
+    for number in range(6):
+        class_folder.hand_in(f"{'az'[number % 2]}-{number}")
+    done = class_folder.grade("--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    rows = class_folder.status()
+    assert all(row["total"] == "2.0" for student, row in rows.items() if student[0] in "az")
+    outcomes = {
+        student[2:]: row["reasons"].removeprefix("basket_total: ")
+        for student, row in rows.items()
+        if student[0] == "m"
+    }
+    assert outcomes == {
+        "kill": "wrong",
+        "bomb": "wrong",
+        "hog": "out_of_memory",
+        "spray": "crash",
+        "quit": "",
+    } or outcomes["bomb"] in ("wrong", "timeout", "crash")
+    assert all(
+        float(row["total"]) == 0
+        for student, row in rows.items()
+        if student[0] == "m" and student != "m-quit"
+    )
+
+
+def test_a_run_killed_at_any_moment_goes_on_to_the_same_gradebook(tmp_path):
+    folders = []
+    for name in ("calm", "killed"):
+        (tmp_path / name).mkdir()
+        folders.append(ClassFolder(tmp_path / name))
+        for number in range(8):
+            folders[-1].hand_in(
+                f"s{number}", encoded(WRONG) if number % 2 else b"{" if number == 4 else None
+            )
+    calm, killed = folders
+    assert calm.grade("--jobs", "2").returncode == 0
+    chance = random.Random(1)
+    for _ in range(4):
+        process = subprocess.Popen(
+            **killed.command(
+                sys.executable, "-m", "grader", "run", "--laws", "hidden", "--jobs", "2"
+            ),
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(chance.uniform(1.5, 5))
+        below = (
+            psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        )
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert psutil.wait_procs(below, timeout=20)[1] == [], "something outlived a killed run"
+    done = killed.grade("--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert gradebook(killed.folder) == gradebook(calm.folder)
+    assert {s: {**r} for s, r in killed.status().items()} == {
+        s: {**r} for s, r in calm.status().items()
+    }
+
+
+def test_a_second_run_grades_only_what_changed(class_folder):
+    class_folder.hand_in("ann")
+    path = class_folder.hand_in("bob", encoded(WRONG))
+    assert class_folder.grade().returncode == 0
+    verdicts = class_folder.folder / "build/grading/toy/verdicts"
+    done = class_folder.folder / "build/grading/toy/done"
+    before = {p.name: p.stat().st_mtime_ns for p in done.iterdir()}
+    path.write_bytes(encoded())
+    assert class_folder.grade().returncode == 0
+    after = {p.name: p.stat().st_mtime_ns for p in done.iterdir()}
+    assert after["ann.json"] == before["ann.json"] and after["bob.json"] > before["bob.json"]
+    assert class_folder.marks() == {"ann": 2.0, "bob": 2.0} and len(list(verdicts.iterdir())) == 2
+
+
+def test_infrastructure_trouble_is_named_ungraded_and_ends_with_1(class_folder):
+    class_folder.hand_in("ann")
+    laws = class_folder.folder / "hidden/test_basket_total.py"
+    laws.write_text(laws.read_text().replace("    near(scalar", "    {}['a bug']\n    near(scalar"))
+    done = class_folder.grade()
+    assert done.returncode == 1
+    assert class_folder.status()["ann"]["status"] == "infrastructure"
+    assert gradebook(class_folder.folder) == [("ann", "basket_total_laws", None, None, 1)]
+
+
+def test_a_course_nbgrader_does_not_know_is_refused(class_folder):
+    (class_folder.folder / "gradebook.db").unlink()
+    class_folder.hand_in("ann")
+    done = class_folder.grade()
+    assert done.returncode == 2 and "generate_assignment" in done.stderr
+
+
+def test_two_runs_at_once_are_refused(class_folder):
+    lock = class_folder.folder / "build/grading/toy/lock"
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = class_folder.grade()
+    assert done.returncode == 2 and "another run" in done.stderr

@@ -1,0 +1,99 @@
+"""`python -m grader`: what it prints, in which order, and with which exit code."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from toys import RIGHT, ROOT, TOY, notebook
+
+LAWS = ["--laws", str(TOY / "hidden")]
+
+
+def run(*arguments, **environment):
+    command = [sys.executable, "-m", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment
+    )
+
+
+@pytest.fixture
+def hand_ins(tmp_path):
+    """A right, a wrong and a broken notebook."""
+    (tmp_path / "right.ipynb").write_text(json.dumps(notebook()))
+    (tmp_path / "wrong.ipynb").write_text(
+        json.dumps(notebook(RIGHT.replace(" * (1 - discount)", "")))
+    )
+    (tmp_path / "broken.ipynb").write_text("{")
+    return [tmp_path / name for name in ("right.ipynb", "broken.ipynb", "wrong.ipynb")]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_json_is_one_object_a_line_in_the_order_given(hand_ins, jobs):
+    done = run("grader", "check", *hand_ins, "--json", "-", "--jobs", jobs, *LAWS)
+    verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [v["submission"] for v in verdicts] == [str(path) for path in hand_ins]
+    assert [v["total"] for v in verdicts] == [2.0, 0.0, 0.8]
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_words_are_the_feedbacks(hand_ins):
+    done = run("grader", "check", hand_ins[2], *LAWS)
+    assert "basket_total: 0.8 of 2 points, partly right" in done.stdout
+    assert (
+        "at   basket_total(['a'], discount=0.5)" in done.stdout
+        and "discount is ignored" in done.stdout
+    )
+
+
+def test_mistakes_in_the_command_are_told_and_end_with_2(hand_ins, tmp_path):
+    for arguments in (["nowhere.ipynb"], [hand_ins[0], "--exercise", "unknown"]):
+        done = run("grader", "check", *arguments, *LAWS)
+        assert (
+            done.returncode == 2
+            and done.stderr.startswith("error: ")
+            and "Traceback" not in done.stderr
+        )
+    assert run("grader", "check", hand_ins[0], "--laws", tmp_path).returncode == 2
+
+
+def test_without_a_sandbox_grading_refuses_unless_told_so_and_then_says_so(hand_ins):
+    folder = hand_ins[0].parent / "bin"
+    folder.mkdir()
+    done = run("grader", "check", hand_ins[0], *LAWS, PATH=str(folder))
+    assert done.returncode == 2 and "bubblewrap is not installed" in done.stderr and not done.stdout
+    told = run("grader", "check", hand_ins[0], "--isolation", "none", *LAWS, PATH=str(folder))
+    assert "2 of 2" in told.stdout and "WITHOUT a sandbox" in told.stdout
+
+
+def test_plain_pytest_judges_the_solution_and_any_submission(hand_ins):
+    assert "3 passed" in run("pytest", "-q", TOY / "hidden").stdout
+    done = run("pytest", "-q", TOY / "hidden", "--submission", hand_ins[2])
+    assert "1 failed, 2 passed" in done.stdout
+
+
+def test_the_doctor_names_what_is_there_and_the_container(tmp_path):
+    done = run("grader", "doctor", *LAWS)
+    assert (
+        done.returncode == 0
+        and "a worker runs as user" in done.stdout
+        and "docker run" in done.stdout
+    )
+    lacking = run("grader", "doctor", *LAWS, PATH=str(tmp_path))
+    assert lacking.returncode == 1 and "apt-get install bubblewrap" in lacking.stdout
+
+
+def test_help_shows_examples():
+    assert "python -m grader check my.ipynb" in run("grader", "--help").stdout
+    assert "--timestamps" in run("grader", "run", "--help").stdout
+
+
+def test_grading_again_and_again_gives_one_verdict(grader, submission):
+    mixed = [
+        submission(),
+        submission(RIGHT.replace(" * (1 - discount)", "")),
+        submission("def basket_total(items, discount=0.0): return len(items)"),
+    ]
+    verdicts = {json.dumps(grader.check(data)) for _ in range(5) for data in mixed}
+    assert len(verdicts) == 3

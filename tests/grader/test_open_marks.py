@@ -1,0 +1,120 @@
+"""Marks that wait: a training run's verdict, and an answer read by hand, beside an exercise with laws."""
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+from toys import ROOT, TOY, code, notebook
+
+from grader.course import load_course
+from grader.session import Grader
+
+
+def essay(text):
+    clues = {
+        "grade": True,
+        "grade_id": "essay",
+        "locked": False,
+        "points": 3,
+        "solution": True,
+        "schema_version": 3,
+        "task": False,
+    }
+    return {"cell_type": "markdown", "id": "essay", "metadata": {"nbgrader": clues}, "source": text}
+
+
+def full(text="my answer"):
+    """The toy notebook with a training exercise and a written one."""
+    document = notebook()
+    train = code(
+        "# trained elsewhere",
+        grade=True,
+        grade_id="train_laws",
+        locked=True,
+        points=2,
+        solution=False,
+    )
+    document["cells"] += [train | {"id": "train"}, essay(text)]
+    return document
+
+
+@pytest.fixture
+def fuller(class_folder):
+    """A class whose course has all three kinds of exercise."""
+    folder = class_folder.folder
+    (folder / "source/toy/exercise.ipynb").write_text(json.dumps(full("*Your answer here.*")))
+    declared = folder / "hidden/course.py"
+    declared.write_text(
+        declared.read_text().replace("    limits=", '    training=("train",),\n    limits=')
+    )
+    (folder / "gradebook.db").unlink()
+    class_folder.nbgrader("generate_assignment", "toy", "--force")
+    class_folder.hand_in("ann", json.dumps(full()).encode())
+    return class_folder
+
+
+def grades(folder):
+    script = f"""
+import json
+from nbgrader.api import Gradebook
+with Gradebook("sqlite:///{folder}/gradebook.db") as book:
+    grades = book.find_submission_notebook("exercise", "toy", "ann").grades
+    print(json.dumps({{g.name: [g.auto_score, g.score, g.needs_manual_grade] for g in grades}}))"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    return json.loads(done.stdout)
+
+
+def mark_by_hand(folder, points):
+    script = f"""
+from nbgrader.api import Gradebook
+with Gradebook("sqlite:///{folder}/gradebook.db") as book:
+    book.find_grade("essay", "exercise", "toy", "ann").manual_score = {points}
+    book.db.commit()"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+
+
+def test_open_marks_are_none_hand_marks_stay_and_training_marks_arrive(fuller, tmp_path):
+    assert fuller.grade().returncode == 0
+    assert fuller.status()["ann"]["status"] == "partial"
+    assert fuller.status()["ann"]["reasons"] == "train: needs_training; essay: needs_manual"
+    before = grades(fuller.folder)
+    assert before["basket_total_laws"] == [2.0, 2.0, False]
+    assert before["train_laws"][0] is None and before["train_laws"][2]
+    assert before["essay"][0] is None and before["essay"][2]
+
+    mark_by_hand(fuller.folder, 2.5)
+    verdicts = tmp_path / "training"
+    verdicts.mkdir()
+    name = hashlib.sha256(json.dumps(full()).encode()).hexdigest()
+    (verdicts / f"{name}.json").write_text(
+        json.dumps({"points": 2.0, "note": "a gain of 0.3", "laws": []})
+    )
+    assert fuller.grade("--training", str(verdicts)).returncode == 0
+    after = grades(fuller.folder)
+    assert after["train_laws"][:2] == [2.0, 2.0] and after["essay"][1] == 2.5
+    assert fuller.marks() == {"ann": 6.5}
+
+
+def test_the_verdict_says_what_is_open_and_sums_the_rest(fuller):
+    with Grader(load_course(fuller.folder / "hidden")) as grader:
+        verdict = grader.check(json.dumps(full()).encode())
+        unreadable = grader.check(b"{")
+    assert (verdict["total"], verdict["max_total"], verdict["complete"]) == (2.0, 7.0, False)
+    assert [e["outcome"] for e in verdict["exercises"].values()] == [
+        "pass",
+        "needs_training",
+        "needs_manual",
+    ]
+    assert unreadable["complete"] and unreadable["total"] == 0
+    load_course(TOY / "hidden")
+
+
+def test_a_training_verdict_above_the_marks_is_refused(fuller, tmp_path):
+    data = json.dumps(full()).encode()
+    (tmp_path / f"{hashlib.sha256(data).hexdigest()}.json").write_text('{"points": 99}')
+    with Grader(load_course(fuller.folder / "hidden"), training=tmp_path) as grader:
+        assert grader.check(data)["exercises"]["train"]["outcome"] == "infrastructure"

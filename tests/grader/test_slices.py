@@ -1,0 +1,109 @@
+"""Which statements are executed for a function: what it needs, and nothing that trains, plots or prints."""
+
+import pytest
+
+from grader.inside import slices
+
+
+def kept(*cells, stem="f"):
+    """The first lines of the statements that `stem` needs."""
+    statements = [
+        slices.describe(n, i, node)
+        for n, cell in enumerate(cells)
+        for i, node in enumerate(slices.parse(cell))
+    ]
+    return [
+        slices.ast.unparse(s.node).split("\n")[0]
+        for s in slices.needed_statements(statements, stem)
+    ]
+
+
+def test_imports_helpers_and_constants_are_kept_and_the_rest_is_not():
+    cells = [
+        "import torch\nimport matplotlib.pyplot as plt\nfrom trl import GRPOTrainer",
+        "EPS = 1e-4\nUNUSED = slow()",
+        "def helper(x):\n    return x + EPS",
+        "def f(x):\n    return helper(torch.exp(x))",
+        "trainer = GRPOTrainer(reward_funcs=f)\ntrainer.train()\nplt.plot([1])\nprint(f(1))",
+    ]
+    assert kept(*cells) == ["import torch", "EPS = 0.0001", "def helper(x):", "def f(x):"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "use"),
+    [
+        ("CACHE = {}\nCACHE['a'] = 1", "CACHE"),
+        ("CACHE = []\nCACHE.append(3)", "CACHE"),
+        ("try:\n    import numpy as np\nexcept ImportError:\n    np = None", "np"),
+        ("if True:\n    scale = 2", "scale"),
+        ("a, (b, *c) = 1, (2, 3)", "c"),
+        ("total: int = 3", "total"),
+        ("for i in range(3):\n    last = i", "last"),
+        ("with open('/dev/null') as file:\n    text = file.read()", "text"),
+        ("class Box:\n    size = 1", "Box"),
+        ("from math import *", "exp"),
+        ("(found := 3)", "found"),
+        ("import os.path", "os"),
+    ],
+)
+def test_every_way_to_bind_or_change_a_needed_name_is_kept(statement, use):
+    lines = kept(statement, f"def f():\n    return {use}")
+    assert len(lines) == len(slices.parse(statement)) + 1
+
+
+def test_the_needs_of_decorators_defaults_nested_functions_and_classes_count():
+    cells = [
+        "A = 1\nB = 2\nC = 3\nD = 4\nE = 5\nimport functools",
+        "class K(object):\n    x = A\n    def m(self):\n        return B",
+        "@functools.cache\ndef f(x=C, k=K):\n    def g():\n        return [D for _ in x]\n    E = 1\n    return g",
+    ]
+    assert kept(*cells) == [
+        "A = 1",
+        "B = 2",
+        "C = 3",
+        "D = 4",
+        "import functools",
+        "class K(object):",
+        "@functools.cache",
+    ]
+
+
+def test_local_names_do_not_pull_globals_of_the_same_name():
+    assert kept("loss = train()", "def f(x):\n    loss = x\n    return loss") == ["def f(x):"]
+
+
+def test_changing_a_module_never_pulls_the_training_in():
+    cells = [
+        "import torch",
+        "model = train()",
+        "torch.save(model, 'x')\ntorch.manual_seed(0)",
+        "def f(x):\n    return torch.exp(x)",
+    ]
+    assert kept(*cells) == ["import torch", "torch.manual_seed(0)", "def f(x):"]
+
+
+def test_the_last_definition_comes_last_as_in_run_all():
+    assert kept("def f():\n    return 1", "f = lambda: 2") == ["def f():", "f = lambda: 2"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%matplotlib inline\ndef f(): return 1",
+        "!pip install x\ndef f(): return 1",
+        "%%time\ndef f(): return 1",
+        "f?\ndef f(): return 1",
+    ],
+)
+def test_magics_do_not_take_the_cell_with_them(cell):
+    assert kept(cell) == ["def f():"]
+
+
+def test_a_foreign_cell_magic_takes_its_cell():
+    assert slices.parse("%%bash\nrm -rf /") == []
+
+
+def test_a_percent_line_inside_a_string_is_left_alone():
+    assert (
+        kept('TEXT = """\n%not magic\n"""\ndef f(): return TEXT')[0] == "TEXT = '\\n%not magic\\n'"
+    )

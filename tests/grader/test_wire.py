@@ -1,0 +1,134 @@
+"""The wire: what crosses comes out as it went in, and nothing that a worker writes can do more than fail."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from grader.inside import wire
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False)
+    | st.text()
+)
+values = st.recursive(
+    scalars, lambda v: st.lists(v) | st.tuples(v, v) | st.dictionaries(st.text(), v), max_leaves=10
+)
+some_arrays = arrays.arrays(
+    st.sampled_from(sorted(wire.DTYPES)), arrays.array_shapes(min_dims=0, max_dims=3, min_side=0)
+)
+
+
+def reader(data):
+    stream = io.BytesIO(data)
+
+    def read(size):
+        assert size <= wire.MAX_BUFFERS, "memory is asked for before its size was checked"
+        got = stream.read(size)
+        if len(got) < size:
+            raise EOFError
+        return got
+
+    return read
+
+
+def across(value):
+    buffers = []
+    tree = wire.pack(value, buffers)
+    message, received = wire.read_frame(reader(wire.frame({"value": tree}, buffers)))
+    return wire.unpack(message["value"], received)
+
+
+@given(values)
+def test_plain_values_cross_unchanged(value):
+    assert across(value) == value
+
+
+@given(some_arrays)
+def test_arrays_keep_bytes_dtype_and_shape(array):
+    got = across([array, {"again": array}])[1]["again"]
+    assert (
+        got.dtype == array.dtype and got.shape == array.shape and got.tobytes() == array.tobytes()
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        object(),
+        {1: 2},
+        range(3),
+        2**70,
+        np.array([None]),
+        b"bytes",
+        {1, 2},
+        [0] * 10**6,
+        np.zeros(10**7),
+    ],
+)
+def test_what_cannot_cross_becomes_opaque(value):
+    assert isinstance(across(value), wire.Opaque)
+
+
+def test_lists_of_many_tensors_cross_in_reasonable_time():
+    assert len(across([np.float32(x) for x in range(20_000)])) == 20_000
+
+
+@settings(max_examples=500)
+@given(st.binary(max_size=200))
+def test_stray_bytes_are_refused(data):
+    with pytest.raises((wire.WireError, EOFError)):
+        message, buffers = wire.read_frame(reader(data))
+        raise EOFError
+
+
+json_trees = st.recursive(
+    scalars,
+    lambda v: st.lists(v, max_size=5) | st.dictionaries(st.text(max_size=3), v, max_size=3),
+    max_leaves=20,
+)
+near_trees = st.tuples(
+    st.sampled_from(["l", "t", "d", "a", "o", "x"]), json_trees, json_trees, json_trees
+).map(list)
+
+
+@settings(max_examples=500)
+@given(json_trees | near_trees, st.lists(st.binary(max_size=8), max_size=2))
+def test_forged_values_are_refused_or_plain(tree, buffers):
+    try:
+        value = wire.unpack(json.loads(json.dumps(tree)), buffers)
+    except wire.WireError:
+        return
+    assert value is None or isinstance(
+        value, (bool, int, float, str, list, tuple, dict, np.ndarray, wire.Opaque)
+    )
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 100_000,
+        b'{"sizes": [-1]}',
+        b'{"sizes": [1e9]}',
+        b'{"sizes": [99999999999]}',
+        b"[]",
+        b"{}",
+        b"9" * 10_000,
+        b'{"sizes": "abc"}',
+    ],
+)
+def test_forged_headers_are_refused(header):
+    with pytest.raises(wire.WireError):
+        wire.read_frame(reader(len(header).to_bytes(4, "big") + header))
+
+
+def test_a_huge_length_is_refused_before_anything_is_read():
+    with pytest.raises(wire.WireError):
+        wire.read_frame(reader(b"\xff\xff\xff\xff"))

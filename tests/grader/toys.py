@@ -1,0 +1,102 @@
+"""Submissions to the toy course, and an nbgrader course around it, driven by the commands an instructor types."""
+
+import atexit
+import csv
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TOY = Path(__file__).parent / "toy"
+
+RIGHT = """def basket_total(items, discount=0.0):
+    if discount < 0:
+        raise ValueError("a discount is not negative")
+    return sum(get_prices(items)) * (1 - discount)"""
+
+CONFIG = """
+from grader.nbgrader_parts import configure
+
+c = get_config()
+c.CourseDirectory.course_id = "toy"
+configure(c, laws="hidden")
+"""
+
+
+def code(source, **nbgrader):
+    clues = {"nbgrader": {"schema_version": 3, "task": False, **nbgrader}} if nbgrader else {}
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": clues,
+        "outputs": [],
+        "source": source,
+    }
+
+
+def notebook(solution=RIGHT, before=(), after=()):
+    """A submission to the toy course as a dict: `solution` in its cell, other code cells around it."""
+    document = json.loads((TOY / "source/toy/exercise.ipynb").read_text())
+    imports, cell, laws = document["cells"]
+    cell["source"] = solution
+    document["cells"] = [imports, *map(code, before), cell, laws, *map(code, after)]
+    return document
+
+
+@functools.cache
+def template():
+    """A course folder with the assignment generated, to be copied."""
+    made = Path(tempfile.mkdtemp(prefix="toy-class-"))
+    atexit.register(shutil.rmtree, made)
+    shutil.copytree(TOY / "hidden", made / "hidden", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(TOY / "source", made / "source")
+    (made / "nbgrader_config.py").write_text(CONFIG)
+    (made / "submitted").mkdir()
+    ClassFolder(made, None).nbgrader("generate_assignment", "toy")
+    return made
+
+
+class ClassFolder:
+    def __init__(self, folder, original=template):
+        self.folder = folder
+        if original:
+            shutil.copytree(original(), folder, dirs_exist_ok=True)
+
+    def hand_in(self, student, data=None, name="toy/exercise.ipynb"):
+        path = self.folder / "submitted" / student / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(json.dumps(notebook()).encode() if data is None else data)
+        return path
+
+    def command(self, *arguments):
+        environment = os.environ | {
+            "PYTHONPATH": str(ROOT),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        return {"args": arguments, "cwd": self.folder, "env": environment, "text": True}
+
+    def run(self, *arguments):
+        return subprocess.run(**self.command(*arguments), capture_output=True)
+
+    def nbgrader(self, *arguments):
+        done = self.run(sys.executable, "-m", "nbgrader", *arguments)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done
+
+    def grade(self, *options):
+        return self.run(sys.executable, "-m", "grader", "run", "--laws", "hidden", *options)
+
+    def marks(self):
+        """Marks by student, as nbgrader exports them."""
+        self.nbgrader("export")
+        with (self.folder / "grades.csv").open() as file:
+            return {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+
+    def status(self):
+        with (self.folder / "build/grading/status.csv").open() as file:
+            return {row["student"]: row for row in csv.DictReader(file)}

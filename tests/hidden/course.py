@@ -1,0 +1,32 @@
+"""What the grader must know about this course: its notebook, and the sentiment scorer that the laws stand in for."""
+
+import hashlib
+from pathlib import Path
+
+from grader.course import Course, Limits
+
+KEY = b"an arbitrary score, so that only the scorer can know it"
+
+
+def get_sentiment_scores(texts, batch_size=16):
+    """Stands in for the classifier: an arbitrary P(positive) in (0, 1) for each text, the same on every run."""
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+        raise TypeError("get_sentiment_scores takes a list of str")
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError("batch_size must be an int of at least 1")
+    return [_score(text) for text in texts]
+
+
+def _score(text):
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=KEY, digest_size=4).digest()
+    return (int.from_bytes(digest, "big") + 0.5) / 2**32
+
+
+COURSE = Course(
+    notebook=Path(__file__).parents[2] / "source/sentiment/exercise.ipynb",
+    preload=("numpy", "torch", "torch.nn.functional"),
+    arrays="torch",
+    provides={"sentiment.get_sentiment_scores": get_sentiment_scores},
+    training=("train",),
+    limits=Limits(),
+)

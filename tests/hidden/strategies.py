@@ -1,0 +1,158 @@
+"""What the laws send: DESIGN's input domain, to its edges, and nothing outside it.
+
+One draw of bytes fills an array: many times faster than drawing numbers, and it shrinks towards zeros.
+"""
+
+import numpy as np
+from hypothesis import strategies as st
+
+PHRASES = (
+    "This movie was absolutely wonderful!",
+    " The plot made no sense.  ",
+    "\n\nA disaster, from start to finish.\n",
+    "I LOVED it. Then i hated it",
+    "",
+    " ",
+    "great great great great",
+    "Ça m'a plu — 5/5 ★",
+    "bad<|endoftext|>good",
+    "The film opens slowly. " * 150,
+)
+
+
+def _bytes(draw, *shape):
+    size = int(np.prod(shape))
+    return (
+        np.frombuffer(draw(st.binary(min_size=size, max_size=size)), np.uint8)
+        .reshape(shape)
+        .astype(np.int64)
+    )
+
+
+def _signed(values):
+    """0, 1, 2, 3, 4 … → 0, -1, 1, -2, 2 …: the simplest byte is the simplest number."""
+    return np.where(values % 2, -(values + 1) // 2, values // 2)
+
+
+# --- exercise 1
+
+
+def texts():
+    return st.sampled_from(PHRASES) | st.text("abcd EF.!é", max_size=12)
+
+
+def completions(min_size=1, unique=True):
+    """Unique and not blank, or else anything: repeated, empty, blank."""
+    kept = texts().filter(str.strip) if unique else texts()
+    return st.lists(kept, min_size=min_size, max_size=6, unique=unique)
+
+
+# --- exercises 2, 3b, 3c: vectors
+
+
+@st.composite
+def scores(draw):
+    """P(positive) in [0, 1], both ends included."""
+    return (_bytes(draw, draw(st.integers(1, 8))) / 255).astype(np.float32)
+
+
+def temperatures(low=0.3, high=10.0):
+    return st.floats(low, high)
+
+
+@st.composite
+def mean_log_probs(draw, low=-6.0, high=0.0):
+    """log P_ref of completions: nats a token."""
+    return (high + (low - high) * _bytes(draw, draw(st.integers(1, 8))) / 255).astype(np.float32)
+
+
+def coefficients():
+    return st.floats(0.01, 3.0) | st.just(0.0)
+
+
+# --- exercises 3a, 4b: masks. Every kind has at least one counted token in each row unless it says otherwise
+
+
+@st.composite
+def masks(draw, kind, batch=None):
+    """Masks [B, T], int64; position 0 counts in "from 0" alone."""
+    batch = batch or draw(st.integers(1, 4))
+    length = draw(st.integers(4, 6) if kind == "gaps" else st.integers(2, 6))
+    mask = np.zeros((batch, length), np.int64)
+    if kind == "gaps":
+        mask[:, 4:] = _bytes(draw, batch, length - 4) % 2
+        mask[:, 1:4] = 1, 0, 1
+    if kind == "empty":  # some rows full, at least one row with nothing
+        mask[: draw(st.integers(0, batch - 1)), 1:] = 1
+    for row in mask:
+        if (
+            kind == "block"
+        ):  # one run of ones, with padding on the left, on the right, on both sides or none
+            start = draw(st.integers(1, length - 1))
+            row[start : draw(st.integers(start + 1, length))] = 1
+        elif kind == "from 0":
+            row[: draw(st.integers(2, length))] = 1
+    return mask
+
+
+# --- exercise 3a
+
+
+def _token_ids(draw, mask, vocabulary):
+    return _bytes(draw, *mask.shape) % vocabulary
+
+
+@st.composite
+def sequences(draw, kind="block", batch=None):
+    """logits [B, T, V], token_ids [B, T], completion_mask [B, T]."""
+    mask, vocabulary = draw(masks(kind, batch)), draw(st.integers(2, 5))
+    logits = _signed(_bytes(draw, *mask.shape, vocabulary)) / 16
+    return logits.astype(np.float32), _token_ids(draw, mask, vocabulary), mask
+
+
+@st.composite
+def extreme_sequences(draw):
+    """Logits out to ±1e4, far apart: there the float32 formula is exact, and `exp` overflows if it is taken naively."""
+    mask, vocabulary = draw(masks("block")), draw(st.integers(2, 5))
+    ranks = _bytes(draw, *mask.shape, vocabulary).argsort(-1, kind="stable")
+    logits = (2 * ranks / (vocabulary - 1) - 1) * draw(st.sampled_from([1e4, 5e3, 500.0]))
+    return logits.astype(np.float32), _token_ids(draw, mask, vocabulary), mask
+
+
+# --- exercise 4a
+
+
+@st.composite
+def rewards(draw, scale=20.0, groups=None):
+    """(rewards [B], group size): a group spans scale / 2 or more, so its sample std is scale / 8 or more."""
+    size, groups = draw(st.integers(2, 8)), groups or draw(st.integers(1, 4))
+    table = _signed(_bytes(draw, groups, size)) / 128 * scale
+    table[:, 0] += np.where(np.ptp(table, axis=1) < scale / 2, scale, 0)
+    return table.ravel().astype(np.float32), size
+
+
+@st.composite
+def constant_groups(draw):
+    """Every group is one value, an eighth that float32 holds and sums exactly; groups differ."""
+    size, groups = draw(st.integers(2, 8)), draw(st.integers(1, 4))
+    return np.repeat(_signed(_bytes(draw, groups)) / 8, size).astype(np.float32), size
+
+
+@st.composite
+def uneven_batches(draw):
+    """(rewards [B], group size) with B no multiple of the group size; B may be smaller than one group."""
+    size = draw(st.integers(2, 8))
+    batch = draw(st.integers(1, 24).filter(lambda n: n % size))
+    return (_signed(_bytes(draw, batch)) / 16).astype(np.float32), size
+
+
+# --- exercise 4b
+
+
+@st.composite
+def log_prob_pairs(draw, kind="block", batch=None, spread=4.0):
+    """log_probs, ref_log_probs, completion_mask, all [B, T]; log-probabilities in [-20, 0], |ref - policy| ≤ spread."""
+    mask = draw(masks(kind, batch))
+    policy = -20 * _bytes(draw, *mask.shape) / 255
+    ref = np.clip(policy + spread * _signed(_bytes(draw, *mask.shape)) / 128, -20, 0)
+    return policy.astype(np.float32), ref.astype(np.float32), mask

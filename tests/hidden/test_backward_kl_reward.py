@@ -1,0 +1,87 @@
+"""Exercise 3c: the penalty that explodes on text that the reference finds improbable (`--kl_type backward`)."""
+
+import numpy as np
+import oracles
+import strategies as some
+from hints import only_match
+from hypothesis import example, given, settings
+
+from grader.laws import check, law, near, vector
+
+
+def likely_cause(call, got, expected):
+    log_probs, kl_coef = call.args[0].astype(np.float64), call.kwargs.get("kl_coef", 0.1)
+    return only_match(
+        got,
+        expected,
+        {
+            "the sign is wrong: a penalty is never positive": lambda: -expected,
+            "it looks as if the sign inside the exponential is wrong: improbable text must be penalised most": lambda: (
+                -kl_coef * np.exp(log_probs)
+            ),
+            "it looks as if both signs are wrong: this rewards probable text instead of penalising improbable text": lambda: (
+                kl_coef * np.exp(log_probs)
+            ),
+            "it looks as if the coefficient is not used": lambda: -np.exp(-log_probs),
+            "it looks as if the coefficient is fixed at its default": lambda: oracles.backward_kl(
+                log_probs
+            ),
+            "it looks as if the coefficient stands inside the exponential": lambda: (
+                -np.exp(-kl_coef * log_probs)
+            ),
+            "it looks as if the exponential is missing": lambda: kl_coef * log_probs,
+            "it looks as if the exponential is missing and the sign is wrong": lambda: (
+                -kl_coef * log_probs
+            ),
+            "it looks as if 1 was subtracted from the exponential": lambda: expected + kl_coef,
+        },
+        {
+            "it looks as if large penalties are cut off": lambda: np.where(
+                np.abs(expected) > np.abs(got), got, expected
+            ),
+        },
+    )
+
+
+@law(
+    "the penalty is the reference's perplexity of the completion, scaled and negative",
+    weight=0.5,
+    value=True,
+    hint=likely_cause,
+)
+@given(log_probs=some.mean_log_probs(), kl_coef=some.coefficients())
+@example(log_probs=np.float32([-0.5, -4.0]), kl_coef=0.25)
+def test_value(student, log_probs, kl_coef):
+    near(
+        vector(student(log_probs, kl_coef=kl_coef), len(log_probs)),
+        oracles.backward_kl(log_probs, kl_coef),
+    )
+
+
+@law(
+    "the penalty is never cut off, down to a log-probability of -20", weight=0.2, hint=likely_cause
+)
+@settings(max_examples=15)
+@given(log_probs=some.mean_log_probs(low=-20.0, high=-10.0), kl_coef=some.coefficients())
+@example(log_probs=np.float32([-12, -20]), kl_coef=0.5)
+def test_improbable(student, log_probs, kl_coef):
+    near(
+        vector(student(log_probs, kl_coef=kl_coef), len(log_probs)),
+        oracles.backward_kl(log_probs, kl_coef),
+    )
+
+
+@law("the coefficient is 0.1 unless it is given", weight=0.15)
+@settings(max_examples=15)
+@given(log_probs=some.mean_log_probs())
+@example(log_probs=np.float32([-0.5, -4.0]))
+def test_default_coefficient(student, log_probs):
+    near(vector(student(log_probs), len(log_probs)), oracles.backward_kl(log_probs, 0.1))
+
+
+@law("the log-probabilities passed in are left as they were", weight=0.15)
+@settings(max_examples=10)
+@given(log_probs=some.mean_log_probs(), kl_coef=some.coefficients())
+def test_inputs_kept(student, log_probs, kl_coef):
+    student(log_probs, kl_coef)
+    check(not student.last.modified, "the function changed its input in place")

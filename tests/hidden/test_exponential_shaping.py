@@ -1,0 +1,122 @@
+"""Exercise 2: exponential reward shaping."""
+
+import numpy as np
+import oracles
+import strategies as some
+from hints import only_match
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from grader.laws import check, law, near, raises, vector
+
+
+def likely_cause(call, got, expected):
+    scores = call.args[0].astype(np.float64)
+    temperature = call.args[1] if len(call.args) > 1 else call.kwargs.get("temperature", 1.0)
+    return only_match(
+        got,
+        expected,
+        {
+            "it looks as if the `- 1` is missing": lambda: expected + 1,
+            "it looks as if the temperature is not used": lambda: oracles.shaping(scores),
+            "it looks as if the temperature multiplies instead of divides": lambda: oracles.shaping(
+                scores, 1 / temperature
+            ),
+            "it looks as if the 1 is subtracted inside the exponential": lambda: np.exp(
+                (scores - 1) / temperature
+            ),
+            "it looks as if the 1 is subtracted inside the exponential, after the division": lambda: (
+                np.exp(scores / temperature - 1)
+            ),
+            "it looks as if 1 is added instead of subtracted": lambda: expected + 2,
+            "the sign is wrong": lambda: -expected,
+            "it looks as if the exponent has the wrong sign": lambda: oracles.shaping(
+                -scores, temperature
+            ),
+            "it looks as if the base is 2 instead of e": lambda: np.exp2(scores / temperature) - 1,
+            "it looks as if the temperature divides the exponential, not the score": lambda: (
+                oracles.shaping(scores) / temperature
+            ),
+            "it looks as if the result is multiplied by the temperature": lambda: (
+                expected * temperature
+            ),
+            "it looks like the score divided by the temperature, without the exponential": lambda: (
+                scores / temperature
+            ),
+        },
+        {
+            "it looks as if the rewards were normalised over the batch": lambda: np.where(
+                abs(got.sum() - 1) < 1e-4, got, np.nan
+            ),
+        },
+    )
+
+
+@law(
+    "each reward is the exponentially shaped score, at any temperature",
+    weight=1.3,
+    value=True,
+    hint=likely_cause,
+)
+@given(scores=some.scores(), temperature=some.temperatures())
+@example(scores=np.float32([0.0, 0.25, 1.0]), temperature=2.0)
+def test_value(student, scores, temperature):
+    near(
+        vector(student(scores, temperature=temperature), len(scores)),
+        oracles.shaping(scores, temperature),
+    )
+
+
+@law("it stays right at sharp temperatures, down to 0.05", weight=0.25, hint=likely_cause)
+@settings(max_examples=25)
+@given(scores=some.scores(), temperature=some.temperatures(0.05, 0.25))
+@example(scores=np.float32([1.0, 0.9]), temperature=0.05)
+def test_sharp_temperature(student, scores, temperature):
+    near(vector(student(scores, temperature), len(scores)), oracles.shaping(scores, temperature))
+
+
+@law("a score of zero becomes a reward of zero", weight=0.25)
+@settings(max_examples=15)
+@given(temperature=some.temperatures())
+@example(temperature=2.0)
+def test_zero_score(student, temperature):
+    near(vector(student(np.float32([0.0, 0.75]), temperature), 2)[:1], [0.0])
+
+
+@law("the temperature is 1 unless it is given", weight=0.3, hint=likely_cause)
+@settings(max_examples=15)
+@given(scores=some.scores())
+@example(scores=np.float32([0.25, 1.0]))
+def test_default_temperature(student, scores):
+    near(vector(student(scores), len(scores)), oracles.shaping(scores, 1.0))
+
+
+@law("a score's reward does not depend on the other scores of the batch", weight=0.2)
+@settings(max_examples=15)
+@given(scores=some.scores(), temperature=some.temperatures())
+@example(scores=np.float32([0.125, 0.75]), temperature=1.5)
+def test_batch_independent(student, scores, temperature):
+    together = vector(student(scores, temperature), len(scores))
+    alone = vector(student(scores[:1], temperature), 1)
+    near(alone, together[:1])
+
+
+@law("a temperature of zero is refused with ValueError", weight=0.25)
+def test_refuses_zero(student):
+    raises(ValueError, student, np.float32([0.5]), temperature=0.0)
+
+
+@law("a negative temperature is refused with ValueError", weight=0.25)
+@settings(max_examples=10)
+@given(temperature=st.floats(-5, -1e-3))
+@example(temperature=-1.0)
+def test_refuses_negative(student, temperature):
+    raises(ValueError, student, np.float32([0.5]), temperature=temperature)
+
+
+@law("the scores passed in are left as they were", weight=0.2)
+@settings(max_examples=10)
+@given(scores=some.scores(), temperature=some.temperatures())
+def test_inputs_kept(student, scores, temperature):
+    student(scores, temperature)
+    check(not student.last.modified, "the function changed its input in place")

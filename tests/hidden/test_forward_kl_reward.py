@@ -1,0 +1,69 @@
+"""Exercise 3b: the bonus for text that the reference finds probable (`--kl_type forward`)."""
+
+import numpy as np
+import oracles
+import strategies as some
+from hints import only_match
+from hypothesis import example, given, settings
+
+from grader.laws import check, law, near, vector
+
+
+def likely_cause(call, got, expected):
+    log_probs = call.args[0].astype(np.float64)
+    return only_match(
+        got,
+        expected,
+        {
+            "the sign is wrong: probable text must earn more than improbable text": lambda: (
+                -expected
+            ),
+            "it looks as if the coefficient is not used": lambda: log_probs,
+            "it looks as if the coefficient divides instead of multiplies": lambda: (
+                oracles.forward_kl(log_probs, 1 / call.kwargs["kl_coef"])
+            ),
+            "it looks as if the coefficient is fixed at its default": lambda: oracles.forward_kl(
+                log_probs
+            ),
+            "it looks as if the coefficient is added, not multiplied": lambda: (
+                log_probs + call.kwargs["kl_coef"]
+            ),
+            "it looks as if the logarithm was undone: the log-probability itself is wanted": lambda: (
+                call.kwargs["kl_coef"] * np.exp(log_probs)
+            ),
+            "it looks as if a logarithm was taken of what is a log-probability already": lambda: (
+                call.kwargs["kl_coef"] * np.log(-log_probs)
+            ),
+        },
+    )
+
+
+@law(
+    "the bonus grows in proportion to the reference's log-probability",
+    weight=0.6,
+    value=True,
+    hint=likely_cause,
+)
+@given(log_probs=some.mean_log_probs(low=-20.0), kl_coef=some.coefficients())
+@example(log_probs=np.float32([-0.5, -4.0]), kl_coef=0.25)
+def test_value(student, log_probs, kl_coef):
+    near(
+        vector(student(log_probs, kl_coef=kl_coef), len(log_probs)),
+        oracles.forward_kl(log_probs, kl_coef),
+    )
+
+
+@law("the coefficient is 0.1 unless it is given", weight=0.2)
+@settings(max_examples=15)
+@given(log_probs=some.mean_log_probs())
+@example(log_probs=np.float32([-0.5, -4.0]))
+def test_default_coefficient(student, log_probs):
+    near(vector(student(log_probs), len(log_probs)), oracles.forward_kl(log_probs, 0.1))
+
+
+@law("the log-probabilities passed in are left as they were", weight=0.2)
+@settings(max_examples=10)
+@given(log_probs=some.mean_log_probs(), kl_coef=some.coefficients())
+def test_inputs_kept(student, log_probs, kl_coef):
+    student(log_probs, kl_coef)
+    check(not student.last.modified, "the function changed its input in place")
