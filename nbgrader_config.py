@@ -1,4 +1,10 @@
-"""nbgrader's settings for this course: where things lie, what a stub looks like, how long a notebook may run."""
+"""nbgrader's settings for this course: where things lie, what a stub looks like, and who decides the marks."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # the nbgrader command does not look here
+from grader.nbgrader_parts import configure
 
 c = get_config()  # noqa: F821  (nbgrader defines it)
 
@@ -21,3 +27,6 @@ c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE"}
 
 c.Execute.timeout = 600  # one cell: four training runs on a slow laptop
 c.Execute.iopub_timeout = 30  # nbgrader's 4 s drop a notebook when the machine is busy
+
+# Submissions are not executed: marks and feedback come from the laws in tests/hidden/, through the sandbox.
+configure(c, laws="tests/hidden")

@@ -116,7 +116,7 @@ def export_solutions() -> str:
 
 def build_solutions() -> None:
     """Execute the instructor's notebook into solutions/, and keep its training runs as the saved results."""
-    runs = SOLUTIONS / ASSIGNMENT / "runs"
+    runs = SOURCE / "runs"  # nbgrader executes the notebook where it lies
     shutil.rmtree(runs, ignore_errors=True)
     nbgrader("generate_solution")
     (SOLUTIONS / "rewards_solution.py").write_text(export_solutions(), encoding="utf-8")

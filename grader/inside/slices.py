@@ -6,9 +6,11 @@ needed name, or changes the object behind one (`CACHE["x"] = 1`, `torch.set_defa
 
 import ast
 import builtins
+import re
 import symtable
 from dataclasses import dataclass, field
 
+MAGIC = re.compile(r"^(\s*)([%!?].*|[\w.]+\?{1,2}\s*|[\w.,\s]+=\s*[!%].*)$")
 TRANSPARENT_MAGICS = ("%%time", "%%capture", "%%timeit")
 
 
@@ -19,7 +21,7 @@ class Statement:
     node: ast.stmt
     binds: set = field(default_factory=set)
     uses: set = field(default_factory=set)
-    changes: str | None = None  # the name whose object this statement changes
+    changes: set = field(default_factory=set)  # the names whose objects this statement changes
     is_import: bool = False
 
 
@@ -32,10 +34,7 @@ def parse(source):
         first = next((line for line in lines if line.strip()), "")
         if first.startswith("%%") and not first.startswith(TRANSPARENT_MAGICS):
             return []
-        plain = [
-            "" if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?") else line
-            for line in lines
-        ]
+        plain = [MAGIC.sub(r"\1pass", line) for line in lines]
         return ast.parse("\n".join(plain)).body
 
 
@@ -55,7 +54,7 @@ def describe(cell, index, node):
         }
     if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
         statement.binds.add("*")
-    statement.changes = _changed_name(node)
+    statement.changes = {name for part in _at_once(node) if (name := _changed_name(part))}
     return statement
 
 
@@ -63,6 +62,15 @@ def _tables(table):
     for child in table.get_children():
         yield child
         yield from _tables(child)
+
+
+def _at_once(node):
+    """The statement and those inside it that run with it: in loops and branches, not in functions and classes."""
+    yield node
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.stmt):
+                yield from _at_once(child)
 
 
 def _changed_name(node):
@@ -99,7 +107,8 @@ def needed_statements(statements, stem):
 def _is_needed(statement, needed, imported):
     if statement.binds & needed:
         return True
-    if statement.changes not in needed:
-        return False
+    changed = statement.changes & needed
+    if changed - imported:
+        return True
     # `torch.save(model)` must not pull the training in: a change to a module never makes more names needed
-    return statement.changes not in imported or statement.uses <= needed | set(dir(builtins))
+    return bool(changed) and statement.uses <= needed | set(dir(builtins))
