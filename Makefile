@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint release solutions package models clean
+.PHONY: help setup demo test lint release solutions package grade bank doctor models clean
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## list the targets
@@ -39,6 +39,15 @@ solutions: setup  ## execute the instructor's notebook into solutions/; saves it
 
 package: release  ## dist/sentiment-student.zip: release and embedded models, works alone and offline
 	$(BIN)/python ci/build.py package
+
+grade: setup  ## grade everyone in submitted/ into the gradebook; build/grading/status.csv has a row a student
+	$(BIN)/python -m grader run
+
+bank: setup  ## grade the grader: every mutant, variant and hostile submission, and the matrix against the laws
+	$(BIN)/python -m tests.bank
+
+doctor: setup  ## what this machine can grade with, and how to mend what is missing
+	$(BIN)/python -m grader doctor
 
 models: setup  ## train the embedded models again (hours)
 	$(BIN)/python -m ci.models build all
