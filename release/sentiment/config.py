@@ -1,0 +1,224 @@
+"""Every setting of a training run: one dataclass, four presets, and the command line made from them.
+
+A preset replaces defaults; a flag given on the command line, or a keyword given to `TrainConfig.from_preset`,
+replaces the preset.
+"""
+
+import math
+import os
+import sys
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rewards import ExerciseError
+from sentiment import DEFAULT_MODEL
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "smoke": {
+        "model": "tiny-gpt2",
+        "sentiment_model": "tiny-sentiment",
+        "max_steps": 40,
+        "reward_shaping": "exponential",
+        "kl_type": "forward",
+        "learning_rate": 7e-5,
+        "num_generations": 8,
+        "per_device_train_batch_size": 64,
+        "completions_per_step": 64,
+        "max_completion_length": 24,
+        "temperature": 1.0,
+        "validation_steps": 20,
+    },
+    "quick": {"max_steps": 50},
+    "medium": {"max_steps": 150},
+    "full": {"max_steps": 300},
+}
+DEFAULT_KL_COEF = 0.1
+
+
+class ConfigError(ValueError):
+    """A setting that cannot work; the message is one line that says what to change."""
+
+
+def option(default: Any, help: str, **metadata: Any) -> Any:
+    """Declare one setting with the sentence that `--help` prints for it."""
+    return field(default=default, metadata={"help": help, **metadata})
+
+
+@dataclass
+class TrainConfig:
+    """The settings of one GRPO run; defaults are those of `--preset quick` (GPT-2, 50 steps)."""
+
+    preset: str = option(
+        "quick",
+        "smoke (embedded tiny models, CPU, offline), quick, medium or full",
+        choices=list(PRESETS),
+    )
+    model: str = option("gpt2", "policy and reference: a hub id, a folder, or tiny-gpt2")
+    sentiment_model: str = option(
+        DEFAULT_MODEL, "classifier behind the reward: a hub id, a folder, or tiny-sentiment"
+    )
+    rewards: str = option(
+        "", "notebook or .py with your functions (default: exercise.ipynb beside train.py)"
+    )
+    reward_shaping: str = option(
+        "none", "exercise 2 on top of exercise 1, or not", choices=["none", "exponential"]
+    )
+    shaping_temperature: float = option(
+        1.0, "temperature T of exp(score / T) - 1; smaller is steeper"
+    )
+    kl_type: str = option(
+        "none",
+        "reward term from log P_ref, exercise 3b or 3c",
+        choices=["none", "forward", "backward"],
+    )
+    kl_coef: float = option(DEFAULT_KL_COEF, "strength of that term")
+    beta: float = option(
+        0.0, "weight of TRL's own per-token KL loss (k3); 0 keeps no reference for it"
+    )
+    num_generations: int = option(4, "G, completions per prompt: the group GRPO compares")
+    max_completion_length: int = option(64, "most tokens a completion may have")
+    temperature: float = option(0.7, "sampling temperature of training rollouts")
+    learning_rate: float = option(1e-5, "peak learning rate of AdamW")
+    max_steps: int = option(50, "optimiser steps")
+    per_device_train_batch_size: int = option(
+        16, "completions in one forward and backward pass on one device"
+    )
+    completions_per_step: int = option(
+        16,
+        "B, completions one optimiser step learns from: more than one pass holds are added up over several",
+    )
+    use_peft: bool = option(
+        False, "train a LoRA adapter instead of all weights (merged in <output_dir>/final)"
+    )
+    wandb: bool = option(False, "log to Weights & Biases")
+    wandb_project: str = option("sentiment-grpo", "W&B project")
+    wandb_run_name: str = option(
+        "", "W&B run name (default: from the preset, the shaping and the KL term)"
+    )
+    output_dir: str = option(
+        "./outputs", "where the run goes; an earlier run found there is moved aside, not lost"
+    )
+    seed: int = option(42, "seed of sampling, data order and LoRA")
+    resume: bool = option(False, "go on from the last checkpoint in --output_dir")
+    validation_steps: int = option(
+        10, "steps between validations on held-out prompts (0: only before and after)"
+    )
+    validation_samples: int = option(4, "completions per held-out prompt at each validation")
+    save_steps: int = option(10, "steps between checkpoints: the most that a killed run loses")
+    logging_steps: int = option(1, "steps between log lines")
+
+    @classmethod
+    def from_preset(cls, preset: str, **settings: Any) -> "TrainConfig":
+        """Return a preset with some settings replaced, checked.
+
+        Raises:
+            ConfigError: the preset, a setting or a combination of settings does not exist or cannot work.
+
+        >>> TrainConfig.from_preset("medium", kl_type="forward").run_name
+        'medium_none_kl-forward'
+        """
+        if preset not in PRESETS:
+            raise ConfigError(f"unknown preset {preset!r}: choose {', '.join(PRESETS)}")
+        if unknown := set(settings) - {f.name for f in fields(cls)}:
+            raise ConfigError(
+                f"unknown setting {', '.join(sorted(unknown))}: `train.py --help` lists them all"
+            )
+        config = cls(**{"preset": preset, **PRESETS[preset], **settings})
+        config.check()
+        return config
+
+    @property
+    def run_name(self) -> str:
+        """`{preset}_{shaping}`, then `_kl-{type}` with a KL term, then `_c{coef}` when its coefficient is not 0.1."""
+        name = f"{self.preset}_{self.reward_shaping}"
+        if self.kl_type != "none":
+            name += f"_kl-{self.kl_type}"
+            if self.kl_coef != DEFAULT_KL_COEF:
+                name += f"_c{self.kl_coef:g}"
+        return name
+
+    @property
+    def accumulation(self) -> int:
+        """Forward and backward passes that add up to one step on each device."""
+        return max(
+            1, self.completions_per_step // (self.per_device_train_batch_size * world_size())
+        )
+
+    @property
+    def step_completions(self) -> int:
+        """Completions one step really learns from: at least what one pass on every device holds."""
+        return self.per_device_train_batch_size * world_size() * self.accumulation
+
+    def required_exercises(self) -> list[str]:
+        """Return the stems of the exercises that this run calls."""
+        stems = ["sentiment_reward"]
+        if self.reward_shaping == "exponential":
+            stems.append("exponential_shaping")
+        if self.kl_type != "none":
+            stems += ["sequence_log_probs", f"{self.kl_type}_kl_reward"]
+        return stems
+
+    def check(self) -> None:
+        """Raise ConfigError, one line, for the first setting that cannot work."""
+        for f in fields(self):
+            allowed = f.metadata.get("choices")
+            if allowed and getattr(self, f.name) not in allowed:
+                raise ConfigError(
+                    f"--{f.name} {getattr(self, f.name)}: choose {', '.join(allowed)}"
+                )
+        positive = ["shaping_temperature", "temperature", "learning_rate", "max_steps", "max_completion_length",
+                    "per_device_train_batch_size", "completions_per_step", "validation_samples", "save_steps", "logging_steps"]  # fmt: skip
+        for name in positive:
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"--{name} {getattr(self, name)}: it must be above 0, and finite")
+        for name in ("kl_coef", "beta", "validation_steps", "seed"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(
+                    f"--{name} {getattr(self, name)}: it must be 0 or more, and finite"
+                )
+        if self.num_generations < 2:
+            raise ConfigError(
+                f"--num_generations {self.num_generations}: GRPO compares completions, so a group needs 2 or more"
+            )
+        passes = f"{self.per_device_train_batch_size} × {world_size()} process(es)"
+        if self.step_completions < self.completions_per_step:
+            raise ConfigError(
+                f"--completions_per_step {self.completions_per_step} is no multiple of --per_device_train_batch_size {passes}"
+            )
+        if self.step_completions % self.num_generations:
+            raise ConfigError(
+                f"--num_generations {self.num_generations} does not divide the {self.step_completions} completions of a step "
+                f"(--per_device_train_batch_size {passes}, {self.accumulation} passes): change one of them"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values, for `run.json`."""
+        return asdict(self)
+
+
+def world_size() -> int:
+    """Return the number of processes of this run, as `accelerate launch` and torchrun announce it."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def parse_args(argv: list[str] | None = None) -> TrainConfig:
+    """Return the configuration that a command line asks for; one line on stderr and exit 2 when it cannot work."""
+    from transformers import HfArgumentParser
+
+    class Parser(HfArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            print(f"{self.prog}: {message} (--help lists every flag)", file=sys.stderr)
+            sys.exit(2)
+
+    parser = Parser(TrainConfig, description=__doc__, allow_abbrev=False)
+    named, _ = parser.parse_known_args(argv)
+    parser.set_defaults(**PRESETS[named.preset])
+    config = TrainConfig(**vars(parser.parse_args(argv)))
+    try:
+        config.check()
+        if config.rewards and not Path(config.rewards).is_file():
+            raise ConfigError(f"--rewards {config.rewards}: there is no such file")
+    except (ConfigError, ExerciseError) as error:
+        parser.error(str(error))
+    return config

@@ -1,0 +1,82 @@
+"""The worked examples behind the visible checks: calls whose answers can be computed by hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True)
+class Example:
+    """One call with a known answer: numbers, or the type of error that the call must raise."""
+
+    claim: str
+    args: Sequence[Any]
+    expected: list[float] | type[Exception]
+    hint: str
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+# Next-token probabilities of a three-token vocabulary at four positions; the logits are their logarithms.
+PROBABILITIES = torch.tensor([[0.5, 0.25, 0.25], [0.2, 0.2, 0.6], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
+LOGITS = PROBABILITIES.log()[None]  # [1, 4, 3]
+TOKENS = torch.tensor(
+    [[0, 1, 2, 1]]
+)  # position 1 has probability 0.25, position 2 0.6, position 3 0.8
+LOG_PROBS, REF_LOG_PROBS = torch.tensor([[-1.0, -2.0, -3.0]]), torch.tensor([[-1.5, -2.0, -2.0]])
+
+FAKE_SCORES = {"A joy.": 0.97, "A bore.": 0.04, "It is a film.": 0.51, "": 0.5}
+
+EXAMPLES: dict[str, list[Example]] = {
+    "sentiment_reward": [
+        Example("each completion gets its own score, in order", [["A bore.", "A joy.", "It is a film."]], [0.04, 0.97, 0.51],
+                "return what get_sentiment_scores gives for the completions, unchanged"),
+        Example("TRL's extra keywords are ignored", [["A joy."]], [0.97],
+                "the signature ends in **kwargs; score the completion alone, without its prompt",
+                {"prompts": ["The film:"], "completion_ids": [[1, 2]], "trainer_state": None}),
+        Example("no completions, no scores", [[]], [], "an empty list gives an empty list"),
+    ],
+    "exponential_shaping": [
+        Example("at temperature 1", [torch.tensor([0.0, 0.5, 1.0])], [0.0, 0.648721, 1.718282],
+                "a score of 0 must give 0, a score of 1 must give e - 1"),
+        Example("a smaller temperature is steeper", [torch.tensor([0.0, 0.5, 1.0]), 0.5], [0.0, 1.718282, 6.389056],
+                "the temperature divides the score, inside the exponential"),
+        Example("temperature 0 is an error", [torch.tensor([0.5]), 0.0], ValueError, "check temperature <= 0 first and raise ValueError"),
+    ],
+    "sequence_log_probs": [
+        Example("the mean runs over the completion's tokens", [LOGITS, TOKENS, torch.tensor([[0, 0, 1, 1]])], [-0.366985],
+                "tokens 2 and 3 have probabilities 0.6 and 0.8: the logits at position t - 1 predict token t"),
+        Example("a mask may have gaps, and position 0 is never scored", [LOGITS, TOKENS, torch.tensor([[1, 1, 0, 1]])], [-0.804719],
+                "only tokens 1 and 3 count, so divide by 2"),
+        Example("logits need not be normalised", [LOGITS + 3.0, TOKENS, torch.tensor([[0, 0, 1, 1]])], [-0.366985],
+                "turn logits into log-probabilities first"),
+        Example("a row with no scored token gives 0", [LOGITS, TOKENS, torch.tensor([[1, 0, 0, 0]])], [0.0],
+                "0 / 0 is nan: keep the divisor at 1 or more"),
+    ],
+    "forward_kl_reward": [
+        Example("a bonus that grows with log P_ref", [torch.tensor([-1.0, -3.0])], [-0.1, -0.3], "the default coefficient is 0.1"),
+        Example("the coefficient scales it", [torch.tensor([-1.0, -3.0]), 0.5], [-0.5, -1.5], "multiply by kl_coef"),
+    ],
+    "backward_kl_reward": [
+        Example("a penalty that explodes for unlikely text", [torch.tensor([-1.0, -3.0])], [-0.271828, -2.008554],
+                "exp(-log P_ref) is the reference's perplexity; the reward falls as it grows"),
+        Example("the coefficient scales it", [torch.tensor([-1.0, -3.0]), 0.5], [-1.359141, -10.042768], "multiply by kl_coef"),
+    ],
+    "group_advantages": [
+        Example("each group is centred and scaled by itself", [torch.tensor([1.0, 2.0, 3.0, 5.0, 5.0, 5.0]), 3],
+                [-0.9999, 0.0, 0.9999, 0.0, 0.0, 0.0], "rows of a group are adjacent; a constant group gives zeros"),
+        Example("eps is added to the standard deviation", [torch.tensor([0.0, 0.0002]), 2], [-0.414214, 0.414214],
+                "divide by (sample standard deviation + eps), the sample one with ddof = 1"),
+        Example("the batch must hold whole groups", [torch.tensor([1.0, 2.0, 3.0]), 2], ValueError, "3 rewards are not whole groups of 2"),
+        Example("a group of one has no spread", [torch.tensor([1.0, 2.0]), 1], ValueError, "num_generations below 2 is an error"),
+    ],
+    "kl_estimate": [
+        Example("the k3 estimator, averaged over tokens", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 1, 1]])], [0.274938],
+                "q = ref - policy; each token's term is never negative"),
+        Example("only masked-in tokens count, position 0 among them", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 0, 1]])], [0.412406],
+                "divide by the number of tokens whose mask is 1"),
+        Example("no completion token gives 0", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[0, 0, 0]])], [0.0],
+                "0 / 0 is nan: keep the divisor at 1 or more"),
+    ],
+}  # fmt: skip

@@ -1,0 +1,184 @@
+"""What one model writes, and the figures that describe it: sentiment, variety, distance from the base model.
+
+A high P(positive) alone proves little: a model that writes "great great great" has one too. Hence variety (distinct-2,
+repetition), fluency (perplexity under the base model) and divergence beside it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+import sentiment
+from data import prompt_texts
+from reference import to_sequences
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+POSITIVE = 0.5  # a completion counts as positive when its score is above this
+ROWS = 64  # completions in one forward pass
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one model writes on N = prompts × samples completions.
+
+    Scores are P(positive) in [0, 1]. `perplexity` is the base model's, over all completion tokens together;
+    `kl` is log P_model - log P_base in nats per token on the model's own text, an estimate of KL(model ‖ base).
+    """
+
+    model: str
+    mean_sentiment: float
+    std_sentiment: float
+    positive_ratio: float
+    distinct_2: float
+    repetition: float
+    perplexity: float
+    kl: float
+    completions: list[dict] = field(repr=False)
+
+    def metrics(self) -> dict[str, float | str]:
+        """Return everything but the completions."""
+        return {name: value for name, value in asdict(self).items() if name != "completions"}
+
+
+def generate(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    prompts: Sequence[str],
+    num_samples: int,
+    max_new_tokens: int,
+    temperature: float,
+    seed: int,
+) -> list[list[int]]:
+    """Sample `num_samples` completions of each prompt: token ids, prompt by prompt, up to and with the first EOS.
+
+    The random state outside is left as it was, so that a validation does not change the training around it.
+    """
+    import torch
+
+    repeated = [prompt for prompt in prompts for _ in range(num_samples)]
+    was_training = model.training
+    model.eval()
+    results: list[list[int]] = []
+    with torch.random.fork_rng(), torch.inference_mode():
+        torch.manual_seed(seed)
+        for start in range(0, len(repeated), ROWS):
+            batch = tokenizer(
+                repeated[start : start + ROWS],
+                return_tensors="pt",
+                padding=True,
+                padding_side="left",
+            )
+            batch = {name: batch[name].to(model.device) for name in ("input_ids", "attention_mask")}
+            ids = model.generate(
+                **batch, do_sample=True, temperature=temperature, top_k=0, top_p=1.0, max_new_tokens=max_new_tokens,
+                pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, use_cache=True,
+            )  # fmt: skip
+            results += ids[:, batch["input_ids"].shape[1] :].tolist()
+    model.train(was_training)
+    return [up_to_first(ids, tokenizer.eos_token_id) for ids in results]
+
+
+def up_to_first(ids: list[int], eos: int) -> list[int]:
+    """Return the ids up to and with the first end-of-text token.
+
+    >>> up_to_first([5, 7, 0, 0], eos=0)
+    [5, 7, 0]
+    """
+    return ids[: ids.index(eos) + 1] if eos in ids else ids
+
+
+def distinct_n(texts: Sequence[str], n: int = 2) -> float:
+    """Return the share of different word n-grams among all of them (Li et al. 2016), pooled over texts: 1 is all different.
+
+    It falls as the pool grows: compare equal numbers of completions.
+
+    >>> distinct_n(["a good film", "a good plot"])
+    0.75
+    """
+    grams = [
+        gram
+        for text in texts
+        for gram in zip(*(text.lower().split()[i:] for i in range(n)), strict=False)
+    ]
+    return len(set(grams)) / len(grams) if grams else 0.0
+
+
+def repetition(texts: Sequence[str]) -> float:
+    """Return the mean share of words in a text that already stood in it: 0 is none, "great great great" is 2/3."""
+    shares = [1 - len(set(words)) / len(words) for text in texts if (words := text.lower().split())]
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+def mean_nll(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    prompts: Sequence[str],
+    completion_ids: Sequence[Sequence[int]],
+) -> float:
+    """Return the mean negative log-likelihood of all completion tokens together, in nats per token."""
+    import torch
+
+    batch = to_sequences(tokenizer, prompts, [""] * len(prompts), completion_ids)
+    total, tokens = 0.0, 0
+    for start in range(0, len(prompts), ROWS // 4):
+        rows = batch.rows(start, start + ROWS // 4)
+        count = int(rows.completion_mask.sum())
+        if not count:
+            continue
+        labels = rows.token_ids.masked_fill(
+            rows.completion_mask == 0, -100
+        )  # -100: not counted in transformers' loss
+        with torch.inference_mode():
+            output = model(
+                input_ids=rows.token_ids.to(model.device),
+                attention_mask=rows.attention_mask.to(model.device),
+                labels=labels.to(model.device),
+            )
+        total, tokens = total + output.loss.item() * count, tokens + count
+    return total / tokens if tokens else 0.0
+
+
+def evaluate_model(
+    name: str,
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    base: "PreTrainedModel",
+    *,
+    prompts: Sequence[str] | None = None,
+    num_samples: int = 8,
+    max_new_tokens: int = 64,
+    temperature: float = 0.7,
+    seed: int = 0,
+) -> Evaluation:
+    """Let a model continue prompts (the held-out ones unless given) and measure the completions.
+
+    Args:
+        name: what to call the model in tables.
+        base: the model that training started from, which shares the tokenizer; it may be `model` itself.
+        num_samples: completions per prompt.
+    """
+    prompts = prompts or prompt_texts("eval")
+    ids = generate(model, tokenizer, prompts, num_samples, max_new_tokens, temperature, seed)
+    repeated = [prompt for prompt in prompts for _ in range(num_samples)]
+    texts = tokenizer.batch_decode(ids, skip_special_tokens=True)
+    scores = sentiment.get_sentiment_scores(texts)
+    mean = sum(scores) / len(scores)
+    nll_base = mean_nll(base, tokenizer, repeated, ids)
+    nll_own = nll_base if model is base else mean_nll(model, tokenizer, repeated, ids)
+    return Evaluation(
+        model=name,
+        mean_sentiment=mean,
+        std_sentiment=math.sqrt(sum((score - mean) ** 2 for score in scores) / len(scores)),
+        positive_ratio=sum(score > POSITIVE for score in scores) / len(scores),
+        distinct_2=distinct_n(texts),
+        repetition=repetition(texts),
+        perplexity=math.exp(nll_base),
+        kl=nll_base - nll_own,
+        completions=[
+            {"prompt": prompt, "completion": text, "score": round(score, 4)}
+            for prompt, text, score in zip(repeated, texts, scores, strict=True)
+        ],
+    )

@@ -1,0 +1,121 @@
+"""Pretrained models: which folder a name means, which device they run on, what to say when they cannot be had.
+
+The two embedded models, `tiny-gpt2` and `tiny-sentiment`, lie in a folder `models/` beside this file or in one
+of its parents, so the same name works in the repository, in the student's zip and on the grader's machine.
+Every other name goes to `from_pretrained` as it is: a model id of the hub, or a folder.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+EMBEDDED = ("tiny-gpt2", "tiny-sentiment")
+
+
+class ModelUnavailable(RuntimeError):
+    """A model that cannot be loaded or used; the message is one line that says what to do."""
+
+
+def model_path(name: str) -> str:
+    """Return the folder of an embedded model, or `name` itself when it is not the name of one.
+
+    Raises:
+        ModelUnavailable: the embedded model's folder is missing, or `name` looks like a folder and is none.
+    """
+    if name in EMBEDDED:
+        for parent in Path(__file__).resolve().parents:
+            if (parent / "models" / name / "config.json").is_file():
+                return str(parent / "models" / name)
+        raise ModelUnavailable(
+            f"the embedded model {name!r} is missing: put models/{name} beside this folder"
+        )
+    looks_like_folder = name.startswith((".", "/", "~")) or len(Path(name).parts) > 2
+    folder = Path(name).expanduser()
+    if looks_like_folder and not (folder / "config.json").is_file():
+        raise ModelUnavailable(
+            f"{name!r} is no model folder (no config.json in it): check the path"
+        )
+    return str(folder) if folder.is_dir() else name
+
+
+def device() -> "torch.device":
+    """Return this process's GPU (the one of its LOCAL_RANK under `accelerate launch`), or the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device("cpu")
+
+
+@cache
+def hub_reachable() -> bool:
+    """Return whether the model hub answers, asked once a process: the libraries themselves retry for a minute."""
+    from huggingface_hub import constants, get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=5)
+    except Exception:  # whatever is in the way, the answer is the same
+        return False
+    return True
+
+
+def load(
+    auto_class: type, name: str, kind: str, dtype: "torch.dtype"
+) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    """Load a model and its tokenizer in evaluation mode on `device()`.
+
+    Args:
+        auto_class: the transformers Auto class of the model's head.
+        name: an embedded name, a hub id or a folder.
+        kind: what the model is, in words, for the error message.
+        dtype: floating-point type of the weights.
+
+    Raises:
+        ModelUnavailable: there is no such model, or the hub cannot be reached.
+    """
+    from safetensors import SafetensorError
+    from transformers import AutoTokenizer
+    from transformers.utils import logging
+
+    path = model_path(name)
+    local = {"local_files_only": Path(path).is_dir() or not hub_reachable()}
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, **local)
+        model = auto_class.from_pretrained(path, dtype=dtype, **local)
+    except (
+        OSError,
+        ValueError,
+        SafetensorError,
+    ) as error:  # what hub, network and file errors arrive as
+        raise ModelUnavailable(
+            f"cannot load the {kind} {name!r} ({str(error).splitlines()[0].rstrip('.')}). Check the name and the "
+            "network, give a local folder, or use the embedded models: --preset smoke"
+        ) from error
+    return model.to(device()).eval(), tokenizer
+
+
+def load_language_model(
+    name: str, dtype: "torch.dtype | None" = None
+) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    """Load a causal language model, float32 unless told, with a tokenizer that pads on the left.
+
+    GPT-2 has no pad token: the end-of-text token stands in, and masks keep it out of every sum.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model, tokenizer = load(AutoModelForCausalLM, name, "language model", dtype or torch.float32)
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.loss_type = (
+        "ForCausalLM"  # transformers 5 finds none for GPT-2 and warns at the first loss
+    )
+    return model, tokenizer

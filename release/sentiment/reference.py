@@ -1,0 +1,116 @@
+"""log P_ref: how probable the frozen reference model finds each completion, given its prompt.
+
+The reference is the model that training started from. Its log-probabilities feed the KL terms of exercises 3b
+and 3c; the sum over tokens is yours: `sequence_log_probs`, exercise 3a.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rewards import checked
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+MOST_LOGITS = 2**27  # 0.5 GiB of float32 logits at a time, whatever the vocabulary
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Prompts and completions as one right-padded batch: `token_ids`, `attention_mask`, `completion_mask`, each [B, T].
+
+    `completion_mask` is 1 on completion tokens and 0 on prompt and padding; masks and ids are int64.
+    """
+
+    token_ids: "torch.Tensor"
+    attention_mask: "torch.Tensor"
+    completion_mask: "torch.Tensor"
+
+    def rows(self, start: int, stop: int) -> "Sequences":
+        """Return some rows, cut to the longest sequence among them."""
+        longest = int(self.attention_mask[start:stop].sum(dim=1).max())
+        return Sequences(
+            *(
+                t[start:stop, :longest]
+                for t in (self.token_ids, self.attention_mask, self.completion_mask)
+            )
+        )
+
+
+def to_sequences(
+    tokenizer: "PreTrainedTokenizerBase",
+    prompts: Sequence[str],
+    completions: Sequence[str],
+    completion_ids: Sequence[Sequence[int]] | None = None,
+) -> Sequences:
+    """Lay B prompts and their completions out as token sequences.
+
+    Args:
+        prompts, completions: B strings each.
+        completion_ids: the very tokens that were sampled, when they are known; else the completions are
+            tokenized again, which may split a text otherwise than it was sampled.
+    """
+    import torch
+
+    if completion_ids is None:
+        completion_ids = [
+            tokenizer(text, add_special_tokens=False).input_ids for text in completions
+        ]
+    prompt_ids = [tokenizer(text, add_special_tokens=False).input_ids for text in prompts]
+    lengths = [(len(p), len(c)) for p, c in zip(prompt_ids, completion_ids, strict=True)]
+    width = max(p + c for p, c in lengths)
+    token_ids = torch.full((len(lengths), width), tokenizer.pad_token_id, dtype=torch.int64)
+    attention_mask, completion_mask = torch.zeros_like(token_ids), torch.zeros_like(token_ids)
+    for row, (p, c) in enumerate(lengths):
+        token_ids[row, : p + c] = torch.tensor(
+            [*prompt_ids[row], *completion_ids[row]], dtype=torch.int64
+        )
+        attention_mask[row, : p + c] = 1
+        completion_mask[row, p : p + c] = 1
+    return Sequences(token_ids, attention_mask, completion_mask)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The frozen reference model with the student's `sequence_log_probs`."""
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    sequence_log_probs: Callable[["torch.Tensor", "torch.Tensor", "torch.Tensor"], "torch.Tensor"]
+
+    def log_probs(
+        self,
+        prompts: Sequence[str],
+        completions: Sequence[str],
+        completion_ids: Sequence[Sequence[int]] | None = None,
+    ) -> "torch.Tensor":
+        """Return log P_ref of B completions, [B] float32 on the CPU: mean nats per completion token, at most 0.
+
+        The tensors that `sequence_log_probs` sees are float32 logits [b, T, V] and int64 ids and mask [b, T], a few
+        rows b at a time, on the model's device.
+
+        Raises:
+            ExerciseError: `sequence_log_probs` did not return b finite numbers.
+        """
+        import torch
+
+        batch = to_sequences(self.tokenizer, prompts, completions, completion_ids)
+        count, width = batch.token_ids.shape
+        step = max(1, MOST_LOGITS // (width * self.model.config.vocab_size))
+        results = []
+        for start in range(0, count, step):
+            rows = batch.rows(start, start + step)
+            ids, attention, mask = (
+                t.to(self.model.device)
+                for t in (rows.token_ids, rows.attention_mask, rows.completion_mask)
+            )
+            with torch.no_grad():
+                logits = self.model(input_ids=ids, attention_mask=attention).logits.float()
+                results.append(
+                    checked(
+                        "sequence_log_probs", self.sequence_log_probs(logits, ids, mask), len(ids)
+                    )
+                )
+        return torch.cat(results)

@@ -1,0 +1,165 @@
+"""What a training run leaves on disk, written as it happens and read back by `--resume`, the notebook and the plots.
+
+<output_dir>/run.json          settings, versions, device, seconds, evaluation before and after
+<output_dir>/history.jsonl     one line per log and per validation, each with its step
+<output_dir>/completions.json  what the model wrote on the held-out prompts, before and after
+<output_dir>/checkpoints/      the last two checkpoints
+<output_dir>/final/            the trained model and its tokenizer
+"""
+
+import itertools
+import json
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from config import ConfigError, TrainConfig
+
+SAVED_RUNS = Path(__file__).resolve().parent / "saved_runs"
+PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. `history` holds one dict a line of history.jsonl; `before` and `after` are evaluations."""
+
+    name: str
+    config: dict[str, Any]
+    history: list[dict[str, Any]]
+    before: dict[str, Any]
+    after: dict[str, Any]
+    seconds: dict[str, float]
+    folder: Path
+
+    @property
+    def gain(self) -> float:
+        """Change of mean P(positive) on the held-out prompts."""
+        return self.after["mean_sentiment"] - self.before["mean_sentiment"]
+
+    def curve(self, key: str) -> tuple[list[int], list[float]]:
+        """Return steps and values of one logged quantity, such as "reward" or "validation/mean_sentiment"."""
+        points = [(line["step"], line[key]) for line in self.history if line.get(key) is not None]
+        return [step for step, _ in points], [value for _, value in points]
+
+
+def load_run(folder: str | Path) -> Run:
+    """Read a finished run.
+
+    Raises:
+        ConfigError: the folder holds no run, or one that has not finished.
+    """
+    folder = Path(folder)
+    record = read_record(folder)
+    if not record:
+        raise ConfigError(
+            f"{folder} holds no run (no run.json): train one with --output_dir {folder}"
+        )
+    if record["status"] != "finished":
+        raise ConfigError(
+            f"the run in {folder} stopped at step {record['step']}: finish it with --resume"
+        )
+    completions = json.loads((folder / "completions.json").read_text())
+    return Run(
+        name=record["run_name"],
+        config=record["config"],
+        history=[json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()],
+        before={**record["baseline"], "completions": completions["before"]},
+        after={**record["final"], "completions": completions["after"]},
+        seconds=record["seconds"],
+        folder=folder,
+    )
+
+
+def saved_run(name: str) -> Run | None:
+    """Return the saved results of a run when nbgrader executes the notebook, else None: nbgrader never trains."""
+    return load_run(SAVED_RUNS / name) if os.environ.get("NBGRADER_EXECUTION") else None
+
+
+def new_record(config: TrainConfig, device_name: str) -> dict[str, Any]:
+    """Return the first state of run.json."""
+    return {
+        "status": "running",
+        "run_name": config.run_name,
+        "step": 0,
+        "config": config.as_dict(),
+        "seed": config.seed,
+        "device": device_name,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
+        "seconds": {"train": 0.0, "validation": 0.0},
+    }
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """Return run.json, or None where there is none."""
+    path = folder / "run.json"
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file so that a kill leaves either the old file or the new one."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(value, indent=1) + "\n")
+    temporary.replace(path)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest complete checkpoint; one that a kill cut short lacks trainer_state.json, written last."""
+    complete = [
+        path.parent for path in (folder / "checkpoints").glob("checkpoint-*/trainer_state.json")
+    ]
+    return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def drop_after(folder: Path, step: int) -> None:
+    """Cut history.jsonl back to what was logged up to `step`: the steps after it are done again."""
+    path = folder / "history.jsonl"
+    lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    path.write_text("".join(kept))
+
+
+def move_aside(folder: Path, run_name: str) -> Path:
+    """Rename an earlier run's folder to `<folder>-<run name>`, numbered when taken; return the new path."""
+    numbered = (
+        folder.with_name(f"{folder.name}-{run_name}{n and f'-{n}' or ''}")
+        for n in itertools.count()
+    )
+    return folder.rename(next(path for path in numbered if not path.exists()))
+
+
+def check_same_settings(record: dict[str, Any], config: TrainConfig) -> None:
+    """Raise ConfigError when a run to resume was started with other settings."""
+    ignored = {"resume", "output_dir", "wandb", "wandb_project", "wandb_run_name"}
+    different = [
+        f"{name} is {value} here and was {record['config'].get(name)}"
+        for name, value in config.as_dict().items()
+        if name not in ignored and record["config"].get(name) != value
+    ]
+    if different:
+        raise ConfigError(f"--resume needs the settings the run began with: {'; '.join(different)}")
+
+
+def prepare_folder(config: TrainConfig) -> None:
+    """Make the output folder ready: cut a run to resume back to its checkpoint, or move an earlier run aside."""
+    folder = Path(config.output_dir)
+    record = read_record(folder)
+    if config.resume and record:
+        check_same_settings(record, config)
+        checkpoint = last_checkpoint(folder)
+        if record["status"] != "finished":
+            drop_after(folder, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
+        return
+    if Path.cwd().is_relative_to(folder.resolve()):
+        raise ConfigError(f"--output_dir {folder}: give a folder of its own, such as ./outputs")
+    if record:
+        print(f"the earlier run is now in {move_aside(folder, record['run_name'])}")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "history.jsonl").unlink(
+        missing_ok=True
+    )  # of a run killed before its first evaluation

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Set up a fresh GPU instance (an NVIDIA Brev Launchable, say): Miniconda, an environment, the course's packages.
+# Safe to run again. Afterwards:  conda activate sentiment && jupyter notebook exercise.ipynb
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+CONDA="${CONDA_DIR:-$HOME/miniconda3}"
+if [ ! -x "$CONDA/bin/conda" ]; then
+    installer="$(mktemp --suffix=.sh)"
+    wget -q -O "$installer" https://repo.anaconda.com/miniconda/Miniconda3-latest-Linux-x86_64.sh
+    bash "$installer" -b -p "$CONDA"
+    rm "$installer"
+    "$CONDA/bin/conda" init bash  # for the shells opened later
+fi
+
+# `conda activate` is a shell function: a script gets it from here, since it does not read ~/.bashrc.
+# Conda's own scripts read variables that may be unset.
+set +u
+# shellcheck disable=SC1091
+source "$CONDA/etc/profile.d/conda.sh"
+if ! conda env list | grep -qE '^sentiment\s'; then
+    conda create -y -n sentiment -c conda-forge --override-channels python=3.11
+fi
+conda activate sentiment
+set -u
+
+# On Linux the index's own torch wheel is the CUDA build. On a machine without a GPU, say before:
+#   export PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+python -m pip install -r requirements.txt
+python - <<'PYTHON'
+import torch, transformers, trl
+print(f"torch {torch.__version__}, CUDA {torch.cuda.is_available()}, transformers {transformers.__version__}, trl {trl.__version__}")
+PYTHON
+echo "Setup complete. Now: conda activate sentiment && jupyter notebook exercise.ipynb"

@@ -1,0 +1,148 @@
+"""TRL's `GRPOTrainer`, set up for this course: precision, LoRA, what is changed of TRL's defaults, what is checked first."""
+
+import contextlib
+import math
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from config import ConfigError, TrainConfig, world_size
+from data import SPLITS, load_prompts, prompt_texts
+from pretrained import device
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from trl import GRPOTrainer
+
+
+def precision() -> dict[str, bool]:
+    """Return TRL's precision flags for this device: bf16 from Ampere on, fp16 on older GPUs (T4), float32 on the CPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return {"use_cpu": True, "bf16": False, "fp16": False}
+    ampere = torch.cuda.get_device_capability(device()) >= (8, 0)
+    return {"bf16": ampere, "fp16": not ampere}
+
+
+@contextlib.contextmanager
+def hidden_module(name: str, hide: bool) -> Iterator[None]:
+    """Make a package look not installed while TRL is imported: TRL imports wandb whenever it finds it."""
+    if not hide or name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+def build_trainer(
+    config: TrainConfig,
+    reward: Callable,
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+) -> "GRPOTrainer":
+    """Return TRL's trainer for this configuration, before its first step.
+
+    Three defaults of TRL are changed. Dropout is off, so that rollouts and gradients see the same policy. Gradient
+    checkpointing is off: models of this size fit without it, and it recomputes every forward pass. The reward is
+    a function (see `compose_reward`).
+    """
+    with hidden_module("wandb", hide=not config.wandb):
+        from trl import GRPOConfig, GRPOTrainer
+    from transformers import PrinterCallback
+
+    args = GRPOConfig(
+        output_dir=str(Path(config.output_dir) / "checkpoints"),
+        per_device_train_batch_size=config.per_device_train_batch_size,
+        gradient_accumulation_steps=config.accumulation,
+        num_generations=config.num_generations,
+        max_completion_length=config.max_completion_length,
+        temperature=config.temperature,
+        learning_rate=config.learning_rate,
+        beta=config.beta,
+        max_steps=config.max_steps,
+        logging_steps=config.logging_steps,
+        save_steps=config.save_steps,
+        save_total_limit=2,
+        seed=config.seed,
+        report_to=["wandb"] if config.wandb else [],
+        run_name=config.wandb_run_name or config.run_name,
+        disable_dropout=True,
+        activation_checkpointing=False,
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+        **precision(),
+    )
+    lora = None
+    if config.use_peft:
+        from peft import LoraConfig
+
+        lora = LoraConfig(
+            r=16,
+            lora_alpha=32,
+            target_modules="all-linear",
+            fan_in_fan_out=True,
+            task_type="CAUSAL_LM",
+        )
+    trainer = GRPOTrainer(
+        model=model,
+        reward_funcs=reward,
+        args=args,
+        train_dataset=load_prompts("train"),
+        processing_class=tokenizer,
+        peft_config=lora,
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.create_model_card = lambda **_: (
+        None
+    )  # TRL writes one, and asks wandb for its address, at every checkpoint
+    return trainer
+
+
+def check_machine(config: TrainConfig) -> None:
+    """Raise ConfigError when several GPUs are visible to one process: TRL would split one group over them."""
+    import torch
+
+    if torch.cuda.device_count() > 1 and world_size() == 1:
+        raise ConfigError(
+            f"{torch.cuda.device_count()} GPUs are visible: pick one (CUDA_VISIBLE_DEVICES=0 python train.py …) or use them "
+            f"all (accelerate launch --num_processes {torch.cuda.device_count()} train.py …)"
+        )
+
+
+def check_length(
+    config: TrainConfig, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
+) -> None:
+    """Raise ConfigError when the longest prompt and a full completion do not fit in the model's context."""
+    context = getattr(model.config, "max_position_embeddings", math.inf)
+    longest = max(
+        len(tokenizer(text).input_ids) for split in SPLITS for text in prompt_texts(split)
+    )
+    if longest + config.max_completion_length > context:
+        raise ConfigError(
+            f"--max_completion_length {config.max_completion_length}: {config.model} has room for {context - longest} tokens"
+        )
+
+
+def save_final(trainer: "GRPOTrainer", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
+    """Save the trained model, LoRA merged in, with its tokenizer: a folder that `from_pretrained` reads alone."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if hasattr(model, "merge_and_unload"):
+        model = model.merge_and_unload()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def device_name() -> str:
+    """Return what this process computes on, for run.json."""
+    import torch
+
+    return (
+        torch.cuda.get_device_name(device())
+        if torch.cuda.is_available()
+        else f"CPU, {torch.get_num_threads()} threads"
+    )

@@ -1,0 +1,259 @@
+"""The visible checks: a few worked examples per exercise, whose failures say what to look at.
+
+    from checks import check                  # in the notebook: check(exponential_shaping)
+    python checks.py                          # the same on the saved exercise.ipynb
+
+They catch slips early. The mark is decided by hidden laws, which try many more inputs.
+"""
+
+import argparse
+import copy
+import inspect
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import sentiment
+from examples import EXAMPLES, FAKE_SCORES, Example
+from rewards import EXERCISES, NOTEBOOK, ExerciseError, load_rewards
+
+RTOL, ATOL = 1e-4, 1e-6  # the hidden laws' tolerance
+HIDDEN = "Hidden laws decide the mark."
+
+
+def check(function: Callable, stem: str | None = None) -> None:
+    """Try a function on the worked examples of its exercise and print that they pass.
+
+    Args:
+        function: the exercise's function.
+        stem: the exercise; by default the function's own name.
+
+    Raises:
+        AssertionError: an example fails; the message shows it, what the function gave, and a hint.
+        NotImplementedError: the function is still the stub.
+    """
+    stem = stem or function.__name__
+    for example in EXAMPLES[stem]:
+        problem = try_example(function, stem, example)
+        if problem:
+            raise AssertionError(
+                f"Exercise {EXERCISES[stem]}, {stem}: {example.claim}\n{problem}\n  hint      {example.hint}"
+            )
+    print(
+        f"Exercise {EXERCISES[stem]}, {stem}: {len(EXAMPLES[stem])} visible examples pass. {HIDDEN}"
+    )
+
+
+def try_example(function: Callable, stem: str, example: Example) -> str:
+    """Return what is wrong with one example, in words, or "" when it passes."""
+    args, kwargs = copy.deepcopy((list(example.args), example.kwargs))
+    arguments = [*map(show, args), *(f"{name}={show(value)}" for name, value in kwargs.items())]
+    call = f"  call      {stem}({', '.join(arguments)})"
+    with fake_scorer(function) as calls:
+        try:
+            result = function(*args, **kwargs)
+        except NotImplementedError:
+            raise
+        except Exception as error:  # whatever student code raises is an answer to describe
+            if isinstance(example.expected, type) and isinstance(error, example.expected):
+                return ""
+            yours = f"raises {type(error).__name__}: {error}"
+            return f"{call}\n  expected  {show(example.expected)}\n  yours     {yours}"
+    if not all(map(unchanged, args, example.args)):
+        return f"{call}\n  yours     changes its input: work on a copy"
+    if not matches(result, example.expected):
+        return f"{call}\n  expected  {show(example.expected)}\n  yours     {show(result)}"
+    if len(calls) > 1:
+        times = f"calls get_sentiment_scores {len(calls)} times"
+        return f"{call}\n  yours     {times}: score the whole batch in one call"
+    return ""
+
+
+def unchanged(value: Any, original: Any) -> bool:
+    """Return whether an argument is still what it was before the call."""
+    if isinstance(original, torch.Tensor):
+        return torch.equal(value, original)
+    return value == original
+
+
+def matches(result: Any, expected: list[float] | type[Exception]) -> bool:
+    """Return whether a result is [B] numbers within the laws' tolerance of the expected ones."""
+    if isinstance(expected, type):
+        return False
+    try:
+        values = torch.as_tensor(result, dtype=torch.float64).detach().cpu()
+    except (TypeError, ValueError, RuntimeError):
+        return False
+    target = torch.tensor(expected, dtype=torch.float64)
+    # the expected numbers above are rounded to six places: hence the wider absolute tolerance
+    return values.shape == target.shape and bool(
+        torch.isclose(values, target, rtol=RTOL, atol=max(ATOL, 5e-7)).all()
+    )
+
+
+@contextmanager
+def fake_scorer(function: Callable):
+    """Let a function see known scores in place of the classifier's; yields the list of calls made."""
+    calls: list[list[str]] = []
+
+    def scorer(texts: list[str], batch_size: int = 64) -> list[float]:
+        calls.append(list(texts))
+        return [FAKE_SCORES.get(text, 0.25) for text in texts]
+
+    namespaces = [vars(sentiment), getattr(inspect.unwrap(function), "__globals__", {})]
+    saved = [
+        (space, space["get_sentiment_scores"])
+        for space in namespaces
+        if "get_sentiment_scores" in space
+    ]
+    for space, _ in saved:
+        space["get_sentiment_scores"] = scorer
+    try:
+        yield calls
+    finally:
+        for space, original in saved:
+            space["get_sentiment_scores"] = original
+
+
+def show(value: Any) -> str:
+    """Return a short, readable form of an argument or a result."""
+    if isinstance(value, type):
+        return f"{value.__name__} raised"
+    if isinstance(value, torch.Tensor):
+        shape = "×".join(map(str, value.shape))
+        return (
+            f"tensor[{shape}] {[round(v, 6) for v in value.flatten().tolist()]}"
+            if value.numel() <= 16
+            else f"tensor[{shape}]"
+        )
+    text = repr(
+        [round(v, 6) if isinstance(v, float) else v for v in value]
+        if isinstance(value, list)
+        else value
+    )
+    return text if len(text) <= 300 else text[:300] + " …"
+
+
+def check_run(trained: Any) -> None:
+    """Check a finished run (exercise 5): it must write more positive text without giving up variety or fluency.
+
+    Raises:
+        AssertionError: with the figure that gave it away.
+    """
+    before, after = trained.before, trained.after
+    assert trained.gain >= 0.2, (
+        f"P(positive) on held-out prompts went from {before['mean_sentiment']:.3f} to {after['mean_sentiment']:.3f}: the run did not learn "
+        "to be positive. Does the reward rise in the curve above? More steps, or a larger learning rate, may help"
+    )
+    assert after["distinct_2"] >= 0.7 * before["distinct_2"], (
+        f"distinct-2 fell from {before['distinct_2']:.3f} to {after['distinct_2']:.3f}: the model writes the same words again and again. "
+        "Read its completions; a gentler learning rate or fewer steps may help"
+    )
+    assert after["perplexity"] <= 1.5 * before["perplexity"], (
+        f"perplexity under the base model rose from {before['perplexity']:.1f} to {after['perplexity']:.1f}: this is no longer review prose. "
+        "Read its completions; the KL term keeps the policy near the reference"
+    )
+    print(
+        f"Exercise 5, train: P(positive) {before['mean_sentiment']:.3f} → {after['mean_sentiment']:.3f}, still varied and fluent."
+    )
+    print("The mark comes from a run that the grader makes with your rewards.")
+
+
+def overview(path: str | Path = NOTEBOOK) -> str:
+    """Return the exercises and their marks, as the notebook's own metadata gives them."""
+    cells = [
+        cell["metadata"].get("nbgrader", {})
+        for cell in json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
+    ]
+    points = {
+        cell["grade_id"].removesuffix("_laws"): cell["points"]
+        for cell in cells
+        if cell.get("grade")
+    }
+    numbers = {**EXERCISES, "train": "5", "analysis": "6"}
+    lines = [
+        f"  {numbers.get(stem, '?'):>2}  {stem:<20} {value:>4g}" for stem, value in points.items()
+    ]
+    return "\n".join(
+        [
+            "      exercise             marks",
+            *lines,
+            f"      {'total':<20} {math.fsum(points.values()):>4g}",
+        ]
+    )
+
+
+def notebook_warnings(path: Path) -> list[str]:
+    """Return what is odd about the notebook's file: its name, or signs that it was not saved."""
+    warnings = []
+    if path.suffix == ".ipynb" and path.name != NOTEBOOK.name:
+        warnings.append(
+            f"this notebook is called {path.name}: rename it to {NOTEBOOK.name} before you submit"
+        )
+    age = time.time() - path.stat().st_mtime
+    if age > 600:
+        warnings.append(
+            f"this notebook was last saved {age / 60:.0f} minutes ago: if you have worked on it since, save it (Ctrl-S) and run this again"
+        )
+    return warnings
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run every visible check on a saved notebook; 0 when all pass."""
+    parser = argparse.ArgumentParser(description="Run the visible checks on the saved notebook.")
+    parser.add_argument(
+        "notebook",
+        nargs="?",
+        default=NOTEBOOK,
+        help="notebook or .py (default: exercise.ipynb beside this file)",
+    )
+    path = Path(parser.parse_args(argv).notebook)
+    try:
+        if not path.is_file():
+            others = (
+                ", ".join(sorted(other.name for other in path.parent.glob("*.ipynb")))
+                or "no notebook"
+            )
+            raise ExerciseError(
+                f"{path.name} is not in {path.parent}, which holds {others}: a renamed notebook must get its name back"
+            )
+        exercises = load_rewards(path)
+    except ExerciseError as error:
+        print(f"checks.py: {error}", file=sys.stderr)
+        return 1
+    for warning in notebook_warnings(path):
+        print(f"warning: {warning}")
+    failed = [stem for stem in EXAMPLES if not passes(exercises, stem)]
+    untouched = all(exercises.status(stem) == "NotImplementedError" for stem in EXAMPLES)
+    if untouched:
+        print(
+            "Nothing is implemented in the saved file. If you have written code, save the notebook first (Ctrl-S)."
+        )
+    print(
+        f"\n{len(EXAMPLES) - len(failed)} of {len(EXAMPLES)} exercises pass their visible examples. {HIDDEN}"
+    )
+    return 1 if failed else 0
+
+
+def passes(exercises: Any, stem: str) -> bool:
+    """Run one exercise's examples and print how it went."""
+    try:
+        check(exercises[stem], stem)
+    except NotImplementedError:
+        print(f"Exercise {EXERCISES[stem]}, {stem}: not implemented yet")
+    except (AssertionError, ExerciseError) as error:
+        print(error)
+    else:
+        return True
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

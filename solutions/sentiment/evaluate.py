@@ -1,0 +1,171 @@
+"""Measure what a model writes: sentiment, variety and how far it has drifted from the base model.
+
+    python evaluate.py score gpt2                                    # one model
+    python evaluate.py compare gpt2 ./outputs/final                  # base against one trained model, or several
+    python evaluate.py compare tiny-gpt2 ./outputs/final --preset smoke --json out.json --figure out.png
+
+Every model continues the same held-out prompts from the same seed. A high P(positive) alone proves little: a
+model that writes "great great great" has one too, which is why variety and perplexity stand beside it.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import sentiment
+from config import PRESETS
+from measure import Evaluation, evaluate_model
+from pretrained import ModelUnavailable, load_language_model
+
+COLUMNS = (
+    ("P(positive)", "mean_sentiment", "{:.3f}"),
+    ("std", "std_sentiment", "{:.3f}"),
+    ("positive", "positive_ratio", "{:.0%}"),
+    ("distinct-2", "distinct_2", "{:.3f}"),
+    ("repetition", "repetition", "{:.3f}"),
+    ("perplexity", "perplexity", "{:.1f}"),
+    ("KL/token", "kl", "{:.3f}"),
+)
+
+
+def table(evaluations: Sequence[Evaluation]) -> str:
+    """Return the evaluations as a plain-text table, one model a row, with the change of P(positive) against the first."""
+    width = max(len(e.model) for e in evaluations)
+    lines = [
+        f"{'model':<{width}}  "
+        + "  ".join(f"{title:>11}" for title, _, _ in COLUMNS)
+        + f"  {'change':>7}"
+    ]
+    for e in evaluations:
+        cells = "  ".join(f"{form.format(getattr(e, name)):>11}" for _, name, form in COLUMNS)
+        lines.append(
+            f"{e.model:<{width}}  {cells}  {e.mean_sentiment - evaluations[0].mean_sentiment:>+7.3f}"
+        )
+    return "\n".join(lines)
+
+
+def before_and_after(evaluations: Sequence[Evaluation], count: int = 3) -> str:
+    """Return the first completions of `count` prompts spread over the set, every model's below each other."""
+    items = evaluations[0].completions
+    firsts = [
+        i for i, item in enumerate(items) if i == 0 or item["prompt"] != items[i - 1]["prompt"]
+    ]
+    lines = []
+    for index in firsts[:: max(1, len(firsts) // count)][:count]:
+        lines.append(f"\n{items[index]['prompt']} …")
+        for e in evaluations:
+            item = e.completions[index]
+            lines.append(
+                f"  [{item['score']:.2f}] {e.model}: {' '.join(item['completion'].split())}"
+            )
+    return "\n".join(lines)
+
+
+def compare(names: Sequence[str], **settings) -> list[Evaluation]:
+    """Evaluate models by name, the base model first, on the same prompts and seed; `settings` are `evaluate_model`'s."""
+    base, tokenizer = load_language_model(names[0])
+    evaluations = [evaluate_model(names[0], base, tokenizer, base, **settings)]
+    for name in names[1:]:
+        model, own_tokenizer = load_language_model(name)
+        if own_tokenizer.get_vocab() != tokenizer.get_vocab():
+            raise ModelUnavailable(
+                f"{name!r} was not trained from {names[0]!r}: their vocabularies differ"
+            )
+        evaluations.append(evaluate_model(name, model, tokenizer, base, **settings))
+    return evaluations
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    """Return the command line's arguments, presets filled in."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    score = commands.add_parser("score", help="evaluate one model")
+    score.add_argument("base", metavar="MODEL", help="hub id, folder or tiny-gpt2")
+    comparison = commands.add_parser(
+        "compare", help="evaluate a base model and what was trained from it"
+    )
+    comparison.add_argument("base", metavar="BASE", help="the model that training started from")
+    comparison.add_argument(
+        "trained", metavar="TRAINED", nargs="+", help="trained models, such as ./outputs/final"
+    )
+    for command in (score, comparison):
+        command.add_argument(
+            "--preset",
+            choices=list(PRESETS),
+            help="smoke: embedded sentiment model, 24-token completions",
+        )
+        command.add_argument(
+            "--sentiment_model", help="classifier: hub id, folder or tiny-sentiment"
+        )
+        command.add_argument(
+            "--num_samples", type=int, default=8, help="completions per prompt (default: 8)"
+        )
+        command.add_argument(
+            "--max_new_tokens", type=int, help="most tokens a completion may have (default: 64)"
+        )
+        command.add_argument(
+            "--temperature", type=float, default=0.7, help="sampling temperature (default: 0.7)"
+        )
+        command.add_argument(
+            "--seed",
+            type=int,
+            default=0,
+            help="sampling seed, the same for every model (default: 0)",
+        )
+        command.add_argument(
+            "--json", metavar="FILE", help="write metrics and all completions there"
+        )
+        command.add_argument(
+            "--figure",
+            metavar="FILE",
+            help="write the sentiment histograms there (.png, .svg, .pdf)",
+        )
+    args = parser.parse_args(argv)
+    for name in ("num_samples", "max_new_tokens", "temperature"):
+        if getattr(args, name) is not None and not getattr(args, name) > 0:
+            parser.error(f"--{name} {getattr(args, name)}: it must be above 0")
+    preset = PRESETS[args.preset] if args.preset else {}
+    args.sentiment_model = args.sentiment_model or preset.get("sentiment_model")
+    args.max_new_tokens = args.max_new_tokens or preset.get("max_completion_length", 64)
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the table and before/after texts; write JSON and a figure when asked; 1 when a model cannot be had."""
+    args = parse_args(argv)
+    if args.sentiment_model:
+        sentiment.use_model(args.sentiment_model)
+    settings = {
+        name: getattr(args, name)
+        for name in ("num_samples", "max_new_tokens", "temperature", "seed")
+    }
+    try:
+        evaluations = compare([args.base, *getattr(args, "trained", [])], **settings)
+    except ModelUnavailable as error:
+        print(f"evaluate.py: {error}", file=sys.stderr)
+        return 1
+    print(table(evaluations))
+    print(before_and_after(evaluations))
+    if args.json:
+        Path(args.json).write_text(
+            json.dumps({"settings": settings, "models": [asdict(e) for e in evaluations]}, indent=1)
+            + "\n"
+        )
+        print(f"\nmetrics and completions: {args.json}")
+    if args.figure:
+        import plots
+
+        plots.sentiment_histograms(
+            {e.model: [c["score"] for c in e.completions] for e in evaluations}
+        ).savefig(args.figure)
+        print(f"figure: {args.figure}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The figures: reward curves, sentiment histograms, reward against divergence.
+
+Colours are Okabe and Ito's, which readers with any colour vision tell apart; line styles and markers differ too, so
+that a black-and-white print still reads. Every function returns a matplotlib Figure.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from runs import Run
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+BINS = 20
+
+
+def axes(width: float = 7.0, height: float = 4.0, columns: int = 1) -> "tuple[Figure, list[Axes]]":
+    """Return a figure with `columns` plots side by side, in the course's style; sizes in inches."""
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    plots = [figure.add_subplot(1, columns, i + 1) for i in range(columns)]
+    for plot in plots:
+        plot.spines[["top", "right"]].set_visible(False)
+        plot.grid(alpha=0.25)
+    return figure, plots
+
+
+def reward_curve(
+    runs: Mapping[str, "Run"],
+    key: str = "sentiment",
+    label: str = "P(positive) of training completions",
+) -> Figure:
+    """Plot one logged quantity against the step, one line a run, with a dot at every held-out validation.
+
+    Args:
+        runs: label → run.
+        key: a column of history.jsonl: "reward", "sentiment", "entropy", "ref_log_prob" …
+        label: the y axis, with its unit.
+    """
+    figure, (plot,) = axes()
+    for index, (name, run) in enumerate(runs.items()):
+        colour = COLOURS[index % len(COLOURS)]
+        plot.plot(*run.curve(key), color=colour, linestyle=STYLES[index % len(STYLES)], label=name)
+        if key == "sentiment":
+            plot.plot(
+                *run.curve("validation/mean_sentiment"),
+                color=colour,
+                marker=MARKERS[index % len(MARKERS)],
+                linestyle="none",
+            )
+    plot.set(xlabel="optimiser step", ylabel=label)
+    if key == "sentiment":
+        plot.set_title("lines: training batches; markers: held-out prompts", fontsize=9)
+    plot.legend(frameon=False)
+    return figure
+
+
+def sentiment_histograms(scores: Mapping[str, Sequence[float]]) -> Figure:
+    """Plot the distribution of P(positive) over completions, one outline a model, the mean marked.
+
+    Args:
+        scores: label → scores in [0, 1].
+    """
+    figure, (plot,) = axes()
+    for index, (name, values) in enumerate(scores.items()):
+        colour, style = COLOURS[index % len(COLOURS)], STYLES[index % len(STYLES)]
+        mean = sum(values) / len(values)
+        weights = [1 / len(values)] * len(values)
+        plot.hist(values, bins=BINS, range=(0, 1), weights=weights, histtype="step", linewidth=1.8,
+                  color=colour, linestyle=style, label=f"{name} (mean {mean:.2f}, n = {len(values)})")  # fmt: skip
+        plot.axvline(mean, color=colour, linestyle=style, linewidth=0.9)
+    plot.set(xlabel="P(positive) of a completion", ylabel="share of completions", xlim=(0, 1))
+    plot.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def reward_against_divergence(runs: Mapping[str, "Run"]) -> Figure:
+    """Plot, for several runs, P(positive) against what it cost: divergence from the base, and variety.
+
+    Each run is a path through its validations, from the base model at the left. A healthy run climbs steeply and
+    stays near the base; a hacked one goes far right; a collapsed one falls in the right-hand plot.
+    """
+    figure, (left, right) = axes(width=10.5, columns=2)
+    for index, (name, run) in enumerate(runs.items()):
+        look = {
+            "color": COLOURS[index % len(COLOURS)],
+            "linestyle": STYLES[index % len(STYLES)],
+            "marker": MARKERS[index % len(MARKERS)],
+            "label": name,
+        }
+        sentiment = run.curve("validation/mean_sentiment")[1]
+        left.plot(run.curve("validation/kl")[1], sentiment, **look)
+        right.plot(run.curve("validation/distinct_2")[1], sentiment, **look)
+    left.set(xlabel="KL(policy ‖ base), nats per token", ylabel="P(positive), held-out prompts")
+    right.set(
+        xlabel="distinct-2 (share of different word pairs)", ylabel="P(positive), held-out prompts"
+    )
+    right.legend(frameon=False)
+    return figure

@@ -1,0 +1,250 @@
+"""The bridge: your functions, out of the notebook and into `train.py` and the command line.
+
+You write the exercises in the notebook's solution cells. `load_rewards()` finds them in the *saved* notebook
+beside this file, or in any notebook or `.py` that defines them, and runs only the statements they need: their
+imports, helper functions and constants. Training cells, plots and probes of the notebook never run here.
+
+    python rewards.py                       # sample texts with their scores; which exercises are implemented
+    python rewards.py --rewards mine.py     # the same for functions kept in a file of your own
+    python rewards.py --preset smoke        # with the embedded sentiment model, offline
+"""
+
+import argparse
+import ast
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slices import Statement, describe, needed_statements, parse
+
+if TYPE_CHECKING:
+    import torch
+
+NOTEBOOK = Path(__file__).resolve().parent / "exercise.ipynb"
+
+EXERCISES = {  # stem → number; the stem is the function's name everywhere
+    "sentiment_reward": "1",
+    "exponential_shaping": "2",
+    "sequence_log_probs": "3a",
+    "forward_kl_reward": "3b",
+    "backward_kl_reward": "3c",
+    "group_advantages": "4a",
+    "kl_estimate": "4b",
+}
+
+SAMPLE_TEXTS = (
+    "This movie was absolutely wonderful! The acting was superb.",
+    "A warm and funny film that I would gladly see again.",
+    "The movie starts with a man who walks into a bar.",
+    "The plot made no sense and the jokes fell flat.",
+    "This movie was a disaster. A complete waste of time.",
+)
+
+
+class ExerciseError(RuntimeError):
+    """An exercise that cannot be used as it is; the message is one line that says which and why."""
+
+
+@dataclass(frozen=True)
+class Rewards:
+    """The students' functions by stem; `problems` holds, for a stem that could not be loaded, the reason."""
+
+    source: str
+    functions: Mapping[str, Callable]
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, stem: str) -> Callable:
+        """Return the function of one exercise; raises ExerciseError when it is missing."""
+        if stem not in self.functions:
+            reason = self.problems.get(stem, f"no function of that name in {self.source}")
+            raise ExerciseError(f"Exercise {EXERCISES[stem]}, {stem}: {reason}")
+        return self.functions[stem]
+
+    def status(self, stem: str) -> str:
+        """Return "implemented", "NotImplementedError" or what is wrong, from one call on a tiny input."""
+        try:
+            self[stem](*probe(stem))
+        except NotImplementedError:
+            return "NotImplementedError"
+        except ExerciseError as error:
+            return str(error).partition(": ")[2]
+        except Exception as error:  # student code may raise anything; here it is only described
+            return f"raises {type(error).__name__}: {error}"
+        return "implemented"
+
+    def require(self, stems: Iterable[str]) -> None:
+        """Check that the exercises a run needs are implemented.
+
+        Raises:
+            ExerciseError: one line that names every exercise that is not, and why.
+        """
+        missing = {stem: status for stem in stems if (status := self.status(stem)) != "implemented"}
+        if missing:
+            listed = "; ".join(
+                f"Exercise {EXERCISES[stem]} {stem} ({status})" for stem, status in missing.items()
+            )
+            raise ExerciseError(
+                f"this run needs work that {self.source} does not hold yet: {listed}"
+            )
+
+
+def checked(stem: str, values: Any, count: int) -> "torch.Tensor":
+    """Return what an exercise gave as a float32 tensor [count] on the CPU.
+
+    Raises:
+        ExerciseError: it is not `count` finite numbers. TRL itself would train on: a NaN or inf
+            silently gives its whole group an advantage of 0.
+    """
+    import torch
+
+    try:
+        tensor = torch.as_tensor(values, dtype=torch.float32).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ExerciseError(
+            f"Exercise {EXERCISES[stem]}, {stem}, returned no numbers: {error}"
+        ) from error
+    if tensor.shape != (count,):
+        raise ExerciseError(
+            f"Exercise {EXERCISES[stem]}, {stem}, returned shape {list(tensor.shape)} for {count} completions: it must be [{count}]"
+        )
+    if not tensor.isfinite().all():
+        bad = tensor[~tensor.isfinite()][0].item()
+        raise ExerciseError(
+            f"Exercise {EXERCISES[stem]}, {stem}, returned {bad}: every reward must be finite"
+        )
+    return tensor
+
+
+def probe(stem: str) -> tuple:
+    """Return the smallest valid arguments of an exercise: enough to tell a stub from an implementation."""
+    import torch
+
+    return {
+        "sentiment_reward": ([],),
+        "exponential_shaping": (torch.tensor([0.5]),),
+        "sequence_log_probs": (
+            torch.zeros(1, 2, 3),
+            torch.tensor([[0, 1]]),
+            torch.tensor([[1, 1]]),
+        ),
+        "forward_kl_reward": (torch.tensor([-1.5]),),
+        "backward_kl_reward": (torch.tensor([-1.5]),),
+        "group_advantages": (torch.tensor([0.25, 0.75]), 2),
+        "kl_estimate": (torch.tensor([[-1.0]]), torch.tensor([[-1.5]]), torch.tensor([[1]])),
+    }[stem]
+
+
+def from_namespace(namespace: Mapping[str, Any]) -> Rewards:
+    """Return the exercises defined in a running notebook: `from_namespace(globals())`."""
+    return Rewards(
+        "this notebook",
+        {stem: namespace[stem] for stem in EXERCISES if callable(namespace.get(stem))},
+    )
+
+
+def load_rewards(path: str | Path | None = None) -> Rewards:
+    """Load the exercises from a saved notebook or a Python file.
+
+    Args:
+        path: an `.ipynb` or `.py`; the notebook beside this file when None.
+
+    Raises:
+        ExerciseError: the file is missing, or is no notebook or Python file that can be read.
+    """
+    path = Path(path) if path else NOTEBOOK
+    failures: dict[str, str] = {}  # name that a statement would have bound → why it is not there
+    statements = read_statements(path, failures)
+    needed = {
+        (s.cell, s.index): s for stem in EXERCISES for s in needed_statements(statements, stem)
+    }
+    namespace: dict[str, Any] = {"__name__": "student_rewards", "__file__": str(path)}
+    for _, statement in sorted(needed.items()):
+        try:
+            exec(compile(ast.Module([statement.node], []), f"<{path.name}>", "exec"), namespace)
+        except Exception as error:  # student code may raise anything; here it is only described
+            reason = f"line {statement.node.lineno} of code cell {statement.cell} fails: {type(error).__name__}: {error}"
+            failures.update(dict.fromkeys(statement.binds, reason))
+    functions = {stem: namespace[stem] for stem in EXERCISES if callable(namespace.get(stem))}
+    return Rewards(path.name, functions, failures)
+
+
+def read_statements(path: Path, failures: dict[str, str]) -> list[Statement]:
+    """Return the top-level statements of a notebook's code cells, or of a Python file, in order.
+
+    A cell with a syntax error is left out; the exercises it would have defined are noted in `failures`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        sources = code_cells(json.loads(text)) if path.suffix == ".ipynb" else [text]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ExerciseError(
+            f"cannot read {path} ({type(error).__name__}: {error}): check the path, save the notebook"
+        ) from error
+    statements: list[Statement] = []
+    for number, source in enumerate(sources, 1):
+        try:
+            statements += [
+                describe(number, index, node) for index, node in enumerate(parse(source))
+            ]
+        except SyntaxError as error:
+            reason = f"syntax error in code cell {number}, line {error.lineno}: {error.msg}"
+            failures.update({stem: reason for stem in EXERCISES if f"def {stem}(" in source})
+    return statements
+
+
+def code_cells(notebook: dict) -> list[str]:
+    """Return the sources of a notebook's code cells."""
+    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def __getattr__(name: str) -> Callable:
+    """Let `from rewards import exponential_shaping` give the function of the notebook beside this file."""
+    if name in EXERCISES:
+        return load_rewards()[name]
+    raise AttributeError(f"module 'rewards' has no attribute {name!r}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print sample texts with their scores and the state of every exercise; 1 when something cannot be read."""
+    import sentiment
+    from pretrained import ModelUnavailable
+
+    parser = argparse.ArgumentParser(
+        description="Sentiment scores of sample texts, and which exercises are implemented."
+    )
+    parser.add_argument(
+        "--rewards",
+        metavar="FILE",
+        help="notebook or .py with your functions (default: exercise.ipynb beside this file)",
+    )
+    parser.add_argument(
+        "--sentiment_model",
+        help="classifier: a hub id or a folder (default: nlptown's five-star model)",
+    )
+    parser.add_argument(
+        "--preset", choices=["smoke"], help="smoke: the embedded tiny classifier, no network"
+    )
+    args = parser.parse_args(argv)
+    if args.sentiment_model or args.preset:
+        sentiment.use_model(args.sentiment_model or "tiny-sentiment")
+    try:
+        rewards = load_rewards(args.rewards)
+        print("Exercises in", rewards.source)
+        for stem, number in EXERCISES.items():
+            print(f"  {number:>2}  {stem:<20} {rewards.status(stem)}")
+        print("\nP(positive) of sample texts")
+        for text, score in zip(
+            SAMPLE_TEXTS, sentiment.get_sentiment_scores(list(SAMPLE_TEXTS)), strict=True
+        ):
+            print(f"  {score:.3f}  {text}")
+    except (ExerciseError, ModelUnavailable) as error:
+        print(f"rewards.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Which statements of a notebook one function needs: its definition, and, in turn, what that refers to.
+
+Training, plotting and printing are left out because no exercise refers to them. A statement is kept if it binds a
+needed name, or changes the object behind one (`CACHE["x"] = 1`, `torch.set_default_dtype(...)`); star imports are kept.
+"""
+
+import ast
+import builtins
+import re
+import symtable
+from dataclasses import dataclass, field
+
+MAGIC = re.compile(r"^(\s*)([%!?].*|[\w.]+\?{1,2}\s*|[\w.,\s]+=\s*[!%].*)$")
+TRANSPARENT_MAGICS = ("%%time", "%%capture", "%%timeit")
+
+
+@dataclass
+class Statement:
+    cell: int
+    index: int
+    node: ast.stmt
+    binds: set = field(default_factory=set)
+    uses: set = field(default_factory=set)
+    changes: set = field(default_factory=set)  # the names whose objects this statement changes
+    is_import: bool = False
+
+
+def parse(source):
+    """The cell's statements; IPython's line magics and shell lines are blanked only if the cell needs it."""
+    try:
+        return ast.parse(source).body
+    except SyntaxError:
+        lines = source.split("\n")
+        first = next((line for line in lines if line.strip()), "")
+        if first.startswith("%%") and not first.startswith(TRANSPARENT_MAGICS):
+            return []
+        plain = [MAGIC.sub(r"\1pass", line) for line in lines]
+        return ast.parse("\n".join(plain)).body
+
+
+def describe(cell, index, node):
+    top = symtable.symtable(ast.unparse(node), "cell", "exec")
+    statement = Statement(
+        cell, index, node, is_import=isinstance(node, (ast.Import, ast.ImportFrom))
+    )
+    for symbol in top.get_symbols():
+        if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace():
+            statement.binds.add(symbol.get_name())
+        if symbol.is_referenced():
+            statement.uses.add(symbol.get_name())
+    for inner in _tables(top):
+        statement.uses |= {
+            s.get_name() for s in inner.get_symbols() if s.is_global() and s.is_referenced()
+        }
+    if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+        statement.binds.add("*")
+    statement.changes = {name for part in _at_once(node) if (name := _changed_name(part))}
+    return statement
+
+
+def _tables(table):
+    for child in table.get_children():
+        yield child
+        yield from _tables(child)
+
+
+def _at_once(node):
+    """The statement and those inside it that run with it: in loops and branches, not in functions and classes."""
+    yield node
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.stmt):
+                yield from _at_once(child)
+
+
+def _changed_name(node):
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        target = node.value.func
+    elif isinstance(node, (ast.Assign, ast.Delete)):
+        target = node.targets[0]
+    elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+        target = node.target
+    else:
+        return None
+    if not isinstance(target, (ast.Attribute, ast.Subscript)):
+        return None
+    while isinstance(target, (ast.Attribute, ast.Subscript, ast.Call)):
+        target = target.func if isinstance(target, ast.Call) else target.value
+    return target.id if isinstance(target, ast.Name) else None
+
+
+def needed_statements(statements, stem):
+    """The statements, in their order, that the function `stem` needs."""
+    imported = {name for s in statements if s.is_import for name in s.binds}
+    needed, kept = {stem, "*"}, set()
+    grown = True
+    while grown:
+        grown = False
+        for number, statement in enumerate(statements):
+            if number not in kept and _is_needed(statement, needed, imported):
+                kept.add(number)
+                needed |= statement.uses
+                grown = True
+    return [statements[number] for number in sorted(kept)]
+
+
+def _is_needed(statement, needed, imported):
+    if statement.binds & needed:
+        return True
+    changed = statement.changes & needed
+    if changed - imported:
+        return True
+    # `torch.save(model)` must not pull the training in: a change to a module never makes more names needed
+    return bool(changed) and statement.uses <= needed | set(dir(builtins))

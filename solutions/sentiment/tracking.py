@@ -1,0 +1,243 @@
+"""What is recorded while a model trains: log lines, validations on held-out prompts, and Weights & Biases.
+
+Validation never touches the trainer's own metrics or random state: it writes beside them.
+"""
+
+import json
+import secrets
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+from config import TrainConfig
+from measure import Evaluation, evaluate_model
+from runs import write_json
+
+if TYPE_CHECKING:
+    from transformers import (
+        PreTrainedModel,
+        PreTrainedTokenizerBase,
+        TrainerControl,
+        TrainerState,
+        TrainingArguments,
+    )
+
+VALIDATION_TEMPERATURE = 0.7  # the same for every run, whatever it trains at
+SAMPLE_ROWS = 16  # completions in W&B's table at each validation
+
+
+class Tracker(TrainerCallback):
+    """Keeps run.json, history.jsonl and completions.json up to date; only the main process writes."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        base: "PreTrainedModel",
+        tokenizer: "PreTrainedTokenizerBase",
+        record: dict[str, Any],
+        is_main: bool,
+    ) -> None:
+        self.config, self.base, self.tokenizer, self.record, self.is_main = (
+            config,
+            base,
+            tokenizer,
+            record,
+            is_main,
+        )
+        self.folder = Path(config.output_dir)
+        self.seconds_before = dict(
+            record["seconds"]
+        )  # what earlier parts of a resumed run have spent
+        self.started, self.validation_seconds = time.perf_counter(), 0.0
+        self.after: Evaluation | None = None
+        self.wandb_run = start_wandb(config, record) if config.wandb and is_main else None
+
+    def on_train_begin(
+        self,
+        args: "TrainingArguments",
+        state: "TrainerState",
+        control: "TrainerControl",
+        model: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Measure the untrained model, unless a resumed run has done so."""
+        if not self.is_main or "baseline" in self.record:
+            return
+        before = self.validate(model, state.global_step)
+        self.record["baseline"] = before.metrics()
+        write_json(self.folder / "completions.json", {"before": before.completions, "after": []})
+        self.write_record()
+
+    def on_log(
+        self,
+        args: "TrainingArguments",
+        state: "TrainerState",
+        control: "TrainerControl",
+        logs: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Append the trainer's metrics to history.jsonl and print the few that matter."""
+        if not self.is_main or "reward" not in (logs or {}):
+            return
+        self.append({"step": state.global_step, **logs})
+        if state.global_step % max(1, self.config.max_steps // 10) == 0:
+            parts = [
+                f"reward {logs['reward']:.3f} ± {logs['reward_std']:.3f}",
+                f"P(positive) {logs['sentiment']:.3f}",
+            ]
+            if "ref_log_prob" in logs:
+                parts.append(f"log P_ref {logs['ref_log_prob']:.2f}")
+            print(
+                f"step {state.global_step:>4}/{self.config.max_steps}  {'  '.join(parts)}",
+                flush=True,
+            )
+
+    def on_step_end(
+        self,
+        args: "TrainingArguments",
+        state: "TrainerState",
+        control: "TrainerControl",
+        model: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Validate every `validation_steps` steps."""
+        every = self.config.validation_steps
+        if (
+            self.is_main
+            and every
+            and state.global_step % every == 0
+            and state.global_step < self.config.max_steps
+        ):
+            self.validate(model, state.global_step)
+
+    def on_train_end(
+        self,
+        args: "TrainingArguments",
+        state: "TrainerState",
+        control: "TrainerControl",
+        model: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Measure the trained model."""
+        if self.is_main:
+            self.after = self.validate(model, state.global_step)
+
+    def on_save(
+        self,
+        args: "TrainingArguments",
+        state: "TrainerState",
+        control: "TrainerControl",
+        **kwargs: Any,
+    ) -> None:
+        """Note in run.json how far the newest checkpoint is."""
+        if self.is_main:
+            self.record["step"] = state.global_step
+            self.write_record()
+
+    def validate(self, model: "PreTrainedModel", step: int) -> Evaluation:
+        """Evaluate on the held-out prompts; append to the history, print, and log to W&B."""
+        started = time.perf_counter()
+        model = getattr(model, "module", model)  # under DistributedDataParallel
+        result = evaluate_model(
+            f"step {step}",
+            model,
+            self.tokenizer,
+            self.base,
+            num_samples=self.config.validation_samples,
+            max_new_tokens=self.config.max_completion_length,
+            temperature=VALIDATION_TEMPERATURE,
+        )
+        metrics = {
+            f"validation/{name}": value
+            for name, value in result.metrics().items()
+            if name != "model"
+        }
+        self.append({"step": step, **metrics})
+        print(
+            f"step {step:>4}/{self.config.max_steps}  held-out prompts: P(positive) {result.mean_sentiment:.3f} ± {result.std_sentiment:.3f}, "
+            f"positive {result.positive_ratio:.0%}, distinct-2 {result.distinct_2:.2f}, perplexity {result.perplexity:.1f}",
+            flush=True,
+        )
+        if self.wandb_run:
+            log_validation(self.wandb_run, step, metrics, result)
+        self.validation_seconds += time.perf_counter() - started
+        return result
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Add one line to history.jsonl."""
+        with (self.folder / "history.jsonl").open("a") as history:
+            history.write(json.dumps(line) + "\n")
+
+    def write_record(self) -> None:
+        """Write run.json, with the seconds spent so far: validations apart from the rest."""
+        training = time.perf_counter() - self.started - self.validation_seconds
+        self.record["seconds"] = {
+            "train": round(self.seconds_before["train"] + training, 2),
+            "validation": round(self.seconds_before["validation"] + self.validation_seconds, 2),
+        }
+        write_json(self.folder / "run.json", self.record)
+
+    def finish(self) -> None:
+        """Write the last evaluation and mark the run finished; its checkpoints have served."""
+        self.record |= {"status": "finished", "final": self.after.metrics()}
+        before = json.loads((self.folder / "completions.json").read_text())["before"]
+        write_json(
+            self.folder / "completions.json", {"before": before, "after": self.after.completions}
+        )
+        self.write_record()
+        shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+        if self.wandb_run:
+            summarize(self.wandb_run, self.record)
+
+    def close(self) -> None:
+        """End the W&B run, also when training failed."""
+        if self.wandb_run:
+            self.wandb_run.finish()
+
+
+def start_wandb(config: TrainConfig, record: dict[str, Any]) -> Any:
+    """Open the W&B run that transformers' own callback then logs to; a resumed run goes on in the same one."""
+    import wandb
+
+    record.setdefault("wandb_id", secrets.token_hex(4))
+    Path(config.output_dir).mkdir(parents=True, exist_ok=True)
+    return wandb.init(
+        project=config.wandb_project,
+        name=config.wandb_run_name or config.run_name,
+        id=record["wandb_id"],
+        resume="allow",
+        config=config.as_dict(),
+        dir=config.output_dir,
+    )
+
+
+def log_validation(
+    wandb_run: Any, step: int, metrics: dict[str, float], result: Evaluation
+) -> None:
+    """Log one validation: its metrics and a table of sample completions."""
+    import wandb
+
+    stride = max(1, len(result.completions) // SAMPLE_ROWS)
+    rows = [
+        [step, item["prompt"], item["completion"], item["score"]]
+        for item in result.completions[::stride]
+    ]
+    samples = wandb.Table(columns=["step", "prompt", "completion", "P(positive)"], data=rows)
+    wandb_run.log({**metrics, "validation/completions": samples, "train/global_step": step})
+
+
+def summarize(wandb_run: Any, record: dict[str, Any]) -> None:
+    """Put the evaluation before and after, and the improvement, into the W&B summary."""
+    for when in ("baseline", "final"):
+        wandb_run.summary.update(
+            {f"{when}/{name}": value for name, value in record[when].items() if name != "model"}
+        )
+    wandb_run.summary.update(
+        {
+            f"improvement/{name}": record["final"][name] - record["baseline"][name]
+            for name in ("mean_sentiment", "positive_ratio")
+        }
+    )

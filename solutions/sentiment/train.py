@@ -1,0 +1,183 @@
+"""Train a language model to write positive reviews: GRPO with your rewards.
+
+python train.py --preset smoke                                   # tiny embedded models: CPU, offline, under a minute
+python train.py --preset quick                                   # GPT-2, 50 steps
+python train.py --preset full --reward_shaping exponential --kl_type forward --kl_coef 0.1
+accelerate launch --num_processes 2 train.py --preset medium     # several GPUs
+
+reward = shaping(sentiment_reward(completions)) + KL term of log P_ref(completions)
+"""
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import sentiment
+from config import ConfigError, TrainConfig, parse_args, world_size
+from pretrained import ModelUnavailable, device, load_language_model
+from reference import Reference
+from rewards import ExerciseError, Rewards, checked, load_rewards
+from runs import Run, last_checkpoint, load_run, new_record, prepare_folder, read_record, saved_run
+from trainer import build_trainer, check_length, check_machine, device_name, save_final
+
+
+class OutOfMemory(RuntimeError):
+    """The device ran out of memory; the message lists what to try, in order."""
+
+
+def compose_reward(
+    config: TrainConfig, rewards: Rewards, reference: Reference | None
+) -> Callable[..., list[float]]:
+    """Return the reward function that TRL calls: shaping(sentiment) + KL term, one float a completion.
+
+    TRL must be given a function, never the classifier's id: from an id it would build a head with one label.
+    """
+
+    def reward(
+        prompts: list[str],
+        completions: list[str],
+        completion_ids: list[list[int]] | None = None,
+        **kwargs: Any,
+    ) -> list[float]:
+        count = len(completions)
+        scores = checked(
+            "sentiment_reward",
+            rewards["sentiment_reward"](completions, prompts=prompts, **kwargs),
+            count,
+        )
+        total = scores
+        if config.reward_shaping == "exponential":
+            shaped = rewards["exponential_shaping"](scores.clone(), config.shaping_temperature)
+            total = checked("exponential_shaping", shaped, count)
+        log_metric = kwargs.get("log_metric")
+        if config.kl_type != "none":
+            ref_log_probs = reference.log_probs(prompts, completions, completion_ids)
+            stem = f"{config.kl_type}_kl_reward"
+            total = total + checked(
+                stem, rewards[stem](ref_log_probs.clone(), config.kl_coef), count
+            )
+            if log_metric:
+                log_metric("ref_log_prob", ref_log_probs.mean().item())
+        if log_metric:
+            log_metric("sentiment", scores.mean().item())
+        return total.tolist()
+
+    return reward
+
+
+def run(config: TrainConfig, rewards: Rewards) -> Run:
+    """Train, evaluate before and after on the held-out prompts, and keep everything in `config.output_dir`.
+
+    Args:
+        config: a checked configuration.
+        rewards: the exercises, from `load_rewards()` or, in a notebook, `from_namespace(globals())`.
+
+    Raises:
+        ConfigError, ExerciseError, ModelUnavailable: one line each, before any training where possible.
+        OutOfMemory: with what to try.
+    """
+    import torch
+    from accelerate import PartialState
+
+    rewards.require(config.required_exercises())
+    check_machine(config)
+    state = PartialState(cpu=not torch.cuda.is_available())
+    folder = Path(config.output_dir)
+    with state.main_process_first():
+        if state.is_main_process:
+            prepare_folder(config)
+    record = read_record(folder) if config.resume else None
+    if record and record["status"] == "finished":
+        print(f"the run in {folder} is already finished")
+        return load_run(folder)
+    checkpoint = last_checkpoint(folder) if config.resume else None
+    try:
+        with warnings.catch_warnings():
+            # TRL still asks for an attribute that transformers has renamed
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is", FutureWarning)
+            return train_in_folder(config, rewards, record, checkpoint)
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(remedies(config)) from error
+
+
+def experiment(name: str, config: TrainConfig, rewards: Rewards) -> Run:
+    """Run a configuration in `runs/<name>`, from a notebook; when nbgrader executes it, return saved results instead."""
+    return saved_run(name) or run(replace(config, output_dir=f"runs/{name}"), rewards)
+
+
+def train_in_folder(
+    config: TrainConfig, rewards: Rewards, record: dict[str, Any] | None, checkpoint: Path | None
+) -> Run:
+    """Load the models, train to the end and return the finished run."""
+    from tracking import Tracker
+
+    sentiment.use_model(config.sentiment_model)
+    sentiment.get_sentiment_scores(
+        ["warm-up: an unknown model fails here, before the language models load"]
+    )
+    policy, tokenizer = load_language_model(config.model)
+    check_length(config, policy, tokenizer)
+    base, _ = load_language_model(config.model)
+    reference = (
+        Reference(base, tokenizer, rewards["sequence_log_probs"])
+        if config.kl_type != "none"
+        else None
+    )
+    trainer = build_trainer(config, compose_reward(config, rewards, reference), policy, tokenizer)
+    tracker = Tracker(
+        config,
+        base,
+        tokenizer,
+        record or new_record(config, device_name()),
+        is_main=trainer.accelerator.is_main_process,
+    )
+    trainer.add_callback(tracker)
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if trainer.accelerator.is_main_process:
+            save_final(trainer, tokenizer, Path(config.output_dir) / "final")
+            tracker.finish()
+        trainer.accelerator.wait_for_everyone()
+    finally:
+        tracker.close()
+    return load_run(config.output_dir)
+
+
+def remedies(config: TrainConfig) -> str:
+    """Return what to try, in this order, when memory runs out."""
+    return (
+        "the device ran out of memory. Try, in this order:\n"
+        f"  1. --per_device_train_batch_size 1   (now {config.per_device_train_batch_size}; the step stays as large, in more passes)\n"
+        f"  2. --num_generations 2               (now {config.num_generations})\n"
+        f"  3. --use_peft                        (LoRA; now {'on' if config.use_peft else 'off'})\n"
+        f"  4. --max_completion_length 32        (now {config.max_completion_length})"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train from the command line; 0 when the run finished, 1 for an error that one line explains, 130 for Ctrl-C."""
+    config = parse_args(argv)
+    try:
+        finished = run(config, load_rewards(config.rewards or None))
+    except (ConfigError, ExerciseError, ModelUnavailable, OutOfMemory) as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            f"\ntrain.py: interrupted. The same command with --resume goes on from the last checkpoint in {config.output_dir}",
+            file=sys.stderr,
+        )
+        return 130
+    if int(world_size()) == 1 or device().index in (None, 0):
+        print(
+            f"P(positive) {finished.before['mean_sentiment']:.3f} → {finished.after['mean_sentiment']:.3f} on held-out prompts"
+        )
+        print(f"model: {Path(config.output_dir) / 'final'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
