@@ -1,7 +1,7 @@
 """Derive everything that comes from `source/`: release, solutions, saved runs, the student's zip.
 
 python ci/build.py release      release/ by nbgrader, and a look for solution text in it
-python ci/build.py solutions    solutions/ by nbgrader (executes the notebook), and source/sentiment/saved_runs/
+python ci/build.py solutions    solutions/ by nbgrader (executes the notebook), source/sentiment/saved_runs/, release/
 python ci/build.py package      dist/sentiment-student.zip: release + embedded models, for an empty folder, offline
 python ci/build.py check        fail when release/ or solutions/ is not what source/ gives
 """
@@ -127,6 +127,7 @@ def build_solutions() -> None:
             for name in ("run.json", "history.jsonl", "completions.json"):
                 shutil.copy(run / name, target / name)
     shutil.rmtree(runs)
+    build_release()  # it holds the saved runs, too
 
 
 def build_package() -> Path:
