@@ -19,6 +19,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from nbgrader.api import Gradebook
+
 ROOT = Path(__file__).resolve().parents[1]
 ASSIGNMENT = "sentiment"
 SOURCE = ROOT / "source" / ASSIGNMENT
@@ -29,25 +31,17 @@ MODELS = ("tiny-gpt2", "tiny-sentiment")
 REGION = re.compile(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", re.DOTALL)
 
 
-def nbgrader(command: str, *options: str, cwd: Path = ROOT) -> None:
+def nbgrader(command: str, *options: str) -> None:
     """Run an nbgrader command on the assignment with a throw-away gradebook: building is not grading."""
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # it calls alembic
     with tempfile.TemporaryDirectory() as scratch:
+        database = f"sqlite:///{scratch}/gradebook.db"
+        with Gradebook(database) as gradebook:
+            gradebook.add_assignment(ASSIGNMENT)  # generate_solution asks for it
         subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "nbgrader",
-                command,
-                ASSIGNMENT,
-                "--force",
-                f"--db=sqlite:///{scratch}/gradebook.db",
-                *options,
-            ],
-            cwd=cwd,
-            env={
-                **os.environ,
-                "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
-            },
+            [sys.executable, "-m", "nbgrader", command, ASSIGNMENT]
+            + ["--force", "--log-level=WARN", f"--db={database}", *options],
+            cwd=ROOT,
             check=True,
         )
 

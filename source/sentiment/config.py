@@ -21,7 +21,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "max_steps": 40,
         "reward_shaping": "exponential",
         "kl_type": "forward",
-        "learning_rate": 1e-4,
+        "learning_rate": 7e-5,
         "num_generations": 8,
         "per_device_train_batch_size": 64,
         "completions_per_step": 64,

@@ -10,7 +10,7 @@ import re
 import symtable
 from dataclasses import dataclass, field
 
-MAGIC = re.compile(r"\s*([%!?]|[\w.]+\?{1,2}\s*$|[\w.,\s]+=\s*[!%])")
+MAGIC = re.compile(r"^(\s*)([%!?].*|[\w.]+\?{1,2}\s*|[\w.,\s]+=\s*[!%].*)$")
 TRANSPARENT_MAGICS = ("%%time", "%%capture", "%%timeit")
 
 
@@ -34,7 +34,7 @@ def parse(source):
         first = next((line for line in lines if line.strip()), "")
         if first.startswith("%%") and not first.startswith(TRANSPARENT_MAGICS):
             return []
-        plain = ["" if MAGIC.match(line) else line for line in lines]
+        plain = [MAGIC.sub(r"\1pass", line) for line in lines]
         return ast.parse("\n".join(plain)).body
 
 

@@ -1,0 +1,298 @@
+"""Evaluation measures what models write: reproducibly, beside an independent computation, and without side effects."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from data import prompt_texts
+from evaluate import compare
+from measure import distinct_n, evaluate_model, generate, mean_nll, repetition, up_to_first
+from pretrained import ModelUnavailable, load_language_model
+from sentiment import get_sentiment_scores
+
+PROMPTS = list(prompt_texts("eval")[:6])
+SETTINGS = {"num_samples": 3, "max_new_tokens": 10, "temperature": 0.7}
+
+
+def drifted(model, amount=0.05):
+    """A copy of a model with noise on its weights: what training does, without the training."""
+    import copy
+
+    other, noise = copy.deepcopy(model), torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.add_(
+                amount
+                * parameter.std().nan_to_num()
+                * torch.randn(parameter.shape, generator=noise)
+            )
+    return other
+
+
+@pytest.fixture(scope="module")
+def other(language_model):
+    """A model that differs from the base."""
+    return drifted(language_model[0], 0.3)
+
+
+def ids_of(tokenizer, text):
+    """Return a text's token ids."""
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "n", "share"),
+    [
+        (["a good film", "a good plot"], 2, 3 / 4),
+        (["a good film", "a good plot"], 1, 4 / 6),
+        (["great great great great"], 2, 1 / 3),
+        (["Great GREAT great"], 1, 1 / 3),
+        (["one two three"], 2, 1.0),
+        (["one", ""], 2, 0.0),
+        ([], 2, 0.0),
+        (["a b a b a b"], 3, 2 / 4),
+    ],
+)
+def test_distinct_n_is_the_share_of_different_n_grams(texts, n, share):
+    assert distinct_n(texts, n) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("texts", "share"),
+    [
+        (["great great great"], 2 / 3),
+        (["one two three"], 0.0),
+        (["a b a b", "one two"], 1 / 4),
+        (["Good good", ""], 1 / 2),
+        ([], 0.0),
+    ],
+)
+def test_repetition_is_the_mean_share_of_repeated_words(texts, share):
+    assert repetition(texts) == pytest.approx(share)
+
+
+def test_completions_end_with_the_first_end_of_text():
+    assert up_to_first([5, 7, 0, 3, 0], eos=0) == [5, 7, 0]
+    assert up_to_first([0, 0], eos=0) == [0]
+    assert up_to_first([5, 7], eos=0) == [5, 7]
+
+
+def test_same_seed_gives_the_same_completions(language_model):
+    first, again, other_seed = (
+        generate(*language_model, PROMPTS, 2, 8, 1.0, seed) for seed in (3, 3, 4)
+    )
+    assert first == again != other_seed
+    assert len(first) == 12
+    assert first[0] != first[1]  # two samples of one prompt
+    assert all(1 <= len(ids) <= 8 for ids in first)
+
+
+def test_generation_leaves_random_state_and_mode_alone(language_model):
+    model, tokenizer = language_model
+    for training in (True, False):
+        model.train(training)
+        torch.manual_seed(11)
+        expected = torch.rand(3)
+        torch.manual_seed(11)
+        generate(model, tokenizer, PROMPTS, 1, 4, 1.0, 0)
+        assert torch.equal(torch.rand(3), expected)
+        assert model.training is training
+    model.eval()
+
+
+def test_low_temperature_is_greedy_and_prompts_do_not_see_each_other(language_model):
+    model, tokenizer = language_model
+    together = generate(model, tokenizer, PROMPTS, 1, 8, 1e-4, 0)
+    for prompt, ids in zip(PROMPTS, together, strict=True):
+        inputs = tokenizer(prompt, return_tensors="pt")
+        greedy = model.generate(**inputs, do_sample=False, max_new_tokens=8)[
+            0, inputs.input_ids.shape[1] :
+        ].tolist()
+        assert ids == up_to_first(greedy, tokenizer.eos_token_id)
+
+
+def test_mean_nll_is_over_all_tokens_together(language_model, token_log_probs):
+    model, tokenizer = language_model
+    completions = [
+        " a film.",
+        " was one of the longest and the dullest films that I have seen",
+        "",
+        " odd",
+    ] * 6
+    prompts = (PROMPTS * 4)[:24]
+    ids = [ids_of(tokenizer, text) for text in completions]
+    rows = [
+        token_log_probs(model, ids_of(tokenizer, p), c) for p, c in zip(prompts, ids, strict=True)
+    ]
+    expected = -torch.cat(rows).mean().item()
+    per_row_mean = -sum(float(row.mean()) for row in rows if len(row)) / sum(
+        bool(len(row)) for row in rows
+    )
+    assert mean_nll(model, tokenizer, prompts, ids) == pytest.approx(expected, abs=1e-4)
+    assert abs(per_row_mean - expected) > 0.05  # the other mean would be noticed
+
+
+def test_perplexity_and_kl_equal_an_independent_computation(language_model, other, token_log_probs):
+    base, tokenizer = language_model
+    result = evaluate_model("other", other, tokenizer, base, prompts=PROMPTS, seed=5, **SETTINGS)
+    ids = generate(other, tokenizer, PROMPTS, 3, 10, 0.7, 5)
+    assert [item["completion"] for item in result.completions] == tokenizer.batch_decode(
+        ids, skip_special_tokens=True
+    )
+    prompt_ids = [ids_of(tokenizer, prompt) for prompt in PROMPTS for _ in range(3)]
+    under_base = (
+        torch.cat([token_log_probs(base, p, c) for p, c in zip(prompt_ids, ids, strict=True)])
+        .mean()
+        .item()
+    )
+    under_own = (
+        torch.cat([token_log_probs(other, p, c) for p, c in zip(prompt_ids, ids, strict=True)])
+        .mean()
+        .item()
+    )
+    assert result.perplexity == pytest.approx(math.exp(-under_base), rel=1e-4)
+    assert result.kl == pytest.approx(under_own - under_base, abs=1e-4)
+    assert abs(result.kl) > 0.01
+
+
+def test_sentiment_figures_come_from_the_completions_scored_alone(language_model):
+    base, tokenizer = language_model
+    result = evaluate_model("base", base, tokenizer, base, prompts=PROMPTS, **SETTINGS)
+    scores = torch.tensor(
+        get_sentiment_scores([item["completion"] for item in result.completions]),
+        dtype=torch.float64,
+    )
+    assert [item["prompt"] for item in result.completions] == [
+        prompt for prompt in PROMPTS for _ in range(3)
+    ]
+    assert [item["score"] for item in result.completions] == pytest.approx(
+        scores.tolist(), abs=1e-4
+    )
+    assert result.mean_sentiment == pytest.approx(scores.mean().item(), abs=1e-6)
+    assert result.std_sentiment == pytest.approx(scores.std(correction=0).item(), abs=1e-6)
+    assert result.positive_ratio == pytest.approx((scores > 0.5).double().mean().item())
+    assert result.kl == 0
+    assert "completions" not in result.metrics()
+
+
+def test_models_of_different_vocabularies_are_not_compared(tmp_path, models):
+    from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
+
+    tokenizer = AutoTokenizer.from_pretrained(models / "tiny-gpt2")
+    tokenizer.add_tokens(["<extra>"])
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=len(tokenizer), n_embd=8, n_layer=1, n_head=1)
+    ).save_pretrained(tmp_path / "m")
+    tokenizer.save_pretrained(tmp_path / "m")
+    with pytest.raises(ModelUnavailable, match="vocabularies differ"):
+        compare(
+            ["tiny-gpt2", str(tmp_path / "m")], prompts=PROMPTS[:1], num_samples=1, max_new_tokens=2
+        )
+
+
+def test_score_command_writes_table_json_and_figure(python, tmp_path):
+    arguments = ["--preset", "smoke", "--num_samples", "1", "--max_new_tokens", "6", "--seed", "7"]
+    done = python(
+        "evaluate.py",
+        "score",
+        "tiny-gpt2",
+        *arguments,
+        "--json",
+        tmp_path / "o.json",
+        "--figure",
+        tmp_path / "o.png",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    written = json.loads((tmp_path / "o.json").read_text())
+    assert written["settings"] == {
+        "num_samples": 1,
+        "max_new_tokens": 6,
+        "temperature": 0.7,
+        "seed": 7,
+    }
+    (model,) = written["models"]
+    assert {item["prompt"] for item in model["completions"]} == set(prompt_texts("eval"))
+    header, row = done.stdout.splitlines()[:2]
+    assert header.split()[:3] == ["model", "P(positive)", "std"]
+    assert row.split()[:2] == ["tiny-gpt2", f"{model['mean_sentiment']:.3f}"]
+    assert (tmp_path / "o.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_compare_command_puts_several_trained_models_beside_the_base(
+    python, trained, tmp_path, language_model, other
+):
+    noisy = tmp_path / "noisy"
+    other.save_pretrained(noisy)
+    language_model[1].save_pretrained(noisy)
+    names = ["tiny-gpt2", str(trained / "final"), str(noisy)]
+    arguments = [
+        "--preset",
+        "smoke",
+        "--num_samples",
+        "1",
+        "--json",
+        tmp_path / "o.json",
+        "--figure",
+        tmp_path / "o.svg",
+    ]
+    done = python("evaluate.py", "compare", *names, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    written = json.loads((tmp_path / "o.json").read_text())
+    assert [model["model"] for model in written["models"]] == names
+    assert written["settings"]["max_new_tokens"] == 24  # the smoke preset's
+    base, mine, far = written["models"]
+    assert [c["prompt"] for c in base["completions"]] == [c["prompt"] for c in mine["completions"]]
+    assert base["kl"] == 0 < far["kl"]
+    assert far["perplexity"] > base["perplexity"]
+    rows = {line.split()[0]: line.split()[-1] for line in done.stdout.splitlines()[1:4]}
+    for model in written["models"]:
+        assert rows[model["model"]] == f"{model['mean_sentiment'] - base['mean_sentiment']:+.3f}"
+    shown = done.stdout.splitlines()
+    for model in written["models"]:
+        text = " ".join(model["completions"][0]["completion"].split())
+        assert (
+            f"  [{model['completions'][0]['score']:.2f}] {model['model']}: {text}".rstrip() in shown
+        )
+    assert "<svg" in (tmp_path / "o.svg").read_text()
+
+
+def test_compare_is_reproducible_and_depends_on_the_seed(trained):
+    settings = {"prompts": PROMPTS, **SETTINGS}
+    names = ["tiny-gpt2", str(trained / "final")]
+    first, again, other_seed = (compare(names, seed=seed, **settings) for seed in (1, 1, 2))
+    assert first == again
+    assert first[0].completions != other_seed[0].completions
+
+
+def test_missing_model_is_one_line(capsys):
+    from evaluate import main
+
+    assert main(["score", "./nowhere"]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "score",
+        "compare tiny-gpt2",
+        "score tiny-gpt2 --num_samples 0",
+        "score x --temperature -1",
+    ],
+)
+def test_wrong_command_line_is_exit_2(line, capsys):
+    from evaluate import main
+
+    with pytest.raises(SystemExit) as caught:
+        main(line.split())
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_trained_folder_loads_with_the_course_loader(trained, language_model):
+    model, tokenizer = load_language_model(str(trained / "final"))
+    assert tokenizer.get_vocab() == language_model[1].get_vocab()
+    assert model.dtype == torch.float32

@@ -1,0 +1,342 @@
+"""The bridge finds the students' functions in a saved notebook or a file, runs nothing else, and says what is missing."""
+
+import importlib
+
+import nbformat
+import pytest
+import torch
+
+from rewards import EXERCISES, ExerciseError, Rewards, checked, from_namespace, load_rewards, probe
+
+STUB = "def {0}(*args, **kwargs):\n    raise NotImplementedError('Exercise {1}: {0}')\n"
+
+
+def notebook(path, *cells):
+    """Save a notebook with these code cells, one line a list entry as Jupyter writes them."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    book.cells.insert(
+        0, nbformat.v4.new_markdown_cell("def sentiment_reward(completions): this is prose")
+    )
+    nbformat.write(book, path)
+    return path
+
+
+def python_file(path, text):
+    """Save a Python file."""
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_functions_come_from_the_notebooks_cells_with_what_they_need(tmp_path):
+    path = notebook(
+        tmp_path / "exercise.ipynb",
+        "import torch\nimport math as m",
+        "SCALE = 1\nSCALE += 2\nTABLE = {}\nTABLE['c'] = 7",
+        "def helper(x):\n    def inner():\n        return SCALE * x\n    return inner()",
+        "def twice(f):\n    return lambda *args, **kwargs: f(*args, **kwargs) * 2",
+        "@twice\ndef forward_kl_reward(ref_log_probs, kl_coef=0.1):\n"
+        "    return helper(ref_log_probs) * m.floor(kl_coef) * TABLE['c']",
+    )
+    result = load_rewards(path)["forward_kl_reward"](torch.tensor([-1.0, -2.0]), 1.5)
+    assert result.tolist() == [-42.0, -84.0]  # x · 3 · 1 · 7 · 2
+
+
+def test_star_imports_are_available(tmp_path):
+    path = notebook(
+        tmp_path / "n.ipynb",
+        "from math import *",
+        "def backward_kl_reward(x, kl_coef=0.1):\n    return floor(x) + trunc(2.5)",
+    )
+    assert load_rewards(path)["backward_kl_reward"](3.7) == 5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "WORDS[0] = 'b'",
+        "WORDS += ['b']",
+        "WORDS.append('b')",
+        "for word in ['b']:\n    WORDS.append(word)",
+        "class Holder: pass\nHolder.word = 'b'\nWORDS[:] = [Holder.word]",
+    ],
+    ids=["item", "augmented", "method", "loop", "attribute"],
+)
+def test_in_place_changes_that_a_function_needs_are_made(tmp_path, change):
+    path = notebook(
+        tmp_path / "n.ipynb", "WORDS = ['a']", change, "def kl_estimate(*_):\n    return WORDS[-1]"
+    )
+    assert load_rewards(path)["kl_estimate"]() == "b"
+
+
+def test_statements_that_no_exercise_needs_do_not_run(tmp_path, capfd):
+    marker = tmp_path / "ran"
+    path = notebook(
+        tmp_path / "n.ipynb",
+        "%matplotlib inline\n!touch " + str(marker),
+        f"import pathlib\npathlib.Path({str(marker)!r}).touch()",
+        "print('training')\nrun = undefined_trainer.train()",
+        "%%bash\ntouch " + str(marker),
+        "def sentiment_reward(completions, **kwargs):\n    return [0.5 for _ in completions]",
+        "sentiment_reward(['a'])\nraise SystemExit",
+        "1 / 0",
+    )
+    rewards = load_rewards(path)
+    assert rewards["sentiment_reward"](["a", "b"]) == [0.5, 0.5]
+    assert not marker.exists()
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%time\ndef kl_estimate(*_):\n    return 1",
+        "%load_ext autoreload\n!pip list\ndef kl_estimate(*_):\n    return 1\nkl_estimate?",
+        "%timeit sum(range(3))\ndef kl_estimate(*_):\n    rest = 7 % 2\n    return rest",
+        "files = !ls\ndef kl_estimate(*_):\n    return 1",
+        '%time\ndef kl_estimate(*_):\n    """Is it one?\n\n    Yes.\n    """\n    return 1',
+    ],
+    ids=["cell magic", "line magics", "percent sign", "captured shell", "question in a docstring"],
+)
+def test_function_beside_magics_is_found(tmp_path, cell):
+    assert load_rewards(notebook(tmp_path / "n.ipynb", cell))["kl_estimate"]() == 1
+
+
+def test_settings_of_a_needed_module_are_kept_and_do_not_pull_the_training_in(tmp_path):
+    path = notebook(
+        tmp_path / "n.ipynb",
+        "import types\nbox = types.SimpleNamespace(save=print, unit=1)\nbox.unit = 5",
+        "model = undefined_trainer.train()\nbox.save(model)",
+        "def kl_estimate(*_):\n    return box.unit",
+    )
+    assert load_rewards(path)["kl_estimate"]() == 5
+
+
+def test_last_definition_wins(tmp_path):
+    path = notebook(
+        tmp_path / "n.ipynb",
+        "def kl_estimate(*_): return 1",
+        "def kl_estimate(*_): return 2",
+        "before = kl_estimate()",
+    )
+    assert load_rewards(path)["kl_estimate"]() == 2
+
+
+def test_redefinition_by_a_wrapper_is_kept(tmp_path):
+    path = notebook(
+        tmp_path / "n.ipynb",
+        "def kl_estimate(*_): return 1",
+        "plain = kl_estimate\ndef kl_estimate(*_): return plain() + 1",
+    )
+    assert load_rewards(path)["kl_estimate"]() == 2
+
+
+def test_a_file_works_like_a_notebook(tmp_path):
+    path = python_file(
+        tmp_path / "mine.py",
+        "import torch\nprint('loud')\ndef kl_estimate(*_):\n    return torch.ones(1)\n",
+    )
+    rewards = load_rewards(path)
+    assert rewards.source == "mine.py"
+    assert rewards["kl_estimate"]().tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        ("def kl_estimate(a, b:\n    return 1", "syntax error"),
+        ("def kl_estimate(a, a):\n    return 1", "duplicate argument"),
+        ("def kl_estimate(a):\n    a = 1\n    global a", "global"),
+    ],
+    ids=["does not parse", "duplicate argument", "late global"],
+)
+def test_syntax_error_costs_only_its_own_exercise(tmp_path, broken, reason):
+    path = notebook(
+        tmp_path / "n.ipynb", "def group_advantages(*_):\n    return 1", "import math", broken
+    )
+    rewards = load_rewards(path)
+    assert rewards["group_advantages"]() == 1
+    with pytest.raises(ExerciseError, match=r"^Exercise 4b, kl_estimate: ") as caught:
+        rewards["kl_estimate"]
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_syntax_error_names_its_cell_and_line(tmp_path):
+    path = notebook(
+        tmp_path / "n.ipynb", "import math", "# two lines\ndef kl_estimate(a, b:\n    return 1"
+    )
+    assert "code cell 2, line 2" in load_rewards(path).status("kl_estimate")
+
+
+def test_failing_statement_is_named_and_costs_only_its_own_exercise(tmp_path):
+    path = notebook(
+        tmp_path / "n.ipynb",
+        "import no_such_module_at_all",
+        "@no_such_module_at_all.fast\ndef kl_estimate(*_):\n    return 1",
+        "def group_advantages(*_):\n    return 1",
+    )
+    rewards = load_rewards(path)
+    assert rewards["group_advantages"]() == 1
+    with pytest.raises(
+        ExerciseError, match=r"Exercise 4b, kl_estimate: line 2 of code cell 2 fails: NameError"
+    ):
+        rewards["kl_estimate"]
+    assert rewards.status("kl_estimate").startswith("line 2 of code cell 2 fails")
+
+
+def test_missing_function_is_named_with_its_source(tmp_path):
+    rewards = load_rewards(python_file(tmp_path / "mine.py", "x = 1\n"))
+    with pytest.raises(
+        ExerciseError, match="Exercise 2, exponential_shaping: no function of that name in mine.py"
+    ):
+        rewards["exponential_shaping"]
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "[]", "{}", '{"cells": [{}]}', "not json", '{"cells": 3}']
+)
+def test_unreadable_notebook_is_one_line(tmp_path, content):
+    path = tmp_path / "exercise.ipynb"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ExerciseError, match="cannot read") as caught:
+        load_rewards(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_status_tells_stub_from_work_from_error(tmp_path):
+    text = STUB.format("kl_estimate", "4b") + "def group_advantages(*_):\n    return 1 / 0\n"
+    rewards = load_rewards(
+        python_file(
+            tmp_path / "m.py", text + "def forward_kl_reward(x, kl_coef=0.1):\n    return x\n"
+        )
+    )
+    assert rewards.status("kl_estimate") == "NotImplementedError"
+    assert rewards.status("group_advantages") == "raises ZeroDivisionError: division by zero"
+    assert rewards.status("forward_kl_reward") == "implemented"
+    assert rewards.status("sentiment_reward") == "no function of that name in m.py"
+
+
+def test_require_names_every_missing_exercise_in_one_line(tmp_path):
+    text = (
+        STUB.format("sentiment_reward", "1")
+        + "def forward_kl_reward(x, kl_coef=0.1):\n    return x\n"
+    )
+    rewards = load_rewards(python_file(tmp_path / "m.py", text))
+    rewards.require(["forward_kl_reward"])
+    with pytest.raises(ExerciseError) as caught:
+        rewards.require(["sentiment_reward", "exponential_shaping", "forward_kl_reward"])
+    message = str(caught.value)
+    assert "Exercise 1 sentiment_reward (NotImplementedError)" in message
+    assert "Exercise 2 exponential_shaping (no function" in message
+    assert "forward_kl_reward" not in message
+    assert "\n" not in message
+
+
+def test_reference_solutions_are_all_implemented(solutions):
+    rewards = load_rewards(solutions)
+    assert {stem: rewards.status(stem) for stem in EXERCISES} == dict.fromkeys(
+        EXERCISES, "implemented"
+    )
+
+
+def test_instructor_notebook_is_all_implemented(source):
+    rewards = load_rewards(source / "exercise.ipynb")
+    assert {stem: rewards.status(stem) for stem in EXERCISES} == dict.fromkeys(
+        EXERCISES, "implemented"
+    )
+
+
+def test_running_notebooks_functions_are_collected():
+    rewards = from_namespace({"kl_estimate": max, "group_advantages": 3, "other": min})
+    assert dict(rewards.functions) == {"kl_estimate": max}
+
+
+def test_probe_reaches_the_body_of_every_exercise():
+    for stem in EXERCISES:
+        namespace = {}
+        exec(STUB.format(stem, "x"), namespace)
+        assert Rewards("here", {stem: namespace[stem]}).status(stem) == "NotImplementedError"
+        assert isinstance(probe(stem), tuple)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.5, 1.0],
+        (0.5, 1),
+        torch.tensor([0.5, 1.0], dtype=torch.float64),
+        [torch.tensor(0.5), torch.tensor(1.0)],
+    ],
+    ids=["list", "tuple", "float64 tensor", "list of 0-d tensors"],
+)
+def test_numbers_in_any_container_become_a_float32_tensor(values):
+    tensor = checked("sentiment_reward", values, 2)
+    assert tensor.dtype == torch.float32
+    assert tensor.tolist() == [0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ([0.5], r"returned shape \[1\] for 2 completions: it must be \[2\]"),
+        (torch.zeros(2, 1), r"returned shape \[2, 1\]"),
+        (0.5, r"returned shape \[\]"),
+        ([0.5, float("nan")], "returned nan: every reward must be finite"),
+        ([float("inf"), 0.5], "returned inf"),
+        ([-float("inf"), 0.5], "returned -inf"),
+        (None, "returned no numbers"),
+        ([0.5, None], "returned no numbers"),
+        (["a", "b"], "returned no numbers"),
+        ([[0.5], [0.5, 0.5]], "returned no numbers"),
+    ],
+)
+def test_anything_but_finite_numbers_is_one_line_that_names_the_exercise(values, reason):
+    with pytest.raises(ExerciseError, match=reason) as caught:
+        checked("sentiment_reward", values, 2)
+    assert str(caught.value).startswith("Exercise 1, sentiment_reward, ")
+    assert "\n" not in str(caught.value)
+
+
+def test_from_rewards_import_gives_the_notebooks_function(source):
+    import rewards
+
+    from_rewards = importlib.import_module("rewards").exponential_shaping
+    assert from_rewards(torch.tensor([0.0, 1.0])).tolist() == pytest.approx(
+        [0.0, 1.718282], abs=1e-6
+    )
+    with pytest.raises(AttributeError, match="no attribute 'linear_shaping'"):
+        _ = rewards.linear_shaping
+
+
+def test_command_line_shows_exercises_and_scores(python, solutions):
+    from rewards import SAMPLE_TEXTS
+    from sentiment import get_sentiment_scores
+
+    done = python("rewards.py", "--preset", "smoke", "--rewards", solutions)
+    assert (done.returncode, done.stderr) == (0, "")
+    for stem, number in EXERCISES.items():
+        assert [number, stem, "implemented"] in [line.split() for line in done.stdout.splitlines()]
+    for text, score in zip(SAMPLE_TEXTS, get_sentiment_scores(list(SAMPLE_TEXTS)), strict=True):
+        assert f"{score:.3f}  {text}" in done.stdout
+
+
+def test_command_line_without_a_hub_keeps_the_exercises_and_names_the_smoke_preset(
+    python, solutions, tmp_path
+):
+    done = python("rewards.py", "--rewards", solutions, env={"HF_HOME": str(tmp_path)})
+    assert done.returncode == 1
+    assert done.stdout.count("implemented") == len(EXERCISES)
+    assert len(done.stderr.splitlines()) == 1
+    assert "nlptown/bert-base-multilingual-uncased-sentiment" in done.stderr
+    assert "--preset smoke" in done.stderr
+
+
+def test_command_line_names_a_missing_file(capsys):
+    from rewards import main
+
+    assert main(["--rewards", "nowhere.py"]) == 1
+    captured = capsys.readouterr()
+    assert len(captured.err.splitlines()) == 1
+    assert "nowhere.py" in captured.err
