@@ -10,7 +10,7 @@
 import os, sys
 
 SOUGHT = {"oracles.py", "strategies.py", "test_kl_estimate.py", "preflight.py", "verdict.py", "gradebook.db", "tests", "submitted",
-          "nbgrader_config.py", "rewards_solution.py", "exercise.ipynb", "exercise.json", "DESIGN.md", "status.csv", ".git"}
+          "nbgrader_config.py", "rewards_solution.py", "exercise.ipynb", "exercise.json", "status.csv", ".git"}
 
 def look():
     found = []
