@@ -400,3 +400,17 @@ def schema_of_the_future(document):
     """An nbgrader schema that does not exist yet."""
     mark(cell_of(document, STEM))["schema_version"] = 99
     return document
+
+
+@edit({STEM})
+def metadata_emptied(document):
+    """The nbgrader entry is there and empty, as nbgrader itself leaves it after it found a copied cell."""
+    cell_of(document, STEM)["metadata"] = {"nbgrader": {}}
+    return document
+
+
+@edit({STEM})
+def metadata_of_another_type(document):
+    """The nbgrader entry is a list."""
+    cell_of(document, STEM)["metadata"] = {"nbgrader": ["grade", "solution"]}
+    return document

@@ -161,7 +161,8 @@ def judge(item, everything=True):
         faults += neighbour_faults()
     faults += harm.leaks(verdict)
     result = {"points": own["points"], "outcome": own["outcome"], "failed": failed_laws(own)}
-    return {"kind": kind, "id": item[1], "stem": stem, **result, "faults": faults}
+    digest = hashlib.sha256(json.dumps(verdict, sort_keys=True).encode()).hexdigest()
+    return {"kind": kind, "id": item[1], "stem": stem, **result, "faults": faults, "digest": digest}
 
 
 def neighbour_faults():

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests.bank import harm, judge
+from tests.bank.submissions import HIDDEN, read
 
 ITEMS = judge.items()
 
@@ -39,3 +40,15 @@ def test_every_law_kills_a_mutant(judged):
 def test_the_bank_is_large(kind, least):
     items = judge.items([kind])
     assert least <= len(items) == len(set(items))
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [("reads_the_course", [str(HIDDEN.parents[1])]), ("follows_its_own_traces", [])],
+)
+def test_spies_do_find_what_is_there(name, where):
+    """Outside the wall, where there is something to find: a spy that is blind proves nothing."""
+    (spy,) = (submission for submission in read("hostile") if submission.name == name)
+    namespace = {}
+    exec(spy.cells[-1].partition("FOUND =")[0], namespace)
+    assert namespace["look"](*where)

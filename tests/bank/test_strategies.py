@@ -1,4 +1,4 @@
-"""What the laws send stays in DESIGN's input domain, reaches its edges, and tells the typical mistakes apart."""
+"""What the laws send stays in the input domain that the exercises promise, reaches its edges, and tells the typical mistakes apart."""
 
 import numpy as np
 import pytest

@@ -18,14 +18,15 @@ def log_softmax(values):
     return [value - peak - log_sum for value in values]
 
 
-def token_log_probs(logits, token_ids, offset=1):
+def token_log_probs(logits, token_ids, offset=1, normalised=False):
     """[B, T]: log-probability of token t under the logits at t - offset; nan where there are none."""
     batch, length = token_ids.shape
     scored = np.full((batch, length), np.nan)
     for b in range(batch):
         for t in range(length):
             if 0 <= t - offset < length:
-                scored[b, t] = log_softmax(logits[b, t - offset].tolist())[token_ids[b, t]]
+                step = logits[b, t - offset].tolist()
+                scored[b, t] = (step if normalised else log_softmax(step))[token_ids[b, t]]
     return scored
 
 

@@ -1,4 +1,4 @@
-"""What the laws send: DESIGN's input domain, to its edges, and nothing outside it.
+"""What the laws send: the input domain that the exercises promise, to its edges, and nothing outside it.
 
 One draw of bytes fills an array: many times faster than drawing numbers, and it shrinks towards zeros.
 """

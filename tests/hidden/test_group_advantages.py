@@ -38,6 +38,15 @@ def likely_cause(call, got, expected):
                 centred.ravel()
             ),
             "it looks as if the mean was not removed": lambda: (table / (std + eps)).ravel(),
+            "it looks as if the baseline leaves out the completion's own reward": lambda: (
+                centred / (std + eps) * size / (size - 1)
+            ).ravel(),
+            "it looks as if the median was removed, not the mean": lambda: (
+                (table - np.median(table, axis=1, keepdims=True)) / (std + eps)
+            ).ravel(),
+            "it looks as if the range divides, not the std": lambda: (
+                centred / (np.ptp(table, axis=1, keepdims=True) + eps)
+            ).ravel(),
             "it looks as if each group was centred, but scaled with the whole batch's std": lambda: (
                 (centred / (rewards.std(ddof=1) + eps)).ravel()
             ),

@@ -39,6 +39,20 @@ def likely_cause(call, got, expected):
             "it looks as if the logits are shifted the wrong way": lambda: (
                 oracles.sequence_log_probs(logits, token_ids, mask, offset=-1)
             ),
+            "it looks as if the token ids are not shifted with the logits": lambda: (
+                oracles.masked_mean(
+                    oracles.token_log_probs(logits, token_ids, offset=0)[:, :-1], mask[:, 1:]
+                )
+            ),
+            "it looks as if the most probable token is scored, not the one that was sampled": lambda: (
+                oracles.masked_mean(most_probable(logits)[:, :-1], mask[:, 1:])
+            ),
+            "it looks as if the softmax runs over the positions, not over the vocabulary": lambda: (
+                oracles.masked_mean(
+                    oracles.token_log_probs(over_positions(logits), token_ids, normalised=True),
+                    mask,
+                )
+            ),
             "it looks as if the mask is not used": lambda: oracles.masked_mean(
                 tokens, np.ones_like(mask)
             ),
@@ -59,6 +73,11 @@ def likely_cause(call, got, expected):
                 len(got), np.sum(expected * scored) / scored.sum()
             ),
         },
+        {
+            "it looks as if 1 is added to every row's number of tokens": lambda: (
+                expected * scored / (scored + 1)
+            ),
+        },
     )
 
 
@@ -73,6 +92,19 @@ def small(*mask):
     mask = np.array(mask)
     rows, length = mask.shape
     return example(sequence=(LOGITS[:rows, :length], TOKEN_IDS[:rows, :length], mask))
+
+
+def most_probable(logits):
+    return np.array([[max(oracles.log_softmax(step)) for step in row] for row in logits.tolist()])
+
+
+def over_positions(logits):
+    """A log-softmax along the wrong axis, over all positions but the last."""
+    used = logits[:, :-1].transpose(0, 2, 1).tolist()
+    scored = np.array([[oracles.log_softmax(steps) for steps in row] for row in used]).transpose(
+        0, 2, 1
+    )
+    return np.concatenate([scored, logits[:, -1:]], axis=1)
 
 
 def filled(mask):

@@ -101,7 +101,7 @@ def exponential_shaping(scores, temperature=1.0):
 # %% expanded_result
 # stem: exponential_shaping
 # hostile: returns a view of one number that claims to be 40 GB
-# outcome: out_of_memory
+# outcome: wrong out_of_memory
 def exponential_shaping(scores, temperature=1.0):
     return torch.rand(1).expand(10**10)
 

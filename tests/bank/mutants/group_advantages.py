@@ -34,6 +34,7 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 # %% interleaved
 # wrong: takes every k-th row for a group
 # fails: test_value test_groups_independent
+# hint: taken apart
 def group_advantages(rewards, num_generations, eps=1e-4):
     if num_generations < 2 or len(rewards) % num_generations:
         raise ValueError("groups do not fit")
@@ -92,6 +93,7 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 # %% median
 # wrong: centred on the median
 # fails: test_value
+# hint: median
 def group_advantages(rewards, num_generations, eps=1e-4):
     if num_generations < 2 or len(rewards) % num_generations:
         raise ValueError("groups do not fit")
@@ -101,6 +103,7 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 # %% leave_one_out
 # wrong: RLOO's baseline: the mean of the others
 # fails: test_value
+# hint: leaves out
 def group_advantages(rewards, num_generations, eps=1e-4):
     if num_generations < 2 or len(rewards) % num_generations:
         raise ValueError("groups do not fit")
@@ -111,6 +114,7 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 # %% min_max
 # wrong: scaled by the range, not by the std
 # fails: test_value
+# hint: range divides
 def group_advantages(rewards, num_generations, eps=1e-4):
     if num_generations < 2 or len(rewards) % num_generations:
         raise ValueError("groups do not fit")

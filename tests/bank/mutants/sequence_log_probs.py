@@ -14,6 +14,7 @@ def sequence_log_probs(logits, token_ids, completion_mask):
 # %% shift_backwards
 # wrong: scores token t with logits t + 1
 # fails: test_value
+# hint: shifted
 def sequence_log_probs(logits, token_ids, completion_mask):
     logp = torch.log_softmax(logits[:, 1:], -1).gather(-1, token_ids[:, :-1, None]).squeeze(-1)
     mask = completion_mask[:, :-1].float()
@@ -31,6 +32,7 @@ def sequence_log_probs(logits, token_ids, completion_mask):
 # %% ids_not_shifted
 # wrong: logits t - 1 are asked for token t - 1
 # fails: test_value
+# hint: ids are not shifted
 def sequence_log_probs(logits, token_ids, completion_mask):
     logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, :-1, None]).squeeze(-1)
     mask = completion_mask[:, 1:].float()
@@ -103,6 +105,7 @@ def sequence_log_probs(logits, token_ids, completion_mask):
 # %% one_too_many
 # wrong: avoids 0 / 0 by adding 1 to every count
 # fails: test_value
+# hint: 1 is added
 def sequence_log_probs(logits, token_ids, completion_mask):
     logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
     mask = completion_mask[:, 1:].float()
@@ -153,6 +156,7 @@ def sequence_log_probs(logits, token_ids, completion_mask):
 # %% softmax_over_time
 # wrong: normalises over positions, not over the vocabulary
 # fails: test_value
+# hint: over the positions
 def sequence_log_probs(logits, token_ids, completion_mask):
     logp = torch.log_softmax(logits[:, :-1], 1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
     mask = completion_mask[:, 1:].float()
@@ -188,6 +192,7 @@ def sequence_log_probs(logits, token_ids, completion_mask):
 # %% most_probable_token
 # wrong: the best token's log-probability, not that of the token that was sampled
 # fails: test_value
+# hint: most probable token
 def sequence_log_probs(logits, token_ids, completion_mask):
     logp = torch.log_softmax(logits[:, :-1], -1).max(-1).values
     mask = completion_mask[:, 1:].float()

@@ -78,8 +78,8 @@ def exponential_shaping(scores, temperature=1.0):
     demand_positive(temperature)
     return torch.exp(scores / temperature) - 1
 
-# %% own_function_deleted_later
-# right: a helper that is overwritten afterwards, as notebooks do
+# %% helper_kept_as_default
+# right: a helper that is overwritten afterwards, as notebooks do, and was kept as a default
 def shape(scores, temperature):
     return torch.exp(scores / temperature) - 1
 
@@ -87,6 +87,8 @@ def exponential_shaping(scores, temperature=1.0, _shape=shape):
     if temperature <= 0:
         raise ValueError("temperature must be positive")
     return _shape(scores, temperature)
+
+shape = None
 
 # %% defined_twice
 # right: the second definition counts, as in Jupyter
