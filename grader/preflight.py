@@ -13,6 +13,7 @@ from grader.text import clean
 
 MAX_BYTES = 20 << 20
 MAX_CELLS = 2000
+MAX_CODE = 300_000  # characters
 CONTRACT = ("grade", "solution", "locked", "points", "task")
 HIDDEN = re.compile(
     r"^[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
@@ -98,6 +99,8 @@ def without_solutions(document):
 def repair(data, course):
     given, source = parse(data), source_cells(course)
     cells = [cell for cell in map(_clean_cell, given["cells"]) if cell]
+    if sum(len(cell["source"]) for cell in cells if cell["cell_type"] == "code") > MAX_CODE:
+        raise Unreadable(f"the notebook's code is longer than {MAX_CODE} characters")
     submission = Submission(
         {"nbformat": 4, "nbformat_minor": 5, "metadata": _metadata(source), "cells": cells}
     )

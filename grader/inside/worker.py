@@ -16,6 +16,7 @@ import types
 from . import slices, wire
 
 MAX_TEXT = 2000
+PARSING = -1  # stands for a statement's number while a cell is parsed: that can end the process too
 
 
 class Link:
@@ -98,6 +99,9 @@ def load(link, request, namespace):
     """Execute the needed statements one by one: a failing line does not take the function below it."""
     errors, statements = [], []
     for number, cell in enumerate(request["cells"]):
+        if [number, PARSING] in request["skip"]:
+            continue
+        link.send({"is": "progress", "at": [number, PARSING]})
         linecache.cache[f"<cell {cell['id']}>"] = (
             len(cell["source"]),
             None,

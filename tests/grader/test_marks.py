@@ -131,6 +131,10 @@ def test_a_cell_that_hangs_or_dies_hurts_only_what_needs_it(judge):
     assert needed["points"] == 0.0 and "no answer within" in needed["laws"][0]["got"]
 
 
+def test_a_cell_that_kills_the_parser_hurts_only_itself(judge):
+    assert judge(before=["x = " + "-" * 100_000 + "1", "(" * 1000, "def f(:"])["points"] == 2.0
+
+
 def test_forged_results_and_patched_tools_gain_nothing(judge):
     forged = """
 class Yes(float):
