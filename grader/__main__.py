@@ -27,69 +27,42 @@ def arguments():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--laws",
-        type=Path,
-        default=Path("tests/hidden"),
-        metavar="FOLDER",
-        help="the course: its course.py and laws (default: %(default)s)",
-    )
-    common.add_argument(
-        "--jobs",
-        type=int,
-        default=0,
-        metavar="N",
-        help="notebooks graded at the same time (default: check 1, run one per core)",
-    )
-    common.add_argument(
-        "--training",
-        type=Path,
-        metavar="FOLDER",
-        help="training verdicts, <sha256 of the notebook>.json",
-    )
-    common.add_argument(
-        "--isolation",
-        choices=["bwrap", "none"],
-        default="bwrap",
-        help="none: run student code WITHOUT a sandbox, as you; only for code you trust",
-    )
-    check = commands.add_parser(
-        "check", parents=[common], help="grade notebooks without a gradebook"
-    )
+
+    def command(name, work, words):
+        added = commands.add_parser(name, help=words, description=words)
+        added.set_defaults(work=work)
+        text = "the course: its course.py and laws (default: %(default)s)"
+        added.add_argument(
+            "--laws", type=Path, default=Path("tests/hidden"), metavar="FOLDER", help=text
+        )
+        return added
+
+    check = command("check", check_notebooks, "grade notebooks without a gradebook")
     check.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
-    check.add_argument(
-        "--exercise",
-        action="append",
-        metavar="STEM",
-        help="judge only this exercise (may be repeated)",
-    )
-    check.add_argument(
-        "--json", metavar="FILE", help="write one JSON object a line; - is the standard output"
-    )
-    check.set_defaults(work=check_notebooks)
-    run = commands.add_parser(
-        "run", parents=[common], help="grade everyone in submitted/, into nbgrader's gradebook"
-    )
+    text = "judge only this exercise (may be repeated)"
+    check.add_argument("--exercise", action="append", metavar="STEM", help=text)
+    text = "write one JSON object a line; - is the standard output"
+    check.add_argument("--json", metavar="FILE", help=text)
+    grading_options(check, "1")
+    run = command("run", run_batch, "grade everyone in submitted/, into nbgrader's gradebook")
+    text = "the table of rows (default: %(default)s)"
     run.add_argument(
-        "--status",
-        type=Path,
-        default=Path("build/grading/status.csv"),
-        metavar="FILE",
-        help="the table of rows (default: %(default)s)",
+        "--status", type=Path, default=Path("build/grading/status.csv"), metavar="FILE", help=text
     )
-    run.add_argument(
-        "--timestamps",
-        choices=["mtime", "keep"],
-        default="mtime",
-        help="when a notebook came in: its file's time, or the timestamp.txt that your collector wrote beside it",
-    )
-    run.set_defaults(work=run_batch)
-    doctor = commands.add_parser(
-        "doctor", parents=[common], help="what this machine can do, and how to mend what is missing"
-    )
-    doctor.set_defaults(work=consult)
+    text = "when a notebook came in: its file's time, or the timestamp.txt that your collector wrote beside it"
+    run.add_argument("--timestamps", choices=["mtime", "keep"], default="mtime", help=text)
+    grading_options(run, "one per core")
+    command("doctor", consult, "what this machine can do, and how to mend what is missing")
     return parser
+
+
+def grading_options(parser, jobs):
+    text = f"notebooks graded at the same time (default: {jobs})"
+    parser.add_argument("--jobs", type=int, default=0, metavar="N", help=text)
+    text = "training verdicts, <sha256 of the notebook>.json"
+    parser.add_argument("--training", type=Path, metavar="FOLDER", help=text)
+    text = "none: run student code WITHOUT a sandbox, as you; only for code you trust"
+    parser.add_argument("--isolation", choices=["bwrap", "none"], default="bwrap", help=text)
 
 
 def consult(options):

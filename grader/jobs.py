@@ -32,7 +32,7 @@ def serve():
 
 class Job:
     def __init__(self, arguments):
-        self.arguments, self.process = arguments, None
+        self.arguments, self.process, self.stopped = arguments, None, False
 
     def start(self):
         command = [sys.executable, "-m", "grader.jobs", *self.arguments]
@@ -43,6 +43,8 @@ class Job:
 
     def ask(self, request, seconds):
         """The verdict, or None if the job died or hung; the next request then gets a new process."""
+        if self.stopped:
+            return None
         if self.process is None:
             self.start()
         try:
@@ -54,6 +56,12 @@ class Job:
         except (OSError, ValueError):
             self.close()
             return None
+
+    def stop(self):
+        """End the job from another thread than the one that asks it."""
+        self.stopped = True
+        if self.process is not None:
+            self.process.kill()
 
     def close(self):
         if self.process is not None:
@@ -85,7 +93,9 @@ class Pool:
         return self
 
     def __exit__(self, *_):
-        self.threads.shutdown(wait=False, cancel_futures=True)
+        for job in self.jobs:
+            job.stop()
+        self.threads.shutdown(cancel_futures=True)
         for job in self.jobs:
             job.close()
 

@@ -9,11 +9,12 @@ import re
 from dataclasses import dataclass, field
 
 from grader.outputs import joined, safe_attachments, safe_markdown, safe_outputs
+from grader.restore import mark, restore_graded
 from grader.text import clean
 
 MAX_BYTES = 20 << 20
 MAX_CELLS = 2000
-CONTRACT = ("grade", "solution", "locked", "points", "task")
+MAX_CODE = 300_000  # characters
 HIDDEN = re.compile(
     r"^[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
 )
@@ -39,10 +40,6 @@ class Submission:
             for number, cell, clue in code
             if not clue.get("grade")
         ]
-
-
-def mark(cell):
-    return cell["metadata"].get("nbgrader", {})
 
 
 def parse(data):
@@ -98,6 +95,8 @@ def without_solutions(document):
 def repair(data, course):
     given, source = parse(data), source_cells(course)
     cells = [cell for cell in map(_clean_cell, given["cells"]) if cell]
+    if sum(len(cell["source"]) for cell in cells if cell["cell_type"] == "code") > MAX_CODE:
+        raise Unreadable(f"the notebook's code is longer than {MAX_CODE} characters")
     submission = Submission(
         {"nbformat": 4, "nbformat_minor": 5, "metadata": _metadata(source), "cells": cells}
     )
@@ -105,7 +104,7 @@ def repair(data, course):
         submission.notes.append(f"{len(given['cells']) - len(cells)} broken cells were left out")
     if _kernel(given) != _kernel(source):
         submission.notes.append("the kernel's name was changed; it is the course's again")
-    _repair_graded(submission, [cell for cell in source["cells"] if mark(cell)])
+    restore_graded(submission, [cell for cell in source["cells"] if mark(cell)])
     _disarm_markdown(submission, source)
     _number(cells)
     return submission
@@ -147,70 +146,6 @@ def _kernel(document):
     metadata = document.get("metadata")
     kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
     return kernel.get("name") if isinstance(kernel, dict) else None
-
-
-def _repair_graded(submission, wanted):
-    """Every cell of the source that nbgrader knows is there once, with the source's metadata and locked text."""
-    cells, found, position = submission.notebook["cells"], {}, 0
-    ids = {mark(cell)["grade_id"] for cell in wanted}
-    for cell in cells:
-        clue = cell["metadata"].pop("nbgrader", {})
-        grade_id = clue.get("grade_id")
-        if isinstance(grade_id, str) and grade_id in ids and grade_id not in found:
-            found[grade_id] = (cell, clue)
-        elif clue:
-            submission.notes.append(
-                f"a copied or unknown graded cell ({str(grade_id)[:60]!r}) was made an ordinary cell"
-            )
-    for original in wanted:
-        cell, clue = found.get(mark(original)["grade_id"]) or (_lost_cell(cells, original), None)
-        if cell is None:
-            cell = _blank(original)
-            cells.insert(position, cell)
-        _restore(submission, original, cell, clue)
-        position = next(n for n, other in enumerate(cells) if other is cell) + 1
-
-
-def _lost_cell(cells, original):
-    """A solution cell that lost its metadata is known by the function it defines."""
-    defines = re.compile(rf"^def {re.escape(mark(original)['grade_id'])}\b", re.MULTILINE)
-    if not mark(original).get("solution") or original["cell_type"] != "code":
-        return None
-    matches = [
-        cell
-        for cell in cells
-        if cell["cell_type"] == "code" and not mark(cell) and defines.search(cell["source"])
-    ]
-    return matches[-1] if matches else None
-
-
-def _blank(original):
-    code = {"outputs": [], "execution_count": None} if original["cell_type"] == "code" else {}
-    return {"id": None, "cell_type": original["cell_type"], "metadata": {}, "source": "", **code}
-
-
-def _restore(submission, original, cell, clue):
-    official = mark(original)
-    damage = []
-    if clue is None:
-        damage.append("had lost its metadata" if cell["source"] else "was missing")
-    elif [clue.get(key) for key in CONTRACT] != [official.get(key) for key in CONTRACT] or clue.get(
-        "schema_version", 3
-    ) != 3:
-        damage.append("had changed metadata")
-    if cell["cell_type"] != original["cell_type"]:
-        damage.append(f"had become a {cell['cell_type']} cell")
-        source = cell["source"]
-        cell.clear()
-        cell.update(_blank(original), source=source)
-    if not official.get("solution"):  # locked text is the source's; a task cell is too
-        if clue is not None and cell["source"].split() != original["source"].split():
-            damage.append("had changed text")
-        cell["source"] = original["source"]
-    cell["metadata"] = {"nbgrader": dict(official)}
-    if damage:
-        submission.notes.append(f"the cell {official['grade_id']} {' and '.join(damage)}: repaired")
-        submission.tampered.add(official["grade_id"].removesuffix("_laws"))
 
 
 def _disarm_markdown(submission, source):

@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-import hypothesis
+import hypothesis.errors
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
@@ -23,6 +23,7 @@ UNUSED = (
     "unraisableexception",
     "threadexception",
 )
+STUDENTS_FAULT = (AssertionError, StudentError, hypothesis.errors.Flaky)
 QUIET = ["--noconftest", "--disable-plugin-autoload", *(f"-pno:{name}" for name in UNUSED)]
 
 
@@ -103,39 +104,25 @@ def stem_of(node):
 def row(item, error, student):
     """One line of the verdict: what the law claims, and if it failed, where, with what result and why."""
     law = item.function.law
-    line = {
-        "law": law.claim,
-        "test": item.name,
-        "weight": law.weight,
-        "value": law.value,
-        "passed": error is None,
-    }
-    line |= {"counterexample": "", "got": "", "hint": "", "outcome": ""}
+    line = {"law": law.claim, "test": item.name, "weight": law.weight, "value": law.value}
+    line |= {"passed": error is None, "counterexample": "", "got": "", "hint": "", "outcome": ""}
     if isinstance(error, Ended):
-        line |= {
-            "outcome": error.outcome,
-            "got": error.words,
-            "counterexample": student.calls[-1].shown if student.calls else "",
-        }
-    elif student.failures and isinstance(
-        error, (AssertionError, StudentError, hypothesis.errors.Flaky)
-    ):
-        last = student.failures[-1]
-        causes = Counter(
-            failure["cause"] for failure in student.failures if failure["cause"]
-        ).most_common(1)
-        words = last["words"] if last["words"] != last["got"] else ""
-        line |= {
-            "counterexample": last["counterexample"],
-            "got": last["got"],
-            "hint": "; ".join(filter(None, [words, causes[0][0] if causes else ""])),
-        }
+        where = student.calls[-1].shown if student.calls else ""
+        line |= {"outcome": error.outcome, "got": error.words, "counterexample": where}
+    elif isinstance(error, STUDENTS_FAULT) and student.failures:
+        line |= smallest(student.failures)
     elif error is not None:
-        line |= {
-            "outcome": "infrastructure",
-            "got": f"the law itself is broken: {type(error).__name__}: {error}"[:500],
-        }
+        words = f"the law itself is broken: {type(error).__name__}: {error}"[:500]
+        line |= {"outcome": "infrastructure", "got": words}
     return line
+
+
+def smallest(failures):
+    """The last failing example, which is hypothesis's smallest, with the cause that most examples point at."""
+    last, causes = failures[-1], Counter(f["cause"] for f in failures if f["cause"])
+    words = [last["words"]] if last["words"] != last["got"] else []
+    hint = "; ".join(words + [cause for cause, _ in causes.most_common(1)])
+    return {"counterexample": last["counterexample"], "got": last["got"], "hint": hint}
 
 
 def run(course, plan, cells, sandbox):

@@ -4,6 +4,8 @@ Student code shares this process, so nothing it can do to it is worth anything: 
 side treats them as the student's answer.
 """
 
+import __future__
+
 import builtins
 import contextlib
 import linecache
@@ -16,6 +18,7 @@ import types
 from . import slices, wire
 
 MAX_TEXT = 2000
+PARSING = -1  # stands for a statement's number while a cell is parsed: that can end the process too
 
 
 class Link:
@@ -76,15 +79,8 @@ def provide(link, names, namespace):
 def _callback(link, full_name, name):
     def provided(*args, **kwargs):
         buffers = []
-        link.send(
-            {
-                "is": "callback",
-                "name": full_name,
-                "args": wire.pack(args, buffers),
-                "kwargs": wire.pack(kwargs, buffers),
-            },
-            buffers,
-        )
+        given = {"args": wire.pack(args, buffers), "kwargs": wire.pack(kwargs, buffers)}
+        link.send({"is": "callback", "name": full_name, **given}, buffers)
         message, buffers = link.receive()
         if "refused" in message:
             raise getattr(builtins, message["refused"])(message["text"])
@@ -98,12 +94,11 @@ def load(link, request, namespace):
     """Execute the needed statements one by one: a failing line does not take the function below it."""
     errors, statements = [], []
     for number, cell in enumerate(request["cells"]):
-        linecache.cache[f"<cell {cell['id']}>"] = (
-            len(cell["source"]),
-            None,
-            cell["source"].splitlines(True),
-            f"<cell {cell['id']}>",
-        )
+        if [number, PARSING] in request["skip"]:
+            continue
+        link.send({"is": "progress", "at": [number, PARSING]})
+        name, text = f"<cell {cell['id']}>", cell["source"]
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
         try:
             statements += [
                 slices.describe(number, index, node)
@@ -111,19 +106,25 @@ def load(link, request, namespace):
             ]
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             errors.append({"cell": cell["id"], **describe_error(error)})
-    for statement in slices.needed_statements(statements, request["stem"]):
+    execute(link, request, slices.needed_statements(statements, request["stem"]), namespace, errors)
+    defined = callable(namespace.get(request["stem"]))
+    link.send({"is": "loaded", "errors": errors[:20], "defined": defined})
+
+
+def execute(link, request, statements, namespace, errors):
+    future = 0  # `from __future__ import annotations` holds for the cells below it too
+    for statement in statements:
         cell, at = request["cells"][statement.cell], [statement.cell, statement.index]
         if at in request["skip"]:
             continue
         link.send({"is": "progress", "at": at})
         try:
-            code = compile(slices.ast.Module([statement.node], []), f"<cell {cell['id']}>", "exec")
+            tree = slices.ast.Module([statement.node], [])
+            code = compile(tree, f"<cell {cell['id']}>", "exec", flags=future)
+            future |= code.co_flags & __future__.annotations.compiler_flag
             exec(code, namespace)
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
             errors.append({"cell": cell["id"], **describe_error(error)})
-    link.send(
-        {"is": "loaded", "errors": errors[:20], "defined": callable(namespace.get(request["stem"]))}
-    )
 
 
 def to_arrays(kind):
@@ -151,12 +152,7 @@ def call(link, function, request, buffers, arrays):
         link.send(answer, buffers)
     except wire.WireError:
         link.send(
-            {
-                "is": "value",
-                "value": ["o", "structure too deep or too large"],
-                "grad": False,
-                "modified": answer["modified"],
-            }
+            {"is": "value", "value": ["o", "structure too large"], "modified": answer["modified"]}
         )
 
 
@@ -166,12 +162,11 @@ def fingerprint(value):
 
 
 def main(sock):
-    link, namespace = Link(sock), {"__name__": "__main__", "__builtins__": builtins}
-    sys.modules[
+    link = Link(sock)
+    sys.modules["__main__"] = types.ModuleType(
         "__main__"
-    ].__dict__.clear()  # as in Jupyter, the notebook's names are those of __main__
-    sys.modules["__main__"].__dict__.update(namespace)
-    namespace = sys.modules["__main__"].__dict__
+    )  # as in Jupyter, it holds the notebook's names
+    namespace = vars(sys.modules["__main__"])
     random.seed(0)
     while True:
         request, buffers = link.receive()

@@ -19,14 +19,8 @@ from pathlib import Path
 
 from . import worker
 
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
-    0x20000,
-    0x4000000,
-    0x8000000,
-    0x10000000,
-    0x20000000,
-    0x40000000,
-)
+# of <linux/sched.h>: mount, host name, IPC, user, process and network namespaces
+CLONE_NEW_ALL = 0x20000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
 CAPABILITY_VERSION_3 = 0x20080522
@@ -40,12 +34,7 @@ def demand(result, what):
 
 def enter_namespaces():
     uid, gid = os.getuid(), os.getgid()
-    demand(
-        libc.unshare(
-            CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS
-        ),
-        "unshare",
-    )
+    demand(libc.unshare(CLONE_NEW_ALL), "unshare")
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
@@ -59,16 +48,13 @@ def private_mounts(scratch_mb):
     else:  # where the kernel refuses a fresh one, hide the old one
         demand(libc.mount(b"none", b"/proc", b"tmpfs", MS_RDONLY, b"size=4k"), "mount over /proc")
     for folder in (b"/tmp", b"/dev/shm"):
-        demand(
-            libc.mount(b"tmpfs", folder, b"tmpfs", MS_NOSUID | MS_NODEV, options), "mount scratch"
-        )
+        mounted = libc.mount(b"tmpfs", folder, b"tmpfs", MS_NOSUID | MS_NODEV, options)
+        demand(mounted, "mount scratch space")
 
 
 def drop_capabilities():
-    for capability in range(64):
-        libc.prctl(
-            PR_CAPBSET_DROP, capability, 0, 0, 0
-        )  # numbers this kernel does not know are refused, harmlessly
+    for capability in range(64):  # numbers this kernel does not know are refused, harmlessly
+        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     demand(libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
 
@@ -91,9 +77,8 @@ def limit(limits):
         "MSGQUEUE": 0,
     }.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
-    resource.setrlimit(
-        resource.RLIMIT_CPU, (limits["cpu_seconds"], limits["cpu_seconds"] + 5)
-    )  # SIGXCPU says why
+    # first SIGXCPU, which says why, then SIGKILL
+    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_seconds"], limits["cpu_seconds"] + 5))
 
 
 def doorman(data, status, request):
@@ -102,9 +87,8 @@ def doorman(data, status, request):
         private_mounts(request["limits"]["scratch_mb"])
         drop_capabilities()
     limit(request["limits"])
-    libc.prctl(
-        PR_SET_DUMPABLE, 0, 0, 0, 0
-    )  # so the worker can neither trace us nor open our descriptors
+    # so that the worker can neither trace this process nor open its descriptors
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     os.setsid()
     status.send(b"ready")
     if status.recv(16) != b"go":  # the trusted side has put us into a cgroup, or has gone
@@ -117,11 +101,9 @@ def doorman(data, status, request):
         pid, ended = os.wait()
         if pid == child:
             break
-    status.send(
-        f"signal {os.WTERMSIG(ended)}".encode()
-        if os.WIFSIGNALED(ended)
-        else f"exit {os.WEXITSTATUS(ended)}".encode()
-    )
+    signalled = os.WIFSIGNALED(ended)
+    reason = f"signal {os.WTERMSIG(ended)}" if signalled else f"exit {os.WEXITSTATUS(ended)}"
+    status.send(reason.encode())
 
 
 def serve(data, status):

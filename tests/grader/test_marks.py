@@ -131,6 +131,10 @@ def test_a_cell_that_hangs_or_dies_hurts_only_what_needs_it(judge):
     assert needed["points"] == 0.0 and "no answer within" in needed["laws"][0]["got"]
 
 
+def test_a_cell_that_kills_the_parser_hurts_only_itself(judge):
+    assert judge(before=["x = " + "-" * 100_000 + "1", "(" * 1000, "def f(:"])["points"] == 2.0
+
+
 def test_forged_results_and_patched_tools_gain_nothing(judge):
     forged = """
 class Yes(float):
@@ -222,3 +226,9 @@ def test_a_bug_in_a_law_is_infrastructure_and_no_mark(tmp_path, course, submissi
         verdict = grader.check(submission())
     assert verdict["status"] == "infrastructure" and not verdict["complete"]
     assert verdict["exercises"]["basket_total"]["outcome"] == "infrastructure"
+
+
+def test_future_annotations_hold_for_later_cells(judge):
+    annotated = RIGHT.replace("(items, discount=0.0):", "(items: Basket, discount: Share = 0.0) -> Total:")
+    assert judge(annotated, before=["from __future__ import annotations"])["points"] == 2.0
+    assert judge(annotated)["points"] == 0.0

@@ -47,6 +47,7 @@ def test_an_untouched_notebook_passes_without_a_word(fix):
         (b"\x89PNG\r\n", "UTF-8"),
         (b"[]", "no notebook"),
         (b'{"cells": {}}', "no notebook"),
+        (json.dumps(notebook("x" * 400_000)).encode(), "code is longer"),
         (b'{"worksheets": [], "nbformat": 3}', "old format"),
         (b'{"cells": [], "nbformat": 99}', "format is not 4"),
         (b"[" * 200_000, "not valid JSON"),
