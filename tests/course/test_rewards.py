@@ -1,6 +1,7 @@
 """The bridge finds the students' functions in a saved notebook or a file, runs nothing else, and says what is missing."""
 
 import importlib
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -340,3 +341,9 @@ def test_command_line_names_a_missing_file(capsys):
     captured = capsys.readouterr()
     assert len(captured.err.splitlines()) == 1
     assert "nowhere.py" in captured.err
+
+
+def test_the_bridge_slices_notebooks_exactly_as_the_grader_does():
+    root = Path(__file__).parents[2]
+    ours, graders = root / "source/sentiment/slices.py", root / "grader/inside/slices.py"
+    assert ours.read_bytes() == graders.read_bytes()

@@ -229,6 +229,8 @@ def test_a_bug_in_a_law_is_infrastructure_and_no_mark(tmp_path, course, submissi
 
 
 def test_future_annotations_hold_for_later_cells(judge):
-    annotated = RIGHT.replace("(items, discount=0.0):", "(items: Basket, discount: Share = 0.0) -> Total:")
+    annotated = RIGHT.replace(
+        "(items, discount=0.0):", "(items: Basket, discount: Share = 0.0) -> Total:"
+    )
     assert judge(annotated, before=["from __future__ import annotations"])["points"] == 2.0
     assert judge(annotated)["points"] == 0.0
