@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from grader.cgroup import Group
+from grader.cgroup import Group, hierarchies
 from grader.inside import wire
 from grader.link import SandboxError, Worker
 
@@ -107,6 +107,15 @@ def become_nobody(stage):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def sweep(folders):
+    """Empty folders that graders left behind when they were killed; their names hold the process's number."""
+    for folder in folders:
+        pid = folder.name.split("-")[1]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
 class Sandbox:
     """One zygote; `worker()` gives a fresh worker in milliseconds."""
 
@@ -126,9 +135,11 @@ class Sandbox:
             raise SandboxError(
                 "bubblewrap is not installed: apt-get install bubblewrap (or see `python -m grader doctor`)"
             )
+        sweep(Path(tempfile.gettempdir()).glob("grader-*-*"))
+        sweep(folder for parent in hierarchies() for folder in parent.glob("grader-*-*"))
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         root = os.geteuid() == 0 and self.isolation != "none"
-        self.stage = tempfile.mkdtemp(prefix="grader-") if root else None
+        self.stage = tempfile.mkdtemp(prefix=f"grader-{os.getpid()}-") if root else None
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the sandbox
         self.process = subprocess.Popen(
             command(theirs.fileno(), self.preload, self.stage, self.isolation),
