@@ -120,8 +120,9 @@ def build_solutions() -> None:
     shutil.rmtree(runs, ignore_errors=True)
     nbgrader("generate_solution")
     (SOLUTIONS / "rewards_solution.py").write_text(export_solutions(), encoding="utf-8")
-    for run in sorted(path for path in runs.iterdir() if path.is_dir()):
-        for root in (SOURCE, SOLUTIONS / ASSIGNMENT):
+    for root in (SOURCE, SOLUTIONS / ASSIGNMENT):
+        shutil.rmtree(root / "saved_runs", ignore_errors=True)
+        for run in sorted(path for path in runs.iterdir() if path.is_dir()):
             target = root / "saved_runs" / run.name
             target.mkdir(parents=True, exist_ok=True)
             for name in ("run.json", "history.jsonl", "completions.json"):

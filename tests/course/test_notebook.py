@@ -266,10 +266,11 @@ def test_saved_runs_show_a_healthy_a_hacked_and_a_collapsed_run(source):
     from runs import load_run
 
     runs = {
-        name: load_run(source / "saved_runs" / name) for name in ("mine", "hacked", "collapsed")
+        name: load_run(source / "saved_runs" / name)
+        for name in ("mine", "fast_no_term", "fast_forward")
     }
     check_run(runs["mine"])
-    for name in ("hacked", "collapsed"):
+    for name in ("fast_no_term", "fast_forward"):
         assert runs[name].gain > 0.2
         with pytest.raises(AssertionError, match="distinct-2|perplexity"):
             check_run(runs[name])
