@@ -23,7 +23,7 @@ def exponential_shaping(scores: torch.Tensor, temperature: float = 1.0) -> torch
 
     Args:
         scores: [B] float32, without gradient; not modified.
-        temperature: T > 0; smaller is steeper.
+        temperature: T > 0, in tests at least 0.05; smaller is steeper.
 
     Returns:
         [B] shaped rewards: 0 for a score of 0.
@@ -42,7 +42,7 @@ def sequence_log_probs(
     """Return the mean log-probability of each row's completion tokens, equation (4), in nats per token.
 
     Args:
-        logits: [B, T, V] float32, finite, without gradient; logits[:, t - 1] predict token t.
+        logits: [B, T, V] float32, finite, within ±10,000, without gradient; logits[:, t - 1] predict token t.
         token_ids: [B, T] int64, every id valid, masked positions included.
         completion_mask: [B, T] int64, 1 = this token counts, gaps allowed.
 

@@ -35,6 +35,11 @@ EXERCISES = {  # stem → number; the stem is the function's name everywhere
     "kl_estimate": "4b",
 }
 
+TRAINING = {
+    "train",
+    "experiment",
+}  # a statement that uses these trains: never run here, whoever needs its names
+
 SAMPLE_TEXTS = (
     "This movie was absolutely wonderful! The acting was superb.",
     "A warm and funny film that I would gladly see again.",
@@ -89,6 +94,27 @@ class Rewards:
             raise ExerciseError(
                 f"this run needs work that {self.source} does not hold yet: {listed}"
             )
+
+
+def call_exercise(
+    stem: str, function: Callable, *args: Any, count: int, **kwargs: Any
+) -> "torch.Tensor":
+    """Call a student's function on a batch of `count` and return its result, checked.
+
+    Raises:
+        NotImplementedError, torch.OutOfMemoryError: as they are.
+        ExerciseError: it raises something else, or does not return `count` finite numbers.
+    """
+    import torch
+
+    try:
+        values = function(*args, **kwargs)
+    except (NotImplementedError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        reason = f"raises {type(error).__name__}: {error}"
+        raise ExerciseError(f"Exercise {EXERCISES[stem]}, {stem}, {reason}") from error
+    return checked(stem, values, count)
 
 
 def checked(stem: str, values: Any, count: int) -> "torch.Tensor":
@@ -156,7 +182,7 @@ def load_rewards(path: str | Path | None = None) -> Rewards:
     """
     path = Path(path) if path else NOTEBOOK
     failures: dict[str, str] = {}  # name that a statement would have bound → why it is not there
-    statements = read_statements(path, failures)
+    statements = [s for s in read_statements(path, failures) if not s.uses & TRAINING]
     needed = {
         (s.cell, s.index): s for stem in EXERCISES for s in needed_statements(statements, stem)
     }

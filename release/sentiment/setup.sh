@@ -2,7 +2,9 @@
 # Set up a fresh GPU instance (an NVIDIA Brev Launchable, say): Miniconda, an environment, the course's packages.
 # Safe to run again. Afterwards:  conda activate sentiment && jupyter notebook exercise.ipynb
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+here="${BASH_SOURCE[0]:-}"  # empty when the script is piped or pasted into a shell
+[ -f requirements.txt ] || [ -z "$here" ] || cd "$(dirname "$here")"
+[ -f requirements.txt ] || { echo "setup.sh: run this in the assignment's folder, where requirements.txt is" >&2; exit 1; }
 
 CONDA="${CONDA_DIR:-$HOME/miniconda3}"
 if [ ! -x "$CONDA/bin/conda" ]; then

@@ -8,20 +8,24 @@ accelerate launch --num_processes 2 train.py --preset medium     # several GPUs
 reward = shaping(sentiment_reward(completions)) + KL term of log P_ref(completions)
 """
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sentiment
-from config import ConfigError, TrainConfig, parse_args, world_size
-from pretrained import ModelUnavailable, device, load_language_model
+from config import ConfigError, TrainConfig, parse_args
+from pretrained import ModelUnavailable, load_language_model
 from reference import Reference
-from rewards import ExerciseError, Rewards, checked, load_rewards
+from rewards import ExerciseError, Rewards, call_exercise, load_rewards
 from runs import Run, last_checkpoint, load_run, new_record, prepare_folder, read_record, saved_run
 from trainer import build_trainer, check_length, check_machine, device_name, save_final
+
+if TYPE_CHECKING:
+    import torch
 
 
 class OutOfMemory(RuntimeError):
@@ -43,21 +47,19 @@ def compose_reward(
         **kwargs: Any,
     ) -> list[float]:
         count = len(completions)
-        scores = checked(
-            "sentiment_reward",
-            rewards["sentiment_reward"](completions, prompts=prompts, **kwargs),
-            count,
-        )
+
+        def call(stem: str, *args: Any, **keywords: Any) -> "torch.Tensor":
+            return call_exercise(stem, rewards[stem], *args, count=count, **keywords)
+
+        scores = call("sentiment_reward", completions, prompts=prompts, **kwargs)
         total = scores
         if config.reward_shaping == "exponential":
-            shaped = rewards["exponential_shaping"](scores.clone(), config.shaping_temperature)
-            total = checked("exponential_shaping", shaped, count)
+            total = call("exponential_shaping", scores.clone(), config.shaping_temperature)
         log_metric = kwargs.get("log_metric")
         if config.kl_type != "none":
             ref_log_probs = reference.log_probs(prompts, completions, completion_ids)
-            stem = f"{config.kl_type}_kl_reward"
-            total = total + checked(
-                stem, rewards[stem](ref_log_probs.clone(), config.kl_coef), count
+            total = total + call(
+                f"{config.kl_type}_kl_reward", ref_log_probs.clone(), config.kl_coef
             )
             if log_metric:
                 log_metric("ref_log_prob", ref_log_probs.mean().item())
@@ -171,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 130
-    if int(world_size()) == 1 or device().index in (None, 0):
+    if os.environ.get("RANK", "0") == "0":
         print(
             f"P(positive) {finished.before['mean_sentiment']:.3f} → {finished.after['mean_sentiment']:.3f} on held-out prompts"
         )

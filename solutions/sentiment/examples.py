@@ -55,7 +55,7 @@ EXAMPLES: dict[str, list[Example]] = {
                 "0 / 0 is nan: keep the divisor at 1 or more"),
     ],
     "forward_kl_reward": [
-        Example("a bonus that grows with log P_ref", [torch.tensor([-1.0, -3.0])], [-0.1, -0.3], "the default coefficient is 0.1"),
+        Example("a bonus that grows with log P_ref", [torch.tensor([-1.0, -3.0])], [-0.1, -0.3], "kl_coef times log P_ref, so never above 0; the default coefficient is 0.1"),
         Example("the coefficient scales it", [torch.tensor([-1.0, -3.0]), 0.5], [-0.5, -1.5], "multiply by kl_coef"),
     ],
     "backward_kl_reward": [
@@ -65,7 +65,7 @@ EXAMPLES: dict[str, list[Example]] = {
     ],
     "group_advantages": [
         Example("each group is centred and scaled by itself", [torch.tensor([1.0, 2.0, 3.0, 5.0, 5.0, 5.0]), 3],
-                [-0.9999, 0.0, 0.9999, 0.0, 0.0, 0.0], "rows of a group are adjacent; a constant group gives zeros"),
+                [-0.9999, 0.0, 0.9999, 0.0, 0.0, 0.0], "rows of a group are adjacent; the sample standard deviation has ddof = 1; a constant group gives zeros"),
         Example("eps is added to the standard deviation", [torch.tensor([0.0, 0.0002]), 2], [-0.414214, 0.414214],
                 "divide by (sample standard deviation + eps), the sample one with ddof = 1"),
         Example("the batch must hold whole groups", [torch.tensor([1.0, 2.0, 3.0]), 2], ValueError, "3 rewards are not whole groups of 2"),
@@ -73,7 +73,7 @@ EXAMPLES: dict[str, list[Example]] = {
     ],
     "kl_estimate": [
         Example("the k3 estimator, averaged over tokens", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 1, 1]])], [0.274938],
-                "q = ref - policy; each token's term is never negative"),
+                "q = ref_log_probs - log_probs; each token's term is never negative"),
         Example("only masked-in tokens count, position 0 among them", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 0, 1]])], [0.412406],
                 "divide by the number of tokens whose mask is 1"),
         Example("no completion token gives 0", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[0, 0, 0]])], [0.0],

@@ -109,7 +109,11 @@ def load_language_model(
     """
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    # A pad token that is also the end-of-text token makes transformers warn once a batch holds a finished row.
+    logger = logging.get_logger("transformers.modeling_utils")
+    logger.addFilter(lambda record: "passing in an `attention_mask`" not in record.getMessage())
     model, tokenizer = load(AutoModelForCausalLM, name, "language model", dtype or torch.float32)
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:

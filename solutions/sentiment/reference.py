@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rewards import checked
+from rewards import call_exercise
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +92,7 @@ class Reference:
         rows b at a time, on the model's device.
 
         Raises:
-            ExerciseError: `sequence_log_probs` did not return b finite numbers.
+            ExerciseError: `sequence_log_probs` raised, or did not return b finite numbers.
         """
         import torch
 
@@ -108,9 +108,8 @@ class Reference:
             )
             with torch.no_grad():
                 logits = self.model(input_ids=ids, attention_mask=attention).logits.float()
-                results.append(
-                    checked(
-                        "sequence_log_probs", self.sequence_log_probs(logits, ids, mask), len(ids)
-                    )
-                )
+            result = call_exercise(
+                "sequence_log_probs", self.sequence_log_probs, logits, ids, mask, count=len(ids)
+            )
+            results.append(result)
         return torch.cat(results)

@@ -52,7 +52,9 @@ def describe(cell, index, node):
         statement.uses |= {
             s.get_name() for s in inner.get_symbols() if s.is_global() and s.is_referenced()
         }
-    if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+    if isinstance(node, ast.ImportFrom) and (
+        node.names[0].name == "*" or node.module == "__future__"
+    ):
         statement.binds.add("*")
     statement.changes = {name for part in _at_once(node) if (name := _changed_name(part))}
     return statement

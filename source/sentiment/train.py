@@ -8,6 +8,7 @@ accelerate launch --num_processes 2 train.py --preset medium     # several GPUs
 reward = shaping(sentiment_reward(completions)) + KL term of log P_ref(completions)
 """
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sentiment
-from config import ConfigError, TrainConfig, parse_args, world_size
-from pretrained import ModelUnavailable, device, load_language_model
+from config import ConfigError, TrainConfig, parse_args
+from pretrained import ModelUnavailable, load_language_model
 from reference import Reference
 from rewards import ExerciseError, Rewards, call_exercise, load_rewards
 from runs import Run, last_checkpoint, load_run, new_record, prepare_folder, read_record, saved_run
@@ -172,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 130
-    if int(world_size()) == 1 or device().index in (None, 0):
+    if os.environ.get("RANK", "0") == "0":
         print(
             f"P(positive) {finished.before['mean_sentiment']:.3f} → {finished.after['mean_sentiment']:.3f} on held-out prompts"
         )

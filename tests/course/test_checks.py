@@ -122,7 +122,8 @@ def test_slip_fails_with_call_expected_yours_and_hint(slip):
     lines = str(caught.value).splitlines()
     assert lines[0].startswith(f"Exercise {EXERCISES[function.__name__]}, {function.__name__}: ")
     labels = [line.split()[0] for line in lines[1:]]
-    assert labels in (["call", "expected", "yours", "hint"], ["call", "yours", "hint"])
+    # a changed input or a second call of the scorer says itself what to do
+    assert labels in (["call", "expected", "yours", "hint"], ["call", "yours"])
     assert lines[1].split(None, 1)[1].startswith(f"{function.__name__}(")
     assert all(len(line.split(None, 1)[1]) > 2 for line in lines[1:])
 
@@ -249,7 +250,7 @@ def test_command_passes_a_right_notebook_without_warnings(python, solutions, tmp
     done = python("checks.py", path)
     assert (done.returncode, done.stderr) == (0, "")
     assert (
-        "7 of 7 exercises pass their visible examples. Hidden laws decide the mark." in done.stdout
+        "7 of 7 exercises pass their visible examples; 5 and 6 are not checked here" in done.stdout
     )
     assert "warning" not in done.stdout
 

@@ -347,3 +347,19 @@ def test_the_bridge_slices_notebooks_exactly_as_the_grader_does():
     root = Path(__file__).parents[2]
     ours, graders = root / "source/sentiment/slices.py", root / "grader/inside/slices.py"
     assert ours.read_bytes() == graders.read_bytes()
+
+
+@pytest.mark.parametrize("slip", ["T", "mine", "policy", "scores", "plot"])
+def test_a_name_left_over_from_a_figure_never_starts_a_training(
+    tmp_path, slip, source, monkeypatch
+):
+    trained = []
+    monkeypatch.setattr("train.experiment", lambda *run: trained.append(run))
+    book = nbformat.read(source / "exercise.ipynb", as_version=4)
+    for cell in book.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "exponential_shaping":
+            cell.source = f"def exponential_shaping(values, temperature=1.0):\n    return {slip}"
+    path = tmp_path / "exercise.ipynb"
+    nbformat.write(book, path)
+    assert "exponential_shaping" in load_rewards(path).functions
+    assert not trained
