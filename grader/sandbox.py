@@ -25,38 +25,43 @@ CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives")
 
 
+ENVIRONMENT_INSIDE = (
+    "/env"  # wherever it lies outside: a tmpfs covers /tmp, where a fresh one may well be
+)
+
+
 def python_folders():
-    """What Python needs to run, and nothing of the course: the base installation and this environment's packages."""
-    return sorted({os.path.realpath(sys.base_prefix), sys.prefix} - {"/usr"})
+    """What Python needs to run, and nothing of the course, by its place inside: the base installation, this environment."""
+    folders = {os.path.realpath(sys.base_prefix): os.path.realpath(sys.base_prefix)}
+    if sys.prefix != sys.base_prefix:
+        folders[ENVIRONMENT_INSIDE] = sys.prefix
+    return sorted((inside, outside) for inside, outside in folders.items() if outside != "/usr")
+
+
+def python_inside():
+    """The interpreter by its place inside."""
+    if sys.prefix == sys.base_prefix:
+        return sys.executable
+    return sys.executable.replace(sys.prefix, ENVIRONMENT_INSIDE, 1)
 
 
 def command(control_fd, preload, stage, isolation):
     boot = "import sys; sys.path.insert(0, sys.argv[3]); from inside.zygote import main; sys.path.pop(0); main()"
     inside = str(Path(wire.__file__).parent)
-    run = [sys.executable, "-I", "-c", boot, str(control_fd), json.dumps(preload)]
+    run = ["-I", "-c", boot, str(control_fd), json.dumps(preload)]
     if isolation == "none":
-        return [*run, str(Path(inside).parent)]
+        return [sys.executable, *run, str(Path(inside).parent)]
     mounts = [part for path in SYSTEM if Path(path).exists() for part in place(path)]
-    for number, path in enumerate(python_folders()):
-        mounts += ["--ro-bind", f"{stage}/{number}" if stage else path, path]
+    for number, (place_inside, path) in enumerate(python_folders()):
+        mounts += ["--ro-bind", f"{stage}/{number}" if stage else path, place_inside]
     mounts += ["--ro-bind", f"{stage}/inside" if stage else inside, "/grader/inside"]
     return [
         *("bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
         *("--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", "worker"),
         *mounts,
-        *(
-            "--proc",
-            "/proc",
-            "--dev",
-            "/dev",
-            "--tmpfs",
-            "/tmp",
-            "--remount-ro",
-            "/dev",
-            "--remount-ro",
-            "/",
-        ),
-        *("--chdir", "/tmp", "--", *run, "/grader"),
+        *("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),
+        *("--remount-ro", "/dev", "--remount-ro", "/"),
+        *("--chdir", "/tmp", "--", python_inside(), *run, "/grader"),
     ]
 
 
@@ -95,7 +100,8 @@ def become_nobody(stage):
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", stage, b"tmpfs", 0)
     Path(stage).chmod(0o755)
-    for name, path in [*enumerate(python_folders()), ("inside", str(Path(wire.__file__).parent))]:
+    outside = [path for _, path in python_folders()]
+    for name, path in [*enumerate(outside), ("inside", str(Path(wire.__file__).parent))]:
         Path(stage, str(name)).mkdir()
         mount(path, f"{stage}/{name}", None, MS_BIND | MS_REC)
     uid = (
