@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from config import ConfigError, TrainConfig, world_size
 from data import SPLITS, load_prompts, prompt_texts
@@ -45,62 +45,54 @@ def build_trainer(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
 ) -> "GRPOTrainer":
-    """Return TRL's trainer for this configuration, before its first step.
-
-    Three defaults of TRL are changed. Dropout is off, so that rollouts and gradients see the same policy. Gradient
-    checkpointing is off: models of this size fit without it, and it recomputes every forward pass. The reward is
-    a function (see `compose_reward`).
-    """
+    """Return TRL's trainer for this configuration, before its first step; `reward` is `compose_reward`'s function."""
     with hidden_module("wandb", hide=not config.wandb):
         from trl import GRPOConfig, GRPOTrainer
     from transformers import PrinterCallback
 
-    args = GRPOConfig(
-        output_dir=str(Path(config.output_dir) / "checkpoints"),
-        per_device_train_batch_size=config.per_device_train_batch_size,
-        gradient_accumulation_steps=config.accumulation,
-        num_generations=config.num_generations,
-        max_completion_length=config.max_completion_length,
-        temperature=config.temperature,
-        learning_rate=config.learning_rate,
-        beta=config.beta,
-        max_steps=config.max_steps,
-        logging_steps=config.logging_steps,
-        save_steps=config.save_steps,
-        save_total_limit=2,
-        seed=config.seed,
-        report_to=["wandb"] if config.wandb else [],
-        run_name=config.wandb_run_name or config.run_name,
-        disable_dropout=True,
-        activation_checkpointing=False,
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
-        **precision(),
-    )
-    lora = None
-    if config.use_peft:
-        from peft import LoraConfig
-
-        lora = LoraConfig(
-            r=16,
-            lora_alpha=32,
-            target_modules="all-linear",
-            fan_in_fan_out=True,
-            task_type="CAUSAL_LM",
-        )
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=reward,
-        args=args,
+        args=GRPOConfig(**grpo_settings(config)),
         train_dataset=load_prompts("train"),
         processing_class=tokenizer,
-        peft_config=lora,
+        peft_config=lora_config() if config.use_peft else None,
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.create_model_card = lambda **_: (
-        None
-    )  # TRL writes one, and asks wandb for its address, at every checkpoint
+    # TRL writes a model card, and asks wandb for its address, at every checkpoint
+    trainer.create_model_card = lambda **_: None
     return trainer
+
+
+def grpo_settings(config: TrainConfig) -> dict[str, Any]:
+    """Return the arguments of TRL's `GRPOConfig`.
+
+    Two of its defaults are changed. Dropout is off, so that rollouts and gradients see the same policy. Gradient
+    checkpointing is off: models of this size fit without it, and it recomputes every forward pass.
+    """
+    same = ["per_device_train_batch_size", "num_generations", "max_completion_length", "temperature",
+            "learning_rate", "beta", "max_steps", "logging_steps", "save_steps", "seed"]  # fmt: skip
+    return {
+        **{name: getattr(config, name) for name in same},
+        "output_dir": str(Path(config.output_dir) / "checkpoints"),
+        "gradient_accumulation_steps": config.accumulation,
+        "save_total_limit": 2,
+        "report_to": ["wandb"] if config.wandb else [],
+        "run_name": config.wandb_run_name or config.run_name,
+        "disable_dropout": True,
+        "activation_checkpointing": False,
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+        **precision(),
+    }
+
+
+def lora_config() -> Any:
+    """Return the LoRA adapter of `--use_peft`, on every linear layer; GPT-2 stores theirs transposed."""
+    from peft import LoraConfig
+
+    settings = {"r": 16, "lora_alpha": 32, "target_modules": "all-linear", "fan_in_fan_out": True}
+    return LoraConfig(task_type="CAUSAL_LM", **settings)
 
 
 def check_machine(config: TrainConfig) -> None:
