@@ -73,7 +73,7 @@ EXAMPLES: dict[str, list[Example]] = {
     ],
     "kl_estimate": [
         Example("the k3 estimator, averaged over tokens", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 1, 1]])], [0.274938],
-                "q = ref_log_probs - log_probs; each token's term is never negative"),
+                "q is ref_log_probs minus log_probs; each token's term is never negative"),
         Example("only masked-in tokens count, position 0 among them", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 0, 1]])], [0.412406],
                 "divide by the number of tokens whose mask is 1"),
         Example("no completion token gives 0", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[0, 0, 0]])], [0.0],

@@ -1,6 +1,7 @@
 """What the course tests share: paths, a way to run the course's scripts, the reference solutions and one short training run."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -73,6 +74,8 @@ def python() -> Callable[..., subprocess.CompletedProcess]:
                 "PYTHONDONTWRITEBYTECODE": "1",
                 **{k: str(v) for k, v in (env or {}).items()},
             },
+            # a shell that started this in the background has SIGINT ignored, which children inherit
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             capture_output=True,
             text=True,
             timeout=900,

@@ -224,7 +224,7 @@ def experiments(notebook):
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     others = re.search(r"others = (\{.*?\n\})", code, re.DOTALL)
     names = [key.value for key in ast.parse(others[1]).body[0].value.keys]
-    return ["mine", *(name.replace(" ", "_") for name in names)]
+    return ["mine", *(name.replace(", ", "_").replace(" ", "_") for name in names)]
 
 
 def test_comparison_covers_every_kl_type_and_shaping(source, notebook):
