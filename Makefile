@@ -20,7 +20,7 @@ $(STAMP): $(REQUIREMENTS)
 	$(BIN)/pip install -r requirements.txt -c requirements-lock.txt
 	@touch $@
 
-demo: setup  ## the whole course once: release, notebook, training, evaluation (CPU, offline, about 6 minutes)
+demo: setup  ## the whole course once: release, notebook, training, evaluation (CPU, offline, about 4 minutes)
 	$(BIN)/python ci/demo.py
 
 test: setup lint  ## everything that needs no GPU and no network
