@@ -113,7 +113,12 @@ def last_checkpoint(folder: Path) -> Path | None:
     complete = [
         path.parent for path in (folder / "checkpoints").glob("checkpoint-*/trainer_state.json")
     ]
-    return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    return max(complete, key=checkpoint_step, default=None)
+
+
+def checkpoint_step(checkpoint: Path) -> int:
+    """Return the step of a folder `checkpoint-<step>`."""
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 def drop_after(folder: Path, step: int) -> None:
@@ -153,7 +158,7 @@ def prepare_folder(config: TrainConfig) -> None:
         check_same_settings(record, config)
         checkpoint = last_checkpoint(folder)
         if record["status"] != "finished":
-            drop_after(folder, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
+            drop_after(folder, checkpoint_step(checkpoint) if checkpoint else 0)
         return
     if Path.cwd().is_relative_to(folder.resolve()):
         raise ConfigError(f"--output_dir {folder}: give a folder of its own, such as ./outputs")

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rewards import ExerciseError
 from sentiment import DEFAULT_MODEL
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -219,6 +218,6 @@ def parse_args(argv: list[str] | None = None) -> TrainConfig:
         config.check()
         if config.rewards and not Path(config.rewards).is_file():
             raise ConfigError(f"--rewards {config.rewards}: there is no such file")
-    except (ConfigError, ExerciseError) as error:
+    except ConfigError as error:
         parser.error(str(error))
     return config
