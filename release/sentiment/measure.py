@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 import sentiment
 from data import prompt_texts
+from decoding import Decoder
+from pretrained import autocast
 from reference import to_sequences
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 POSITIVE = 0.5  # a completion counts as positive when its score is above this
-ROWS = 64  # completions in one forward pass
+ROWS = 16  # completions in one forward pass that keeps all its logits
+SAMPLED_ROWS = 192  # completions sampled side by side
 
 
 @dataclass(frozen=True)
@@ -58,36 +61,16 @@ def generate(
     """
     import torch
 
-    repeated = [prompt for prompt in prompts for _ in range(num_samples)]
-    was_training = model.training
-    model.eval()
+    decoder = Decoder(
+        model, [tokenizer.eos_token_id], tokenizer.pad_token_id, max_new_tokens, temperature
+    )
+    prompt_ids = [ids for ids in tokenizer(list(prompts)).input_ids for _ in range(num_samples)]
     results: list[list[int]] = []
-    with torch.random.fork_rng(), torch.inference_mode():
+    with torch.random.fork_rng(), autocast():
         torch.manual_seed(seed)
-        for start in range(0, len(repeated), ROWS):
-            batch = tokenizer(
-                repeated[start : start + ROWS],
-                return_tensors="pt",
-                padding=True,
-                padding_side="left",
-            )
-            batch = {name: batch[name].to(model.device) for name in ("input_ids", "attention_mask")}
-            ids = model.generate(
-                **batch, do_sample=True, temperature=temperature, top_k=0, top_p=1.0, max_new_tokens=max_new_tokens,
-                pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, use_cache=True,
-            )  # fmt: skip
-            results += ids[:, batch["input_ids"].shape[1] :].tolist()
-    model.train(was_training)
-    return [up_to_first(ids, tokenizer.eos_token_id) for ids in results]
-
-
-def up_to_first(ids: list[int], eos: int) -> list[int]:
-    """Return the ids up to and with the first end-of-text token.
-
-    >>> up_to_first([5, 7, 0, 0], eos=0)
-    [5, 7, 0]
-    """
-    return ids[: ids.index(eos) + 1] if eos in ids else ids
+        for start in range(0, len(prompt_ids), SAMPLED_ROWS):
+            results += decoder.sample(prompt_ids[start : start + SAMPLED_ROWS])
+    return results
 
 
 def distinct_n(texts: Sequence[str], n: int = 2) -> float:
@@ -123,15 +106,15 @@ def mean_nll(
 
     batch = to_sequences(tokenizer, prompts, [""] * len(prompts), completion_ids)
     total, tokens = 0.0, 0
-    for start in range(0, len(prompts), ROWS // 4):
-        rows = batch.rows(start, start + ROWS // 4)
+    for start in range(0, len(prompts), ROWS):
+        rows = batch.rows(start, start + ROWS)
         count = int(rows.completion_mask.sum())
         if not count:
             continue
         labels = rows.token_ids.masked_fill(
             rows.completion_mask == 0, -100
         )  # -100: not counted in transformers' loss
-        with torch.inference_mode():
+        with torch.inference_mode(), autocast():
             output = model(
                 input_ids=rows.token_ids.to(model.device),
                 attention_mask=rows.attention_mask.to(model.device),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from config import ConfigError, TrainConfig, world_size
 from data import SPLITS, load_prompts, prompt_texts
-from pretrained import device
+from policy import attach
+from pretrained import compute_dtype, device
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 
 
 def precision() -> dict[str, bool]:
-    """Return TRL's precision flags for this device: bf16 from Ampere on, fp16 on older GPUs (T4), float32 on the CPU."""
+    """Return TRL's precision flags for this device, from `compute_dtype`."""
     import torch
 
-    if not torch.cuda.is_available():
-        return {"use_cpu": True, "bf16": False, "fp16": False}
-    ampere = torch.cuda.get_device_capability(device()) >= (8, 0)
-    return {"bf16": ampere, "fp16": not ampere}
+    dtype = compute_dtype()
+    return {
+        "use_cpu": not torch.cuda.is_available(),
+        "bf16": dtype is torch.bfloat16,
+        "fp16": dtype is torch.float16,
+    }
 
 
 @contextlib.contextmanager
@@ -61,6 +64,7 @@ def build_trainer(
     trainer.remove_callback(PrinterCallback)
     # TRL writes a model card, and asks wandb for its address, at every checkpoint
     trainer.create_model_card = lambda **_: None
+    attach(trainer)
     return trainer
 
 

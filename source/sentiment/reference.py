@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pretrained import autocast
 from rewards import call_exercise
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Reference:
         """Return log P_ref of B completions, [B] float32 on the CPU: mean nats per completion token, at most 0.
 
         The tensors that `sequence_log_probs` sees are float32 logits [b, T, V] and int64 ids and mask [b, T], a few
-        rows b at a time, on the model's device.
+        rows b at a time, on the model's device; position 0 is the last token of the shortest prompt among them.
 
         Raises:
             ExerciseError: `sequence_log_probs` raised, or did not return b finite numbers.
@@ -106,10 +107,18 @@ class Reference:
                 t.to(self.model.device)
                 for t in (rows.token_ids, rows.attention_mask, rows.completion_mask)
             )
-            with torch.no_grad():
-                logits = self.model(input_ids=ids, attention_mask=attention).logits.float()
+            # the position before a completion predicts its first token; those before that, in all rows, are left out
+            first = max(0, int(mask.any(dim=0).int().argmax()) - 1)
+            kept = ids.shape[1] - first
+            with torch.no_grad(), autocast():
+                output = self.model(input_ids=ids, attention_mask=attention, logits_to_keep=kept)
             result = call_exercise(
-                "sequence_log_probs", self.sequence_log_probs, logits, ids, mask, count=len(ids)
+                "sequence_log_probs",
+                self.sequence_log_probs,
+                output.logits.float(),
+                ids[:, first:],
+                mask[:, first:],
+                count=len(ids),
             )
             results.append(result)
         return torch.cat(results)

@@ -7,10 +7,13 @@ import pytest
 import torch
 
 from data import prompt_texts
+from decoding import up_to_first
 from evaluate import compare
-from measure import distinct_n, evaluate_model, generate, mean_nll, repetition, up_to_first
+from measure import distinct_n, evaluate_model, generate, mean_nll, repetition
 from pretrained import ModelUnavailable, load_language_model
 from sentiment import get_sentiment_scores
+
+pytestmark = pytest.mark.usefixtures("float32")
 
 PROMPTS = list(prompt_texts("eval")[:6])
 SETTINGS = {"num_samples": 3, "max_new_tokens": 10, "temperature": 0.7}
@@ -74,9 +77,9 @@ def test_repetition_is_the_mean_share_of_repeated_words(texts, share):
 
 
 def test_completions_end_with_the_first_end_of_text():
-    assert up_to_first([5, 7, 0, 3, 0], eos=0) == [5, 7, 0]
-    assert up_to_first([0, 0], eos=0) == [0]
-    assert up_to_first([5, 7], eos=0) == [5, 7]
+    assert up_to_first([5, 7, 0, 3, 0], eos_ids=[0]) == [5, 7, 0]
+    assert up_to_first([0, 0], eos_ids=[0]) == [0]
+    assert up_to_first([5, 7], eos_ids=[0]) == [5, 7]
 
 
 def test_same_seed_gives_the_same_completions(language_model):
@@ -110,7 +113,7 @@ def test_low_temperature_is_greedy_and_prompts_do_not_see_each_other(language_mo
         greedy = model.generate(**inputs, do_sample=False, max_new_tokens=8)[
             0, inputs.input_ids.shape[1] :
         ].tolist()
-        assert ids == up_to_first(greedy, tokenizer.eos_token_id)
+        assert ids == up_to_first(greedy, [tokenizer.eos_token_id])
 
 
 def test_mean_nll_is_over_all_tokens_together(language_model, token_log_probs):

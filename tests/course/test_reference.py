@@ -7,6 +7,8 @@ import reference
 from reference import Reference, to_sequences
 from rewards import ExerciseError, load_rewards
 
+pytestmark = pytest.mark.usefixtures("float32")
+
 PROMPTS = [
     "This movie is",
     "The story",
@@ -117,6 +119,8 @@ def test_students_function_gets_what_exercise_3a_promises(log_p_ref, language_mo
     assert seen["completion_mask"].sum(dim=1).tolist() == [
         len(ids) for ids in ids_of(tokenizer, COMPLETIONS)
     ]
+    assert seen["completion_mask"][:, 0].sum() == 0  # position 0 is never scored
+    assert seen["completion_mask"][:, 1].sum() > 0  # and no position before it is kept
 
 
 @pytest.mark.parametrize(
@@ -155,3 +159,21 @@ def test_sequences_are_prompt_then_completion_then_padding(language_model):
 def test_prompts_and_completions_must_pair_up(log_p_ref):
     with pytest.raises(ValueError, match="zip"):
         log_p_ref.log_probs(PROMPTS, COMPLETIONS[:2])
+
+
+def test_half_precision_is_near(language_model, solutions, monkeypatch):
+    """Where the processor multiplies bfloat16 fast: two decimals of a nat, and float32 tensors for the exercise."""
+    model, tokenizer = language_model
+    rewards = load_rewards(solutions)
+    seen = []
+
+    def spy(logits, token_ids, completion_mask):
+        seen.append(logits.dtype)
+        return rewards["sequence_log_probs"](logits, token_ids, completion_mask)
+
+    measured = Reference(model, tokenizer, spy)
+    exact = measured.log_probs(PROMPTS, COMPLETIONS)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    rounded = measured.log_probs(PROMPTS, COMPLETIONS)
+    assert seen == [torch.float32] * 2
+    assert 0 < (rounded - exact).abs().max() < 0.05

@@ -172,7 +172,7 @@ COMPLETIONS = [
 @pytest.mark.parametrize("shaping", ["none", "exponential"])
 @pytest.mark.parametrize("kl_type", ["none", "forward", "backward"])
 def test_reward_is_shaped_sentiment_plus_kl_term(
-    language_model, solutions, token_log_probs, shaping, kl_type
+    float32, language_model, solutions, token_log_probs, shaping, kl_type
 ):
     model, tokenizer = language_model
     config = TrainConfig.from_preset(
@@ -304,7 +304,7 @@ def test_lora_is_merged_into_a_plain_folder_that_differs_from_the_base(quick, tm
     )  # LoRA trains the linear layers alone
 
 
-def test_dropout_and_checkpointing_are_off(models, solutions, tmp_path, monkeypatch):
+def test_dropout_and_checkpointing_are_off(float32, models, solutions, tmp_path, monkeypatch):
     """With GPT-2's own dropout of 0.1 in the configuration, which the embedded model does not have."""
     monkeypatch.chdir(tmp_path)
     model = AutoModelForCausalLM.from_pretrained(
@@ -330,18 +330,21 @@ def test_dropout_and_checkpointing_are_off(models, solutions, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("capability", "flags"),
+    ("capability", "cpu", "flags"),
     [
-        (None, {"use_cpu": True, "bf16": False, "fp16": False}),
-        ((7, 5), {"bf16": False, "fp16": True}),
-        ((8, 0), {"bf16": True, "fp16": False}),
-        ((9, 0), {"bf16": True, "fp16": False}),
+        (None, {}, {"use_cpu": True, "bf16": False, "fp16": False}),
+        (None, {"avx512_bf16": False}, {"use_cpu": True, "bf16": False, "fp16": False}),
+        (None, {"avx512_bf16": True}, {"use_cpu": True, "bf16": True, "fp16": False}),
+        ((7, 5), {"avx512_bf16": True}, {"use_cpu": False, "bf16": False, "fp16": True}),
+        ((8, 0), {}, {"use_cpu": False, "bf16": True, "fp16": False}),
+        ((9, 0), {}, {"use_cpu": False, "bf16": True, "fp16": False}),
     ],
-    ids=["CPU", "T4", "A100", "H100"],
+    ids=["ARM", "AVX2", "AVX512_BF16", "T4", "A100", "H100"],
 )
-def test_precision_follows_the_device(monkeypatch, capability, flags):
+def test_precision_follows_the_device(monkeypatch, capability, cpu, flags):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: capability is not None)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: cpu, raising=False)
     assert trainer.precision() == flags
 
 

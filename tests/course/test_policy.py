@@ -1,0 +1,125 @@
+"""What the course puts into TRL's trainer: its sampling, and log-probabilities that are those of an independent oracle."""
+
+import pytest
+import torch
+
+import policy
+import trainer
+from config import TrainConfig
+from decoding import Decoder
+from pretrained import load_language_model
+
+pytestmark = pytest.mark.usefixtures("float32")
+
+PROMPTS = [[5, 6, 7, 8], [9], [11, 12, 13]]
+COMPLETIONS = [[21, 22, 23], [24, 25], [26, 27, 28]]
+
+
+def constant(completions, **_):
+    return [0.0] * len(completions)
+
+
+@pytest.fixture
+def built(tmp_path):
+    """Return a function that builds the smoke preset's trainer with some settings replaced."""
+
+    def build(reward=constant, **settings):
+        config = TrainConfig.from_preset("smoke", output_dir=str(tmp_path), **settings)
+        return trainer.build_trainer(config, reward, *load_language_model("tiny-gpt2"))
+
+    return build
+
+
+def batch(prompts=PROMPTS, completions=COMPLETIONS):
+    """Lay out as TRL does: prompts padded on the left, completions on the right; ids and mask."""
+    left, right = max(map(len, prompts)), max(map(len, completions))
+    rows = list(zip(prompts, completions, strict=True))
+    ids = [[0] * (left - len(p)) + p + c + [0] * (right - len(c)) for p, c in rows]
+    mask = [[0] * (left - len(p)) + [1] * len(p + c) + [0] * (right - len(c)) for p, c in rows]
+    return torch.tensor(ids), torch.tensor(mask), right
+
+
+@pytest.mark.parametrize("way", [policy.with_logits, policy.with_fused_head])
+@pytest.mark.parametrize(("batch_size", "temperature"), [(None, 1.0), (2, 0.5)])
+def test_log_probs_are_those_of_the_texts_alone(
+    built, token_log_probs, monkeypatch, way, batch_size, temperature
+):
+    monkeypatch.setattr(policy, "with_logits", way)  # what a CPU takes
+    ours = built(temperature=temperature)
+    model = ours.model.eval()
+    ids, mask, width = batch()
+    log_probs, entropies, _ = ours._get_per_token_logps_and_entropies(
+        model, ids, mask, width, batch_size=batch_size, compute_entropy=True
+    )
+    assert log_probs.shape == entropies.shape == (3, width)
+    for row, (p, c) in enumerate(zip(PROMPTS, COMPLETIONS, strict=True)):
+        with torch.no_grad():
+            logits = model(torch.tensor([p + c])).logits[0, len(p) - 1 : -1].double() / temperature
+        expected = logits.log_softmax(dim=-1)
+        assert log_probs[row, : len(c)].tolist() == pytest.approx(
+            expected[range(len(c)), c].tolist(), abs=1e-4
+        )
+        assert entropies[row, : len(c)].tolist() == pytest.approx(
+            torch.distributions.Categorical(logits=logits).entropy().tolist(), abs=1e-3
+        )
+        if temperature == 1.0:
+            assert log_probs[row, : len(c)].tolist() == pytest.approx(
+                token_log_probs(model, p, c).tolist(), abs=1e-4
+            )
+
+
+def test_log_probs_and_gradient_are_trls_own_without_padding(built):
+    """Prompts of one length: the case in which TRL's positions are right."""
+    ids, mask, width = batch([[5, 6], [7, 8], [9, 10]])
+    ours = built(temperature=0.7)
+    results = []
+    for method in (
+        ours._get_per_token_logps_and_entropies,
+        type(ours)._get_per_token_logps_and_entropies.__get__(ours),
+    ):
+        ours.model.zero_grad()
+        log_probs, entropies, _ = method(ours.model, ids, mask, width, compute_entropy=True)
+        (log_probs * mask[:, -width:] * torch.tensor([[1.0], [-2.0], [0.5]])).sum().backward()
+        gradient = torch.cat([p.grad.flatten() for p in ours.model.parameters()])
+        results.append((log_probs * mask[:, -width:], entropies * mask[:, -width:], gradient))
+    for mine, trls in zip(*results, strict=True):
+        torch.testing.assert_close(mine, trls, rtol=1e-3, atol=1e-4)
+    assert results[0][2].norm() > 1
+
+
+def test_training_samples_with_the_decoder_and_learns_from_its_tokens(built, monkeypatch):
+    sampled, rewarded = [], []
+
+    def spy(self, prompt_ids, sample=Decoder.sample):
+        sampled.append(sample(self, prompt_ids))
+        return sampled[-1]
+
+    def reward(completions, completion_ids, **_):
+        rewarded.append(completion_ids)
+        return [float(len(set(ids))) for ids in completion_ids]
+
+    monkeypatch.setattr(Decoder, "sample", spy)
+    monkeypatch.setattr("transformers.GPT2LMHeadModel.generate", None)
+    ours = built(
+        reward,
+        max_steps=2,
+        per_device_train_batch_size=8,
+        completions_per_step=8,
+        max_completion_length=5,
+        save_steps=100,
+    )
+    before = [p.detach().clone() for p in ours.model.parameters()]
+    ours.train()
+    assert sampled == rewarded
+    assert [len(ids) for ids in sampled] == [8, 8]
+    assert any(not torch.equal(a, b) for a, b in zip(before, ours.model.parameters(), strict=True))
+
+
+def test_models_that_the_decoder_cannot_drive_keep_trls_way_and_a_line_says_so(
+    built, monkeypatch, capsys
+):
+    monkeypatch.setattr(policy, "obstacle", lambda model: "it is round")
+    theirs = built()
+    assert theirs.rollout_func is None
+    assert "_get_per_token_logps_and_entropies" not in vars(theirs)
+    assert "slower: it is round" in capsys.readouterr().out
