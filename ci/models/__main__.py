@@ -1,20 +1,21 @@
-"""Command line: `python -m ci.models build [lm|classifier|all]`, then `python -m ci.models measure`."""
+"""Command line: `python -m ci.models build [lm|classifier|judge|all]`, then `python -m ci.models measure`."""
 
 import argparse
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 WORK = Path(__file__).parent / ".work"  # checkpoints, ignored by git
+CHOICES = ["lm", "classifier", "judge", "all"]
 
 
 def main():
-    """Build or measure the embedded models in `models/`."""
+    """Build or measure the models in `models/`."""
     parser = argparse.ArgumentParser(prog="python -m ci.models", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="train the models and write them to models/")
     figures = commands.add_parser("measure", help="write the held-out figures and the cards")
     for command in (build, figures):
-        command.add_argument("which", nargs="?", choices=["lm", "classifier", "all"], default="all")
+        command.add_argument("which", nargs="?", choices=CHOICES, default="all")
     options = parser.parse_args()
     if options.command == "measure":
         from ci.models import measure
@@ -29,6 +30,10 @@ def main():
         from ci.models import classifier
 
         classifier.build(ROOT / "models" / "tiny-sentiment", WORK)
+    if options.which in ("judge", "all"):
+        from ci.models import judge
+
+        judge.build(ROOT / "models" / "ngram-judge")
 
 
 if __name__ == "__main__":

