@@ -1,0 +1,76 @@
+"""What the gate itself is tried on: honest rewards that must pass, controls and hacked settings that must fail."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ci.gate import SOURCE
+from tests.bank.submissions import Submission, read
+
+CALLED = (
+    "sentiment_reward",
+    "exponential_shaping",
+    "forward_kl_reward",
+)  # by the trainer; 3a is not
+# The smallest size that decides: smoke's own steps and completions, without the validation half-way. With 24 steps, or with
+# 32 completions a step, honest rewards gain 0.29 and fail (one run each).
+SMALLEST = {"validation_steps": 0}
+FAST = 3e-4  # learning rate at which rewards get hacked; smoke's own is gentle
+HACKED = {  # at smoke's full size: the two runs that judges of sentiment alone would applaud, each with the check it must trip
+    "no KL term, fast": ({"kl_type": "none", "learning_rate": FAST}, "perplexity"),
+    "forward, fast": ({"kl_type": "forward", "learning_rate": FAST}, "distinct_2"),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One notebook with settings; `trips` names the check that must fail, empty where every check must hold."""
+
+    kind: str  # "honest", "control", "hacked", "variant" or "mutant"
+    name: str
+    notebook: bytes = field(repr=False)
+    settings: dict[str, Any] = field(default_factory=dict)
+    trips: str = ""
+
+
+def solution() -> dict[str, Any]:
+    """Return the instructor's notebook."""
+    return json.loads((SOURCE / "exercise.ipynb").read_text(encoding="utf-8"))
+
+
+def cases(kinds: list[str], size: Mapping[str, Any] | None = None) -> list[Case]:
+    """Return all cases of some kinds, honest ones first; `size` holds settings for all of them."""
+    source, size = solution(), dict(size or {})
+    found = [Case("honest", "solution", json.dumps(source).encode(), size)]
+    found += [
+        Case("control", s.name, s.notebook(source), size | asked(s), s.notes["trips"])
+        for s in read("controls")
+    ]
+    found += [
+        Case("hacked", name, json.dumps(source).encode(), settings, trips)
+        for name, (settings, trips) in HACKED.items()
+    ]
+    found += [
+        Case("variant", s.id, s.notebook(source), size)
+        for s in read("variants")
+        if s.stem in CALLED
+    ]
+    found += [Case("mutant", s.id, s.notebook(source), size, "gain") for s in wrong_rewards()]
+    return [case for case in found if case.kind in kinds]
+
+
+def asked(control: Submission) -> dict[str, Any]:
+    """Return the settings that a control asks for: a hack shows only where the policy moves far."""
+    return json.loads(control.notes.get("settings", "{}"))
+
+
+def wrong_rewards() -> list[Submission]:
+    """Return the bank's sign-flipped and constant work on the two exercises that make the reward's main part."""
+    named = {"negative_sentiment", "exponent_negated", "negated", "constant"}
+    return [
+        s
+        for kind in ("mutants", "trivial")
+        for s in read(kind)
+        if s.stem in CALLED[:2] and s.name in named
+    ]

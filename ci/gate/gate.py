@@ -1,0 +1,135 @@
+"""The gate itself: hidden laws, then GRPO with the submission's rewards, then the verdict as plain data.
+
+notebook ──▶ laws ──▶ training, one run a seed ──▶ figures ──▶ thresholds ──▶ verdict (smoke.json)
+          any exercise     a reward call that           a figure out of
+          not a pass       hangs, dies or is not        bounds
+             ▼             finite ▼                        ▼
+           fail              fail                         fail
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grader
+from ci.gate import ROOT, SOURCE
+from ci.gate.judges import Judge
+from ci.gate.measure import figures, train_seed
+from ci.gate.thresholds import thresholds
+from ci.gate.wall import RunEnded, WalledRewards
+from config import TrainConfig
+from grader.session import Grader
+from runs import Run, new_record
+from trainer import device_name
+
+SCHEMA = 1
+# DESIGN's smoke configuration: exercises 1, 2, 3a and 3b all take part
+REWARD = {"reward_shaping": "exponential", "kl_type": "forward", "kl_coef": 0.1}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run the gate on."""
+
+    notebook: bytes
+    name: str
+    out: Path  # each seed's run is kept below it
+    preset: str = "smoke"
+    seeds: tuple[int, ...] = (42, 1, 2)
+    settings: dict[str, Any] = field(default_factory=dict)  # of TrainConfig, above the preset's
+    skip_laws: bool = False  # for negative controls and calibration only
+
+    def config(self, seed: int) -> TrainConfig:
+        """Return the configuration of one seed's run; ConfigError when it cannot work."""
+        settings = {**REWARD, **self.settings, "seed": seed}
+        settings["output_dir"] = str(self.out / f"seed-{seed}")
+        settings["save_steps"] = 10**6  # a run that was stopped begins anew: see train_seed
+        return TrainConfig.from_preset(self.preset, **settings)
+
+    def key(self) -> dict[str, Any]:
+        """Return what a finished run depends on beside its settings: the notebook, the code, the models."""
+        folders = [SOURCE, ROOT / "models", ROOT / "solutions" / "rewards_solution.py"]
+        digest = hashlib.sha256(self.notebook)
+        for folder in folders:
+            for path in sorted([folder, *folder.rglob("*")]):
+                if path.suffix in {".py", ".txt", ".json", ".safetensors"} and path.is_file():
+                    digest.update(path.read_bytes())
+        return {"inputs": digest.hexdigest()}
+
+
+def run_gate(request: Request, judge_laws: Grader) -> dict[str, Any]:
+    """Return the verdict on one notebook.
+
+    Args:
+        judge_laws: an entered `Grader`; its sandbox also serves the rewards during training.
+    """
+    configs = [request.config(seed) for seed in request.seeds]
+    stems = configs[0].required_exercises()
+    laws = {} if request.skip_laws else judge_laws.check(request.notebook, stems)["exercises"]
+    verdict = header(request, configs[0], judge_laws.isolation, laws)
+    failing = [stem for stem, row in laws.items() if row["points"] < row["max_points"]]
+    if failing:
+        first = failing[0]
+        words = f"these do not pass their laws, so nothing was trained: {', '.join(failing)}"
+        return ended(verdict, first, laws[first]["outcome"], words)
+    judge, key = Judge(ROOT / "models" / "ngram-judge"), request.key()
+    try:
+        for config in configs:
+            walled = WalledRewards(request.notebook, judge_laws.course, judge_laws.sandbox, config)
+            with walled as rewards:
+                trained = train_seed(config, rewards, key)
+            verdict["seeds"].append(seed_verdict(config, trained, judge))
+    except RunEnded as end:
+        return ended(verdict, end.stem, end.outcome, end.words)
+    passed = all(seed["passed"] for seed in verdict["seeds"])
+    return {**verdict, "passed": passed, "outcome": "pass" if passed else "wrong"}
+
+
+def header(
+    request: Request, config: TrainConfig, isolation: str, laws: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what every verdict says first: what was run, on what, and how the laws went."""
+    record = new_record(config, device_name())
+    unshown = {"output_dir", "seed", "resume", "save_steps", "rewards"}
+    return {
+        "schema": SCHEMA,
+        "submission": request.name,
+        "sha256": hashlib.sha256(request.notebook).hexdigest(),
+        "grader": grader.__version__,
+        "isolation": isolation,
+        "config": {k: v for k, v in config.as_dict().items() if k not in unshown},
+        "device": record["device"],
+        "versions": record["versions"],
+        "laws": {
+            stem: {name: laws[stem][name] for name in ("points", "max_points", "outcome")}
+            for stem in laws
+        },
+        "passed": False,
+        "outcome": "wrong",
+        "stopped": None,
+        "seeds": [],
+    }
+
+
+def ended(verdict: dict[str, Any], stem: str, outcome: str, words: str) -> dict[str, Any]:
+    """Return the verdict of a run that one exercise stopped."""
+    stopped = {"exercise": stem, "outcome": outcome, "words": words}
+    return {**verdict, "outcome": outcome, "stopped": stopped}
+
+
+def seed_verdict(config: TrainConfig, trained: Run, judge: Judge) -> dict[str, Any]:
+    """Return one seed's figures and checks, with curves and texts for the report."""
+    measured = figures(trained.before, trained.after, judge)
+    checks = [
+        {**asdict(t), "value": measured[t.figure], "passed": t.holds(measured)}
+        for t in thresholds(config.preset)
+    ]
+    return {
+        "seed": config.seed,
+        "passed": all(check["passed"] for check in checks),
+        "figures": measured,
+        "checks": checks,
+        "seconds": trained.seconds,
+        "run": trained.folder.name,
+    }

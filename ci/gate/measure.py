@@ -1,0 +1,76 @@
+"""One training run of the gate, and the figures that its verdict is made of."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ci.gate.judges import Judge, vader_scores
+from ci.gate.statistics import paired_gain
+from config import TrainConfig
+from rewards import Rewards
+from runs import Run, read_record
+from train import run
+
+KEY = "gate_key.json"
+
+
+def train_seed(config: TrainConfig, rewards: Rewards, key: dict[str, Any]) -> Run:
+    """Train in `config.output_dir`, or return the run there if it finished under the same `key`.
+
+    An unfinished or different run is begun anew: a smoke run is too short to be worth a checkpoint, and one begun anew
+    gives the same figures to the last digit on the same machine.
+    """
+    folder = Path(config.output_dir)
+    kept = folder / KEY
+    record = read_record(folder)
+    same = kept.is_file() and json.loads(kept.read_text()) == key
+    finished = bool(record) and record["status"] == "finished"
+    if not (same and finished):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        kept.write_text(json.dumps(key))
+    return run(replace(config, resume=same and finished), rewards)
+
+
+def figures(before: dict[str, Any], after: dict[str, Any], judge: Judge) -> dict[str, float]:
+    """Return what the thresholds look at, and what helps to read them.
+
+    Args:
+        before, after: an `Evaluation` each as `runs.Run` has it: metrics, and completions with prompt, text and score,
+            both in the same order.
+    """
+    prompts = [item["prompt"] for item in after["completions"]]
+    texts = {"base": texts_of(before), "trained": texts_of(after)}
+    scores = {
+        "": {"base": scores_of(before), "trained": scores_of(after)},
+        "judge_": {who: judge.scores(words) for who, words in texts.items()},
+        "vader_": {who: vader_scores(words) for who, words in texts.items()},
+    }
+    result: dict[str, float] = {}
+    for name, sides in scores.items():
+        gain = paired_gain(prompts, sides["base"], sides["trained"])
+        result |= {f"{name}gain": gain.mean, f"{name}gain_low": gain.low}
+        result |= {f"{name}gain_high": gain.high}
+        result |= {f"{name}{who}": sum(values) / len(values) for who, values in sides.items()}
+    return {
+        **result,
+        "positive_ratio_base": before["positive_ratio"],
+        "positive_ratio_trained": after["positive_ratio"],
+        "distinct_2_ratio": after["distinct_2"] / before["distinct_2"],
+        "repetition_rise": after["repetition"] - before["repetition"],
+        "perplexity_ratio": after["perplexity"] / before["perplexity"],
+        "kl": after["kl"],
+    }
+
+
+def texts_of(evaluation: dict[str, Any]) -> list[str]:
+    """Return the completions of an evaluation."""
+    return [item["completion"] for item in evaluation["completions"]]
+
+
+def scores_of(evaluation: dict[str, Any]) -> Sequence[float]:
+    """Return the reward model's scores of the completions."""
+    return [item["score"] for item in evaluation["completions"]]

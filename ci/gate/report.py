@@ -1,0 +1,108 @@
+"""The verdict for people and for CI: smoke.json, smoke.html, smoke.xml (JUnit)."""
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jinja2
+from matplotlib.figure import Figure
+
+import plots
+from runs import Run, load_run, write_json
+
+HERE = Path(__file__).parent
+SHOWN_PROMPTS = 6  # pairs of completions in smoke.html
+
+
+def write_reports(verdict: dict[str, Any], out: Path) -> None:
+    """Write the three files into `out`; `verdict` is `run_gate`'s, whose runs lie below `out` too."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "smoke.json", verdict)
+    runs = [load_run(out / seed["run"]) for seed in verdict["seeds"]]
+    (out / "smoke.html").write_text(html(verdict, runs), encoding="utf-8")
+    junit(verdict).write(out / "smoke.xml", encoding="utf-8", xml_declaration=True)
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of smoke.json."""
+    return json.loads((HERE / "smoke.schema.json").read_text(encoding="utf-8"))
+
+
+def html(verdict: dict[str, Any], runs: list[Run]) -> str:
+    """Return one page without scripts or links: verdict, checks, curves, histograms, before and after."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    pages = [
+        {"verdict": seed, "curve": None, "histogram": None, "pairs": pairs(run)}
+        for seed, run in zip(verdict["seeds"], runs, strict=True)
+    ]
+    for page, run in zip(pages, runs, strict=True):
+        sides = {"base": run.before, "trained": run.after}
+        scores = {who: [c["score"] for c in side["completions"]] for who, side in sides.items()}
+        page["curve"] = picture(plots.reward_curve({f"seed {page['verdict']['seed']}": run}))
+        page["histogram"] = picture(plots.sentiment_histograms(scores))
+    return environment.get_template("smoke.html.jinja").render(verdict=verdict, pages=pages)
+
+
+def picture(figure: Figure) -> str:
+    """Return a figure as a data URI."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=90)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def pairs(run: Run) -> list[dict[str, Any]]:
+    """Return a few prompts, spread over the set, with the first completion of each model and its score."""
+    both = list(zip(run.before["completions"], run.after["completions"], strict=True))
+    firsts = [
+        pair
+        for i, pair in enumerate(both)
+        if i == 0 or pair[0]["prompt"] != both[i - 1][0]["prompt"]
+    ]
+    stride = max(1, len(firsts) // SHOWN_PROMPTS)
+    return [
+        {"prompt": before["prompt"], "before": before, "after": after}
+        for before, after in firsts[::stride][:SHOWN_PROMPTS]
+    ]
+
+
+def junit(verdict: dict[str, Any]) -> ElementTree.ElementTree:
+    """Return the checks as JUnit XML: a suite for the laws, one for each seed, a case for each check."""
+    root = ElementTree.Element("testsuites", name="GRPO smoke run")
+    laws = {stem: row["outcome"] for stem, row in verdict["laws"].items()}
+    if laws:
+        rows = [(stem, outcome == "pass", outcome) for stem, outcome in laws.items()]
+        suite(root, "laws", rows, 0.0)
+    for seed in verdict["seeds"]:
+        rows = [(c["name"], c["passed"], explained(c)) for c in seed["checks"]]
+        suite(root, f"seed {seed['seed']}", rows, sum(seed["seconds"].values()))
+    if verdict["stopped"]:
+        stopped = verdict["stopped"]
+        suite(root, "training", [(stopped["exercise"], False, stopped["words"])], 0.0)
+    return ElementTree.ElementTree(root)
+
+
+def suite(
+    root: ElementTree.Element, name: str, rows: list[tuple[str, bool, str]], seconds: float
+) -> None:
+    """Add one suite; rows are name, passed, words."""
+    failures = sum(not passed for _, passed, _ in rows)
+    counts = {"tests": str(len(rows)), "failures": str(failures), "errors": "0"}
+    element = ElementTree.SubElement(root, "testsuite", name=name, time=f"{seconds:.2f}", **counts)
+    for case, passed, words in rows:
+        added = ElementTree.SubElement(element, "testcase", classname=f"smoke.{name}", name=case)
+        if not passed:
+            ElementTree.SubElement(added, "failure", message=words)
+
+
+def explained(check: dict[str, Any]) -> str:
+    """Return a check in words: figure, bound, claim, reason."""
+    return f"{check['value']:.3f}, must be {check['sense']} {check['bound']:g}: {check['claim']} ({check['reason']})"

@@ -1,0 +1,105 @@
+"""What a run must show, each bound with its reason: the only place where the gate's thresholds stand.
+
+`docs/calibration.md` has the distributions they were set from: honest runs and negative controls over 20 seeds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A bound on one measured figure of `ci.gate.measure.figures`: at least or at most `bound`."""
+
+    name: str
+    figure: str
+    sense: str  # "at least" or "at most"
+    bound: float
+    claim: str
+    reason: str
+    group: str  # "gain": the model learned; "text": what it writes is still text
+
+    def holds(self, figures: Mapping[str, float]) -> bool:
+        """Tell whether the figure keeps the bound; a NaN never does."""
+        value = figures[self.figure]
+        return value >= self.bound if self.sense == "at least" else value <= self.bound
+
+
+# gain of P(positive), lower end of its 95 % interval. smoke: measured. The GPT-2 presets: what SEED's table leads one to
+# expect (medium 0.5 → 0.8), less a margin; not measured on GPT-2.
+GAINS = {
+    "smoke": (0.30, 0.20),
+    "quick": (0.05, 0.0),
+    "medium": (0.20, 0.10),
+    "full": (0.25, 0.15),
+}
+
+
+def thresholds(preset: str) -> list[Threshold]:
+    """Return the checks of one preset, in the order in which they are reported."""
+    gain, low = GAINS[preset]
+    return [
+        Threshold(
+            "gain",
+            "gain",
+            "at least",
+            gain,
+            "P(positive) rises on held-out prompts",
+            "honest runs gain well above it, controls without a usable reward stay far below",
+            "gain",
+        ),
+        Threshold(
+            "interval",
+            "gain_low",
+            "at least",
+            low,
+            "the gain is no accident of the prompts: lower end of its paired bootstrap interval",
+            "prompts are resampled as clusters, so a gain on a few prompts does not count as many",
+            "gain",
+        ),
+        Threshold(
+            "second_judge",
+            "judge_gain_low",
+            "at least",
+            0.15 if preset == "smoke" else 0.0,
+            "a judge that the training never asked finds the text more positive, too (lower end)",
+            "another architecture, trained on other reviews: a gain that only the reward model sees is a hack",
+            "gain",
+        ),
+        Threshold(
+            "vader",
+            "vader_gain_low",
+            "at least",
+            0.2 if preset == "smoke" else 0.0,
+            "a lexicon of positive and negative words agrees (lower end)",
+            "VADER learned nothing from reviews at all, so it shares no blind spot with the reward model",
+            "gain",
+        ),
+        Threshold(
+            "distinct_2",
+            "distinct_2_ratio",
+            "at least",
+            0.7,
+            "the text is still varied: distinct-2 against the base model's",
+            "collapsed runs (forward term, 4 times the learning rate) fall to a fifth",
+            "text",
+        ),
+        Threshold(
+            "repetition",
+            "repetition_rise",
+            "at most",
+            0.10,
+            "words are not repeated within a completion much more than the base model repeats them",
+            "a reward for one word is served best by writing it again and again",
+            "text",
+        ),
+        Threshold(
+            "perplexity",
+            "perplexity_ratio",
+            "at most",
+            1.5,
+            "the base model still finds the text plausible: perplexity against its own",
+            "hacked runs (no KL term, 4 times the learning rate) reach 4 to 20 times the base's",
+            "text",
+        ),
+    ]

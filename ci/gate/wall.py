@@ -1,0 +1,115 @@
+"""A submission's reward functions for the trainer: called here, computed behind the wall.
+
+The trainer, the scorer, the reference model and the evaluation are on the trusted side. Only texts and vectors of [B]
+cross, so a submission can teach the model something else, but it cannot forge the gain.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+import sentiment
+from ci.gate import ROOT
+from config import TrainConfig
+from grader.calls import Ended, StudentError
+from grader.course import Course
+from grader.preflight import repair
+from grader.sandbox import Sandbox
+from grader.student import Student
+from rewards import ExerciseError, Rewards, checked, load_rewards
+
+SCORER = "sentiment.get_sentiment_scores"
+TRUSTED = "sequence_log_probs"  # exercise 3a: sees whole logits, so the trusted side computes it
+CALL_SECONDS = 30.0  # one call, the scorer's time apart: it takes milliseconds on an idle machine
+STEP_SECONDS = 2.0  # of slow calls on average, so that no submission drags its run out
+TEXT_SHARE = 4  # times the run's own text that a submission may have scored …
+CHARACTERS = 20  # … of tokens as long as this
+CPU_SECONDS = 600  # a worker serves a whole run, not one law
+
+
+class RunEnded(BaseException):
+    """A reward function ended the run; not an Exception, so that nothing on the way takes it for its own."""
+
+    def __init__(self, stem: str, outcome: str, words: str) -> None:
+        super().__init__(f"{stem}: {outcome}: {words}")
+        self.stem, self.outcome, self.words = stem, outcome, words
+
+
+def training_course(course: Course, config: TrainConfig) -> Course:
+    """Return the course with the real scorer, and limits that fit a training run instead of a law."""
+    limits = dataclasses.replace(
+        course.limits,
+        call_seconds=CALL_SECONDS,
+        exercise_seconds=course.limits.exercise_seconds + STEP_SECONDS * config.max_steps,
+        cpu_seconds=CPU_SECONDS,
+        strikes=1,
+    )
+    provides = {**course.provides, SCORER: bounded_scorer(config)}
+    return dataclasses.replace(course, provides=provides, limits=limits)
+
+
+def bounded_scorer(config: TrainConfig) -> Callable[..., list[float]]:
+    """Return `get_sentiment_scores`, which refuses (ValueError) once it has scored far more text than the run can write."""
+    left = TEXT_SHARE * CHARACTERS * config.max_completion_length
+    left *= config.step_completions * config.max_steps
+
+    def get_sentiment_scores(texts: list[str], batch_size: int = 64) -> list[float]:
+        nonlocal left
+        left -= sum(map(len, texts)) if isinstance(texts, (list, tuple)) else 0
+        if left < 0:
+            raise ValueError("far more text was scored than this run can have written")
+        return sentiment.get_sentiment_scores(texts, batch_size)
+
+    return get_sentiment_scores
+
+
+class WalledRewards:
+    """`with WalledRewards(notebook, course, sandbox, stems) as rewards:` gives the `Rewards` that `train.run` takes."""
+
+    def __init__(
+        self, notebook: bytes, course: Course, sandbox: Sandbox, config: TrainConfig
+    ) -> None:
+        """Every exercise that the run of `config` uses gets a worker of its own, which lives until the end."""
+        cells, trained = repair(notebook, course).cells, training_course(course, config)
+        stems = [stem for stem in config.required_exercises() if stem != TRUSTED]
+        self.students = {stem: Student(stem, cells, trained, sandbox) for stem in stems}
+
+    def __enter__(self) -> Rewards:
+        functions: Mapping[str, Callable] = {
+            TRUSTED: load_rewards(ROOT / "solutions" / "rewards_solution.py")[TRUSTED],
+            **{stem: walled(student) for stem, student in self.students.items()},
+        }
+        return Rewards("the submission", functions)
+
+    def __exit__(self, *_: object) -> None:
+        for student in self.students.values():
+            student.close()
+
+
+def walled(student: Student) -> Callable[..., Any]:
+    """Return a function that has `student` compute [B] rewards from B texts or a [B] tensor, and checks them.
+
+    Raises:
+        RunEnded: the call hung, died or raised, or did not return B finite numbers.
+    """
+
+    def reward(values: Any, *settings: float, **ignored: Any) -> Any:
+        # TRL's keywords do not cross: the laws have seen that they are ignored
+        student.calls.clear()
+        try:
+            return checked(student.stem, plain(student(values, *settings)), len(values))
+        except Ended as end:
+            raise RunEnded(student.stem, end.outcome, end.words) from None
+        except (StudentError, ExerciseError) as error:
+            raise RunEnded(student.stem, "wrong", str(error)) from None
+
+    return reward
+
+
+def plain(values: Any) -> Any:
+    """Return a list of 0-d arrays, as which 0-d tensors cross and which torch refuses, as a list of numbers."""
+    if not isinstance(values, (list, tuple)):
+        return values
+    return [v.item() if isinstance(v, np.ndarray) and v.shape == () else v for v in values]

@@ -1,0 +1,136 @@
+"""The proof: rewards that pass the hidden laws must really teach a model. The exit code is the verdict.
+
+python ci/smoke.py                                          # the course's own solution: tiny models, CPU or GPU, offline
+python ci/smoke.py --notebook submitted/ann/sentiment/exercise.ipynb --seeds 42
+python ci/smoke.py --preset medium --model gpt2             # the real thing, on a GPU
+
+Writes smoke.json (ci/gate/smoke.schema.json), smoke.html and smoke.xml (JUnit) to --out. Exit code: 0 the verdict is
+pass, 1 it is fail, 2 nothing could be judged. A run that was stopped goes on with the seeds that are missing.
+"""
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from ci.gate import ROOT, SOURCE
+from grader.course import CourseError, load_course
+from grader.link import SandboxError
+from grader.preflight import Unreadable
+from grader.session import Grader
+
+
+def parse_args(argv=None):
+    """Return the command line's arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    text = "submission to prove (default: the instructor's notebook)"
+    parser.add_argument("--notebook", type=Path, default=SOURCE / "exercise.ipynb", help=text)
+    text = "settings of the run; smoke uses the embedded models (default: %(default)s)"
+    parser.add_argument(
+        "--preset", choices=["smoke", "quick", "medium", "full"], default="smoke", help=text
+    )
+    parser.add_argument("--model", help="language model instead of the preset's: hub id or folder")
+    parser.add_argument(
+        "--sentiment_model", help="reward model instead of the preset's: hub id or folder"
+    )
+    text = "one run each; every one must pass (default: 42 1 2)"
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 1, 2], help=text)
+    text = "where results go (default: build/smoke)"
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "smoke", help=text)
+    text = "write exercise 5's mark there, for `python -m grader run --training`"
+    parser.add_argument("--mark", type=Path, metavar="FILE", help=text)
+    text = "any other setting of train.py (see its --help); the thresholds stay the preset's"
+    parser.add_argument(
+        "--set", nargs="+", default=[], action="extend", metavar="NAME=VALUE", help=text
+    )
+    text = "none: run the submission WITHOUT a sandbox, as you; only for code you trust"
+    parser.add_argument("--isolation", choices=["bwrap", "none"], default="bwrap", help=text)
+    return parser.parse_args(argv)
+
+
+def other_settings(pairs):
+    """Return NAME=VALUE pairs as TrainConfig's settings; ConfigError for a value of the wrong type."""
+    from dataclasses import fields
+
+    from config import ConfigError, TrainConfig
+
+    kinds, settings = {f.name: f.type for f in fields(TrainConfig)}, {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        kind = kinds.get(name, str)
+        try:
+            settings[name] = value == "True" if kind is bool else kind(value)
+        except ValueError:
+            raise ConfigError(f"--set {pair}: {name} is of type {kind.__name__}") from None
+    return settings
+
+
+def judge(options):
+    """Run the gate and write its reports; returns the verdict."""
+    data = options.notebook.read_bytes()
+    with Grader(load_course(ROOT / "tests" / "hidden"), options.isolation) as judge_laws:
+        # torch and TRL load after the sandbox has started: a process with threads should not fork
+        from ci.gate.gate import Request, run_gate
+        from ci.gate.report import write_json, write_reports
+        from ci.gate.training_mark import is_stub, training_mark
+
+        names = ("model", "sentiment_model")
+        settings = {name: getattr(options, name) for name in names if getattr(options, name)}
+        settings |= other_settings(options.set)
+        seeds, name = tuple(dict.fromkeys(options.seeds)), str(options.notebook)
+        request = Request(data, name, options.out, options.preset, seeds, settings)
+        verdict = run_gate(request, judge_laws)
+        stub = is_stub(data, judge_laws.course)
+    write_reports(verdict, options.out)
+    if options.mark:
+        write_json(options.mark, training_mark(verdict, stub))
+    return verdict
+
+
+def summary(verdict):
+    """Return the verdict in a few lines."""
+    lines = []
+    for seed in verdict["seeds"]:
+        f = seed["figures"]
+        failed = [check["name"] for check in seed["checks"] if not check["passed"]]
+        lines.append(
+            f"seed {seed['seed']:>3}  {'pass' if seed['passed'] else 'FAIL: ' + ', '.join(failed)}  "
+            f"P(positive) {f['base']:.3f} → {f['trained']:.3f}  gain {f['gain']:.3f} [{f['gain_low']:.3f}, {f['gain_high']:.3f}]  "
+            f"judge {f['judge_gain']:+.3f}  VADER {f['vader_gain']:+.3f}  distinct-2 ×{f['distinct_2_ratio']:.2f}  "
+            f"repetition {f['repetition_rise']:+.3f}  perplexity ×{f['perplexity_ratio']:.2f}  {seed['seconds']['train']:.1f} s"
+        )
+    if verdict["stopped"]:
+        stopped = verdict["stopped"]
+        lines.append(f"{stopped['exercise']}: {stopped['outcome']}: {stopped['words']}")
+    return "\n".join([*lines, f"verdict: {'pass' if verdict['passed'] else 'fail'}"])
+
+
+def expected():
+    """Return the errors that one line explains."""
+    from config import ConfigError
+    from pretrained import ModelUnavailable
+    from train import OutOfMemory
+
+    ours = (CourseError, SandboxError, Unreadable, OSError)
+    return (*ours, ConfigError, ModelUnavailable, OutOfMemory)
+
+
+def main(argv=None):
+    """0 for a pass, 1 for a fail, 2 when nothing could be judged: one line says why."""
+    options = parse_args(argv)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    try:
+        verdict = judge(options)
+    except expected() as error:
+        print(f"smoke.py: {error}", file=sys.stderr)
+        return 2
+    print(summary(verdict))
+    print(f"{options.out}/smoke.html")
+    return 0 if verdict["passed"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

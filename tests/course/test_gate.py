@@ -1,0 +1,318 @@
+"""The training gate without training: bounds, intervals, marks, reports, and what a reward function may do behind the wall."""
+
+import json
+from dataclasses import asdict
+from xml.etree import ElementTree
+
+import jsonschema
+import numpy as np
+import pytest
+import torch
+
+from ci.gate import ROOT, SOURCE
+from ci.gate.calibration import faults, rate, report
+from ci.gate.cases import cases, solution
+from ci.gate.report import html, junit, schema
+from ci.gate.statistics import paired_gain
+from ci.gate.thresholds import GAINS, thresholds
+from ci.gate.training_mark import is_stub, training_mark
+from ci.gate.wall import RunEnded, WalledRewards
+from config import PRESETS, TrainConfig
+from grader.course import load_course
+from grader.session import Grader
+
+GOOD = {
+    "gain": 0.4,
+    "gain_low": 0.33,
+    "judge_gain_low": 0.2,
+    "vader_gain_low": 0.2,
+    "distinct_2_ratio": 0.9,
+    "repetition_rise": 0.01,
+    "perplexity_ratio": 1.2,
+}
+
+
+@pytest.fixture(scope="module")
+def grader():
+    with Grader(load_course(ROOT / "tests" / "hidden")) as grader:
+        yield grader
+
+
+def with_cell(stem, cell):
+    """The instructor's notebook with another solution cell, as bytes."""
+    document = solution()
+    for entry in document["cells"]:
+        if entry["metadata"].get("nbgrader", {}).get("grade_id") == stem:
+            entry["source"] = cell
+    return json.dumps(document).encode()
+
+
+# --- the interval
+
+
+def test_the_interval_is_that_of_a_direct_resampling_of_prompts():
+    rng = np.random.default_rng(5)
+    prompts = [f"prompt {i}" for i in range(48) for _ in range(4)]
+    before = rng.random(192)
+    after = before + np.repeat(rng.normal(0.2, 0.1, 48), 4) + rng.normal(0, 0.2, 192)
+    gain = paired_gain(prompts, before, after)
+    means = (after - before).reshape(48, 4).mean(axis=1)
+    drawn = means[rng.integers(0, 48, (20_000, 48))].mean(axis=1)
+    assert gain.mean == pytest.approx(np.mean(after - before))
+    assert [gain.low, gain.high] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.004)
+
+
+def test_completions_of_one_prompt_do_not_count_as_independent():
+    prompts = [f"prompt {i}" for i in range(40) for _ in range(50)]
+    shift = np.repeat(np.random.default_rng(0).normal(0, 0.3, 40), 50)
+    wide = paired_gain(prompts, np.zeros(2000), shift)
+    one_each = paired_gain(prompts[::50], np.zeros(40), shift[::50])
+    assert wide.high - wide.low == pytest.approx(one_each.high - one_each.low)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "words"), [(["a"] * 40, "too few"), ([f"{i % 41}" for i in range(100)], "equally")]
+)
+def test_too_few_prompts_or_uneven_ones_are_refused(prompts, words):
+    with pytest.raises(ValueError, match=words):
+        paired_gain(prompts, [0.0] * len(prompts), [1.0] * len(prompts))
+
+
+# --- the bounds
+
+
+def test_every_preset_has_bounds_and_every_bound_a_reason():
+    assert set(GAINS) == set(PRESETS)
+    for preset in PRESETS:
+        for threshold in thresholds(preset):
+            assert (
+                threshold.reason and threshold.claim and threshold.sense in ("at least", "at most")
+            )
+
+
+@pytest.mark.parametrize("threshold", thresholds("smoke"), ids=lambda t: t.name)
+def test_each_bound_decides_alone(threshold):
+    beyond = -1e-6 if threshold.sense == "at least" else 1e-6
+    assert threshold.holds(GOOD) and threshold.holds({**GOOD, threshold.figure: threshold.bound})
+    assert not threshold.holds({**GOOD, threshold.figure: threshold.bound + beyond})
+    assert not threshold.holds({**GOOD, threshold.figure: float("nan")})
+
+
+# --- verdicts, marks and reports
+
+
+def verdict(**changed):
+    """A verdict on two seeds, the second with changed figures."""
+    seeds = []
+    for seed, measured in ((1, GOOD), (2, {**GOOD, **changed})):
+        more = {"gain_high": 0.5, "judge_gain": 0.2, "vader_gain": 0.2, "base": 0.5, "trained": 0.9,
+                "judge_base": 0.5, "judge_trained": 0.7, "vader_base": 0.1, "vader_trained": 0.6,
+                "positive_ratio_base": 0.5, "positive_ratio_trained": 0.9}  # fmt: skip
+        checks = [
+            {**asdict(t), "value": measured[t.figure], "passed": t.holds(measured)}
+            for t in thresholds("smoke")
+        ]
+        seeds.append({"seed": seed, "passed": all(c["passed"] for c in checks), "figures": more | measured,
+                      "checks": checks, "seconds": {"train": 20.0, "validation": 2.0}, "run": f"seed-{seed}"})  # fmt: skip
+    passed = all(seed["passed"] for seed in seeds)
+    config = {"preset": "smoke", "model": "tiny-gpt2", "sentiment_model": "tiny-sentiment", "max_steps": 40,
+              "reward_shaping": "exponential", "kl_type": "forward", "kl_coef": 0.1, "learning_rate": 7e-5}  # fmt: skip
+    return {"schema": 1, "submission": "<script>x</script>.ipynb", "sha256": "0" * 64, "grader": "1", "isolation": "bwrap",
+            "config": config, "device": "CPU", "versions": {}, "laws": {"exponential_shaping": {"points": 3.0, "max_points": 3.0, "outcome": "pass"}},
+            "passed": passed, "outcome": "pass" if passed else "wrong", "stopped": None, "seeds": seeds}  # fmt: skip
+
+
+def stopped(outcome, words="no answer within 30 seconds"):
+    end = {"exercise": "exponential_shaping", "outcome": outcome, "words": words}
+    return {**verdict(), "passed": False, "outcome": outcome, "stopped": end, "seeds": []}
+
+
+def test_verdicts_of_all_kinds_follow_the_schema():
+    for document in (verdict(), verdict(gain=0.1), stopped("timeout")):
+        jsonschema.validate(document, schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**verdict(), "surprise": 1}, schema())
+
+
+@pytest.mark.parametrize(
+    ("document", "share", "outcome"),
+    [
+        (verdict(), 1.0, None),
+        (verdict(perplexity_ratio=9.0), 0.5, None),
+        (verdict(gain=0.2), 0.0, None),
+        (verdict(gain_low=0.1, distinct_2_ratio=0.1), 0.0, None),
+        (stopped("timeout"), 0.0, "timeout"),
+        (stopped("partial"), 0.0, "wrong"),
+        (stopped("infrastructure"), 0.0, "infrastructure"),
+    ],
+)
+def test_marks_need_a_proven_gain_first_and_honest_text_for_the_rest(document, share, outcome):
+    mark = training_mark(document)
+    assert (mark["share"], mark.get("outcome")) == (share, outcome)
+    assert mark["note"]
+
+
+def test_a_failed_check_is_a_line_with_the_worst_seed_s_figure():
+    lines = {line["law"]: line for line in training_mark(verdict(perplexity_ratio=9.0))["laws"]}
+    (failed,) = (line for line in lines.values() if not line["passed"])
+    assert failed["got"] == "9.000; it must be at most 1.5" and "hacked" in failed["hint"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "stub"),
+    [
+        ('def train():\n    """Doc."""\n    # YOUR CODE HERE\n    raise NotImplementedError("Exercise 5: train")', True),
+        ("# nothing here", True),
+        ("def train():\n    config = TrainConfig.from_preset(PRESET)\n    return experiment('mine', config, 1)", False),
+    ],
+)  # fmt: skip
+def test_a_stub_is_known(grader, cell, stub):
+    assert is_stub(with_cell("train", cell), grader.course) is stub
+
+
+def test_junit_names_what_failed_and_nothing_else():
+    root = junit(verdict(gain=0.1)).getroot()
+    failed = [
+        (suite.get("name"), case.get("name")) for suite in root for case in suite if len(case)
+    ]
+    assert failed == [("seed 2", "gain")]
+    ended = junit(stopped("timeout")).getroot()
+    assert [case.get("message") for case in ended.iter("failure")] == [
+        "no answer within 30 seconds"
+    ]
+    ElementTree.fromstring(ElementTree.tostring(root))
+
+
+def test_the_page_escapes_what_a_submission_says():
+    page = html(stopped("wrong", words="<img src=x onerror=alert(1)>"), [])
+    assert "<script" not in page and "<img src=x" not in page and "&lt;img src=x" in page
+
+
+# --- calibration
+
+
+def test_faults_are_runs_that_went_otherwise_than_they_must():
+    def row(kind, trips="", **changed):
+        return {"kind": kind, "name": "n", "seed": 0, "trips": trips, "figures": {**GOOD, **changed},
+                "date": "2026-01-01", "device": "CPU"}  # fmt: skip
+
+    right = [row("honest"), row("control", "gain", gain=0.1, vader_gain_low=-1)]
+    wrong = [row("honest", vader_gain_low=-1), row("hacked", "perplexity", gain=0.1)]
+    assert faults(right) == [] and len(faults(right + wrong)) == 2
+    assert "False fails (honest rewards that fail): 1 of 2" in report(right + wrong)
+    assert rate(0, 20) == "0 of 20 (below 14 %)"
+
+
+def test_controls_and_hacked_settings_each_name_a_check_that_exists():
+    names = {threshold.name for threshold in thresholds("smoke")}
+    found = cases(["control", "hacked"])
+    assert {case.name for case in found} >= {
+        "constant",
+        "shuffled",
+        "sign_flipped",
+        "random",
+        "hack",
+    }
+    assert {case.trips for case in found} <= names
+    (hack,) = (case for case in found if case.name == "hack")
+    assert hack.settings["kl_type"] == "none", "with its settings it is a hack, without them slow"
+    assert len(cases(["variant"])) >= 25 and len(cases(["mutant"])) >= 3
+
+
+# --- behind the wall
+
+
+def called(grader, cell, texts=("a", "b", "c"), calls=1):
+    """What `sentiment_reward`, replaced by `cell`, answers to the trainer."""
+    notebook = with_cell("sentiment_reward", cell)
+    config = TrainConfig.from_preset("smoke")
+    with WalledRewards(notebook, grader.course, grader.sandbox, config) as rewards:
+        for _ in range(calls):
+            scores = rewards["sentiment_reward"](list(texts), prompts=["p"] * len(texts))
+    return scores
+
+
+def test_the_real_scorer_answers_from_outside(grader):
+    import sentiment
+
+    sentiment.use_model("tiny-sentiment")
+    texts = ["a wonderful film", "a terrible bore"]
+    scores = called(grader, "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(completions)", texts)  # fmt: skip
+    assert scores.tolist() == pytest.approx(sentiment.get_sentiment_scores(texts), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ("while True: pass", "timeout"),
+        ("__import__('os')._exit(3)", "crash"),
+        ("return [float('nan')] * len(completions)", "wrong"),
+        ("return [float('inf')] * len(completions)", "wrong"),
+        ("return [0.5]", "wrong"),
+        ("return 'positive'", "wrong"),
+        ("return 1 / 0", "wrong"),
+        ("raise NotImplementedError('Exercise 1')", "not_implemented"),
+        ("return bytearray(8 << 30)", "out_of_memory"),
+    ],
+)
+def test_a_reward_that_misbehaves_ends_the_run_with_its_outcome(grader, monkeypatch, body, outcome):
+    monkeypatch.setattr("ci.gate.wall.CALL_SECONDS", 2.0)
+    with pytest.raises(RunEnded) as end:
+        called(grader, f"def sentiment_reward(completions, **kwargs):\n    {body}")
+    assert (end.value.stem, end.value.outcome) == ("sentiment_reward", outcome)
+    assert end.value.words
+
+
+@pytest.mark.parametrize("case", cases(["variant"]), ids=lambda case: case.name)
+def test_every_right_variant_of_the_bank_serves_the_trainer(grader, case):
+    import sentiment
+
+    sentiment.use_model("tiny-sentiment")
+    texts, numbers = ["a wonderful film", "a bore"] * 4, torch.linspace(0.1, 0.9, 8)
+    stem, config = case.name.partition("-")[0], TrainConfig.from_preset("smoke")
+    calls = {
+        "sentiment_reward": ((texts,), sentiment.get_sentiment_scores(texts)),
+        "exponential_shaping": ((numbers.clone(), 0.5), ((numbers / 0.5).exp() - 1).tolist()),
+        "forward_kl_reward": ((-numbers, 0.1), (-0.1 * numbers).tolist()),
+    }
+    arguments, expected = calls[stem]
+    with WalledRewards(case.notebook, grader.course, grader.sandbox, config) as rewards:
+        assert rewards[stem](*arguments).tolist() == pytest.approx(expected, rel=1e-4)
+
+
+def test_slow_calls_use_the_run_s_patience_up(grader, monkeypatch):
+    """Each is within its own limit; all together would drag the run out."""
+    monkeypatch.setattr("ci.gate.wall.STEP_SECONDS", -29.5 / 40)  # leaves half a second
+    cell = "import time\ndef sentiment_reward(completions, **kwargs):\n    time.sleep(0.6)\n    return [0.5] * len(completions)"
+    with pytest.raises(RunEnded, match="altogether") as end:
+        called(grader, cell, calls=10)
+    assert end.value.outcome == "timeout"
+
+
+def test_a_submission_cannot_have_endless_text_scored(grader, monkeypatch):
+    monkeypatch.setattr(
+        "ci.gate.wall.sentiment.get_sentiment_scores", lambda texts, size: [0.5] * len(texts)
+    )
+    cell = "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(['x' * 5_000] * 100)[:1]"
+    with pytest.raises(RunEnded, match="far more text") as end:
+        called(grader, cell, ["a"], calls=12)
+    assert end.value.outcome == "wrong"
+
+
+def test_log_probs_are_the_trusted_side_s(grader):
+    notebook = with_cell(
+        "sequence_log_probs", "def sequence_log_probs(*args):\n    return 'forged'"
+    )
+    config = TrainConfig.from_preset("smoke")
+    walled = WalledRewards(notebook, grader.course, grader.sandbox, config)
+    assert list(walled.students) == ["sentiment_reward", "exponential_shaping", "forward_kl_reward"]
+    with walled as rewards:
+        assert rewards["sequence_log_probs"].__module__ == "student_rewards"
+        assert rewards["sequence_log_probs"].__globals__["__file__"].endswith("rewards_solution.py")
+
+
+def test_the_instructor_s_notebook_is_what_the_gate_runs_by_default():
+    from ci.smoke import parse_args
+
+    options = parse_args([])
+    assert options.notebook == SOURCE / "exercise.ipynb" and options.seeds == [42, 1, 2]

@@ -1,0 +1,133 @@
+"""The smoke gate end to end at the smallest size that decides: real sandbox, real TRL, the embedded models, CPU."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+import jsonschema
+import pytest
+
+from ci.calibrate import prepare, try_case
+from ci.gate import ROOT
+from ci.gate.calibration import judged
+from ci.gate.cases import SMALLEST, cases, solution
+from ci.gate.report import schema
+
+SMOKE = [sys.executable, str(ROOT / "ci" / "smoke.py")]
+TINY = {"max_steps": 2, "validation_steps": 0}  # decides nothing: for what happens around a run
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def tried():
+    """Every honest and control case's row at one seed, by name; as many runs at a time as there are cores."""
+    found = cases(["honest", "control"], SMALLEST)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), spawn, initializer=prepare) as pool:
+        rows = list(pool.map(try_case, found, [7] * len(found)))
+    return {row["name"]: row for row in judged(rows)}
+
+
+def test_honest_rewards_pass(tried):
+    row = tried["solution"]
+    assert row["passed"], (row["failed"], row["figures"])
+
+
+@pytest.mark.parametrize("case", cases(["control"]), ids=lambda case: case.name)
+def test_a_negative_control_fails_by_the_check_it_should_trip(tried, case):
+    row = tried[case.name]
+    assert not row["passed"] and case.trips in row["failed"], (row["failed"], row["figures"])
+
+
+def smoke(out, *options, notebook=None):
+    """Run ci/smoke.py on a notebook with two training steps; the verdict file, if it wrote one, and how it ended."""
+    document = out.parent / "submission.ipynb"
+    document.write_text(json.dumps(notebook or solution()))
+    command = [*SMOKE, "--notebook", str(document), "--out", str(out), *options]
+    for name, value in TINY.items():
+        command += ["--set", f"{name}={value}"]
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
+    file = out / "smoke.json"
+    return json.loads(file.read_text()) if file.is_file() else None, done
+
+
+def replaced(stem, cell):
+    document = solution()
+    for entry in document["cells"]:
+        if entry["metadata"].get("nbgrader", {}).get("grade_id") == stem:
+            entry["source"] = cell
+    return document
+
+
+def test_two_steps_teach_nothing_and_the_verdict_says_so(tmp_path):
+    mark = tmp_path / "mark.json"
+    verdict, done = smoke(tmp_path / "out", "--seeds", "3", "--mark", str(mark))
+    assert done.returncode == 1, done.stderr
+    jsonschema.validate(verdict, schema())
+    assert not verdict["passed"] and "FAIL: gain" in done.stdout
+    assert {row["outcome"] for row in verdict["laws"].values()} == {"pass"} and len(
+        verdict["laws"]
+    ) == 4
+    assert json.loads(mark.read_text())["share"] == 0.0
+    assert (tmp_path / "out/smoke.html").stat().st_size > 10_000
+    assert "<failure" in (tmp_path / "out/smoke.xml").read_text()
+
+
+def test_work_that_fails_its_laws_is_not_trained(tmp_path):
+    cell = "def exponential_shaping(scores, temperature=1.0):\n    return scores"
+    verdict, done = smoke(tmp_path / "out", notebook=replaced("exponential_shaping", cell))
+    assert done.returncode == 1 and verdict["seeds"] == []
+    assert verdict["stopped"]["exercise"] == "exponential_shaping"
+    assert "nothing was trained" in verdict["stopped"]["words"]
+
+
+def test_a_reward_that_turns_bad_during_training_ends_the_run_with_its_outcome(tmp_path):
+    """Right for the laws, NaN for reviews that the laws cannot know."""
+    cell = (
+        "def forward_kl_reward(ref_log_probs, kl_coef=0.1):\n"
+        "    if len(ref_log_probs) == 64:\n"
+        "        return ref_log_probs * float('nan')\n"
+        "    return kl_coef * ref_log_probs\n"
+    )
+    verdict, done = smoke(tmp_path / "out", notebook=replaced("forward_kl_reward", cell))
+    assert done.returncode == 1, done.stderr
+    assert verdict["laws"]["forward_kl_reward"]["outcome"] == "pass"
+    assert (verdict["stopped"]["exercise"], verdict["outcome"]) == ("forward_kl_reward", "wrong")
+    assert "nan" in verdict["stopped"]["words"]
+
+
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
+    done = subprocess.run([*SMOKE, "--notebook", str(tmp_path / "none.ipynb")], capture_output=True, text=True)  # fmt: skip
+    assert (
+        done.returncode == 2
+        and done.stderr.startswith("smoke.py: ")
+        and done.stderr.count("\n") == 1
+    )
+
+
+def figures(verdict):
+    return [seed["figures"] for seed in verdict["seeds"]]
+
+
+def test_a_run_killed_at_a_random_moment_gives_the_same_verdict_when_started_again(tmp_path):
+    undisturbed, _ = smoke(tmp_path / "whole", "--seeds", "3", "4")
+    out, pause = tmp_path / "killed", random.Random(time.time())
+    document = tmp_path / "submission.ipynb"
+    command = [*SMOKE, "--notebook", str(document), "--out", str(out), "--seeds", "3", "4"]
+    for name, value in TINY.items():
+        command += ["--set", f"{name}={value}"]
+    for _ in range(3):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)  # fmt: skip
+        time.sleep(pause.uniform(1, 12))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    again, done = smoke(out, "--seeds", "3", "4")
+    assert figures(again) == figures(undisturbed) and again["passed"] == undisturbed["passed"], (
+        done.stderr
+    )
