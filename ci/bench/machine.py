@@ -1,0 +1,45 @@
+"""What is measured on, and models that exist only to be timed."""
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+SIZES = {
+    "124M": {},
+    "355M": {"n_embd": 1024, "n_layer": 24, "n_head": 16},
+}  # GPT-2 and GPT-2 medium
+
+
+def hardware() -> dict[str, object]:
+    """Return what this was measured on, and when."""
+    import torch
+
+    cpus = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")] if sys.platform == "linux" else [platform.processor()]  # fmt: skip
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "cpu": cpus[0],
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "load": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("torch", "transformers", "trl", "accelerate")},
+    }
+
+
+def random_model(size: str, folder: Path) -> str:
+    """Save a GPT-2 with random weights, and the embedded model's tokenizer: good for time, not for text."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config
+
+    from pretrained import model_path
+
+    tokenizer = AutoTokenizer.from_pretrained(model_path("tiny-gpt2"))
+    config = GPT2Config(
+        **SIZES[size], bos_token_id=0, eos_token_id=0, pad_token_id=0, architectures=["GPT2LMHeadModel"]
+    )  # fmt: skip
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
