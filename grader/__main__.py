@@ -7,7 +7,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from grader.course import CourseError, load_course
+from grader.course import TRAINING, CourseError, load_course
 from grader.link import SandboxError
 
 EXAMPLES = """examples:
@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   python -m grader check *.ipynb --json - --jobs 4    one JSON verdict a line, in the order given
   python -m grader check my.ipynb --exercise kl_estimate
   python -m grader run                                grade everyone in submitted/, into the gradebook
+  python -m grader run --train                        the same, and the training run of every notebook
   python -m grader doctor                             what this machine can do, and how to mend the rest
 """
 
@@ -51,6 +52,8 @@ def arguments():
     )
     text = "when a notebook came in: its file's time, or the timestamp.txt that your collector wrote beside it"
     run.add_argument("--timestamps", choices=["mtime", "keep"], default="mtime", help=text)
+    text = "then train with the notebooks whose training exercise is open, one run to a GPU or core, and record its marks"
+    run.add_argument("--train", action="store_true", help=text)
     grading_options(run, "one per core")
     command("doctor", consult, "what this machine can do, and how to mend what is missing")
     return parser
@@ -59,8 +62,8 @@ def arguments():
 def grading_options(parser, jobs):
     text = f"notebooks graded at the same time (default: {jobs})"
     parser.add_argument("--jobs", type=int, default=0, metavar="N", help=text)
-    text = "training verdicts, <sha256 of the notebook>.json"
-    parser.add_argument("--training", type=Path, metavar="FOLDER", help=text)
+    text = "training verdicts, <sha256 of the notebook>.json (default: %(default)s)"
+    parser.add_argument("--training", type=Path, default=TRAINING, metavar="FOLDER", help=text)
     text = "none: run student code WITHOUT a sandbox, as you; only for code you trust"
     parser.add_argument("--isolation", choices=["bwrap", "none"], default="bwrap", help=text)
 
@@ -75,11 +78,15 @@ def run_batch(options):
     from grader.batch import Batch
     from grader.session import Grader
     from grader.status import summary, write_status
+    from grader.training import TrainingQueue
 
-    judge = Grader(load_course(options.laws), options.isolation, options.training)
-    rows = Batch(judge, options.laws.resolve(), options.timestamps == "keep").run(
-        options.jobs or os.cpu_count() or 1
-    )
+    jobs = options.jobs or os.cpu_count() or 1
+    judge = Grader(load_course(options.laws), options.isolation, options.training.resolve())
+    training = options.train and TrainingQueue(judge.course, judge.training, options.isolation)
+    batch = Batch(judge, options.laws.resolve(), options.timestamps == "keep")
+    rows = batch.run(jobs)
+    if training and training.run(batch.untrained):
+        rows = batch.run(jobs)
     write_status(rows, options.status)
     summary(rows)
     print(f"one row a student: {options.status}", file=sys.stderr)

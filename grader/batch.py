@@ -4,9 +4,11 @@ Every step leaves its result under build/grading/ before the next begins, so a r
 was: a verdict is reused while notebook, laws and grader are the same, and a student is done once the gradebook has him.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -15,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 import grader
-from grader.collect import find_submissions
+from grader.collect import REFUSED, TIMESTAMP, find_submissions
 from grader.course import CourseError
 from grader.gradebook import Gradebook
 from grader.jobs import Pool
@@ -31,6 +33,7 @@ class Batch:
         self.keep_timestamps = keep_timestamps
         self.staged = self.work / "submitted"
         self.stamp = fingerprint(self.course, judge.isolation)
+        self.untrained = {}  # after a run: the notebooks that wait for a training run, by their SHA-256
 
     def run(self, jobs):
         """Grade everybody; returns the rows of status.csv."""
@@ -42,8 +45,9 @@ class Batch:
                 raise CourseError(f"another run is grading here ({self.work}/lock)") from None
             with Pool(self.judge, jobs, self.laws) as pool:
                 gradebook = Gradebook(self.course, self.staged, self.laws)
+                self.submitted = gradebook.submitted
                 found = find_submissions(
-                    gradebook.submitted, self.course.name, self.course.notebook.stem
+                    self.submitted, self.course.name, self.course.notebook.stem
                 )
                 rows = self._grade(found, gradebook, pool)
         rows += [
@@ -67,59 +71,74 @@ class Batch:
             verdict = futures[entry.student].result()
             write(
                 self.work / "verdicts" / f"{entry.student}.json",
-                {"stamp": self.stamp, "verdict": verdict},
+                {"stamp": self._stamp(verdict["sha256"]), "verdict": verdict},
             )
             rows.append(self._record(entry, verdict, gradebook))
+            if any(
+                verdict["exercises"][stem]["outcome"] in ("needs_training", "infrastructure")
+                for stem in self.course.training
+            ):
+                self.untrained[verdict["sha256"]] = self._staged(entry)
         return rows
 
     def _verdict(self, entry, pool):
         """The staged copy's verdict: kept from an earlier run if nothing changed, else on its way from a job."""
         staged = self._stage(entry)
-        kept = load(self.work / "verdicts" / f"{entry.student}.json")
+        kept, sha = load(self.work / "verdicts" / f"{entry.student}.json"), sha256(staged)
         if (
-            kept.get("stamp") == self.stamp
-            and kept["verdict"]["sha256"] == sha256(staged)
-            and not self._changes(kept["verdict"])
+            kept.get("stamp") == self._stamp(sha)
+            and kept["verdict"]["sha256"] == sha
+            and kept["verdict"]["status"] != "infrastructure"
         ):
             done = Future()
             done.set_result(kept["verdict"])
             return done
         return pool.submit(staged, name=entry.student)
 
-    def _changes(self, verdict):
-        """Whether asking again may give more: after trouble of ours, or when a training verdict has come in."""
-        training = self.judge.training and self.judge.training / f"{verdict['sha256']}.json"
-        return verdict["status"] == "infrastructure" or bool(training and training.is_file())
+    def _stamp(self, sha):
+        """Changes with anything that the verdict on this notebook depends on."""
+        training = self.judge.training and self.judge.training / f"{sha}.json"
+        return self.stamp + (sha256(training) if training and training.is_file() else "")
+
+    def _staged(self, entry):
+        return self.staged / entry.student / self.course.name / self.course.notebook.name
 
     def _stage(self, entry):
         """A plain copy under the proper name: nbgrader sees neither links nor other files."""
-        folder = self.staged / entry.student / self.course.name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        target = folder / f"{self.course.notebook.stem}.ipynb"
+        target = self._staged(entry)
+        shutil.rmtree(target.parent, ignore_errors=True)
+        target.parent.mkdir(parents=True)
         if entry.notebook:
             target.write_bytes(read(entry.notebook))
-            self._stamp_time(entry.notebook, folder)
         else:
             target.write_text(json.dumps({"why_not": entry.why_not}))
+        self._stamp_time(entry, target.parent)
         return target
 
-    def _stamp_time(self, notebook, folder):
-        """The collector's own timestamp: never one that lay among the student's files, unless the instructor says so."""
-        kept = notebook.with_name("timestamp.txt")
-        if self.keep_timestamps and kept.is_file() and not kept.is_symlink():
-            shutil.copyfile(kept, folder / "timestamp.txt")
-        elif not self.keep_timestamps:
-            moment = datetime.fromtimestamp(int(notebook.stat().st_mtime), UTC)
-            (folder / "timestamp.txt").write_text(moment.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    def _stamp_time(self, entry, folder):
+        """nbgrader calls a student graded when the hand-in's timestamp is the graded one's: both are the collector's.
+
+        One that lay among the student's files is put aside, unless the instructor says that a collector wrote it.
+        """
+        from grader.pages import read_timestamp  # brings nbgrader along: not before the jobs start
+
+        home = self.submitted / entry.student / self.course.name
+        if self.keep_timestamps:
+            if read_timestamp(home) is not None:
+                shutil.copyfile(home / TIMESTAMP, folder / TIMESTAMP)
+            return
+        moment = file_time(entry.notebook) if entry.notebook else ""
+        put(folder / TIMESTAMP, moment)
+        if home.is_dir():
+            put(home / TIMESTAMP, moment)
 
     def _record(self, entry, verdict, gradebook):
-        """Into the gradebook, unless this very verdict is already there."""
+        """Into the gradebook, unless this very verdict is already there, with this very timestamp."""
         status, notes = verdict["status"], entry.notes + verdict["notes"]
-        done, mark = (
-            self.work / "done" / f"{entry.student}.json",
-            hashlib.sha256(json.dumps(verdict).encode()).hexdigest(),
-        )
+        done = self.work / "done" / f"{entry.student}.json"
+        stamped = self._staged(entry).with_name(TIMESTAMP)
+        moment = stamped.read_bytes() if stamped.is_file() else b""
+        mark = hashlib.sha256(json.dumps(verdict).encode() + moment).hexdigest()
         if load(done).get("verdict") != mark or not gradebook.has(entry.student):
             trouble = gradebook.record(entry.student, verdict)
             if trouble:
@@ -127,6 +146,21 @@ class Batch:
             else:
                 write(done, {"verdict": mark})
         return row(entry.student, status, verdict, notes)
+
+
+def file_time(path):
+    moment = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def put(path, text):
+    """Write a timestamp; what else lay there stays beside it."""
+    with contextlib.suppress(OSError):  # a folder that cannot be written: formgrader alone cares
+        if path.is_symlink() or not path.is_file() or path.read_bytes() != text.encode():
+            if os.path.lexists(path):
+                path.replace(path.with_name(REFUSED))
+            if text:
+                path.write_text(text)
 
 
 def fingerprint(course, isolation):

@@ -18,9 +18,11 @@ def hierarchies():
     if os.geteuid() != 0:
         return {}
     if (ROOT / "cgroup.controllers").exists():
-        with contextlib.suppress(OSError):
-            (ROOT / "cgroup.subtree_control").write_text("+memory +pids")
-        return {ROOT: ("memory.max", "pids.max")} if os.access(ROOT, os.W_OK) else {}
+        given = ROOT / "cgroup.subtree_control"
+        with contextlib.suppress(OSError):  # a container's root may make groups, but not limit them
+            given.write_text("+memory +pids")
+        usable = {"memory", "pids"} <= set(given.read_text().split()) and os.access(ROOT, os.W_OK)
+        return {ROOT: ("memory.max", "pids.max")} if usable else {}
     found = {ROOT / "memory": ("memory.limit_in_bytes",), ROOT / "pids": ("pids.max",)}
     return {
         folder: files

@@ -9,6 +9,7 @@ from grader.text import clean
 
 IGNORED = {".ipynb_checkpoints", "__pycache__", "__MACOSX", ".git"}
 MAX_FILES = 2000
+TIMESTAMP, REFUSED = "timestamp.txt", "timestamp.txt.refused"
 
 
 @dataclass
@@ -51,11 +52,8 @@ def find(folder, assignment, notebook_name):
         )
     else:
         found.why_not = "no notebook among the files" if files else ""
-    others = [
-        path
-        for path in files
-        if path not in (found.notebook, folder / assignment / "timestamp.txt")
-    ]
+    known = {found.notebook, *(folder / assignment / name for name in (TIMESTAMP, REFUSED))}
+    others = [path for path in files if path not in known]
     if others:
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         found.notes.append(

@@ -8,6 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+TRAINING = Path(
+    "build/grading/training"
+)  # where training verdicts are kept, below nbgrader's course
+
 
 class CourseError(Exception):
     """The course is inconsistent: nothing may be graded before it is mended."""
@@ -38,6 +42,10 @@ class Course:
         default_factory=dict
     )  # "module.function": answered on the trusted side
     training: tuple[str, ...] = ()  # exercises whose marks come from a training verdict
+    # Python's arguments of a command that trains with {notebook}, keeps its files in {out} and writes {mark}
+    trainer: tuple[str, ...] = ()
+    training_memory_mb: int = 2048  # what one training run needs of a GPU, or of main memory
+    training_seconds: int = 3600
     limits: Limits = Limits()
     folder: Path = Path()  # where the laws are; set by load_course
 

@@ -15,11 +15,10 @@ from grader.link import SandboxError
 from grader.sandbox import Sandbox
 
 PACKAGES = ("numpy", "torch", "pytest", "hypothesis", "nbgrader", "nbconvert", "nbformat", "tqdm")
-CONTAINER = (
-    "docker run --rm -it --cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
-    ' --security-opt systempaths=unconfined -v "${PWD}:/course" -w /course python:3.11-slim sh -c'
-    " 'apt-get update && apt-get install -y bubblewrap make git && make setup && .venv/bin/python -m grader run'"
-)
+CONTAINER = """\
+  docker build -t course-grader -f ci/Dockerfile .
+  docker run --rm -it --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
+--security-opt systempaths=unconfined -v "${PWD}:/course" course-grader make grade"""
 
 
 def report(laws):
@@ -42,7 +41,7 @@ def report(laws):
         if remedy and not fine:
             print(f"{'':21}to mend it: {remedy}")
     print(
-        f"\nOn macOS and Windows grade in a container (Docker or Podman), from the course's folder:\n  {CONTAINER}"
+        f"\nOn macOS and Windows grade in a container (Docker or Podman), from the course's folder:\n{CONTAINER}"
     )
     return int(any(fine is False for _, fine, _, _ in findings))
 

@@ -13,11 +13,11 @@ import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
-from nbgrader.utils import parse_utc
 from traitlets import Enum, Unicode
 
-from grader.course import load_course
+from grader.course import TRAINING, load_course
 from grader.feedback import exercise_text
+from grader.pages import mend, read_timestamp
 from grader.preflight import HIDDEN, Unreadable, repair, source_cells, without_solutions
 from grader.session import Grader, read
 from grader.verdict import OPEN
@@ -27,6 +27,7 @@ def configure(config, laws="tests/hidden"):
     """The whole wiring, for nbgrader_config.py."""
     from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, OverwriteCells
 
+    mend(config)
     config.GradeSuites.laws = config.SubmissionExporter.laws = laws
     config.Autograde.exporter_class = SubmissionExporter
     config.Autograde.sanitize_preprocessors = [OverwriteCells, CheckCellMetadata]
@@ -53,21 +54,12 @@ class SubmissionExporter(NotebookExporter):
             )
             raise NbGraderException("no sandbox")
         self.course = load_course(Path(self.coursedir.root) / self.laws)
-        folders = self.coursedir.format_path(
-            self.coursedir.submitted_directory, "*", self.coursedir.assignment_id
-        )
-        for path in Path(self.coursedir.root).glob(
-            os.path.relpath(folders, self.coursedir.root) + "/timestamp.txt"
-        ):
-            refuse_bad_timestamp(path)
 
     def from_filename(self, filename, resources=None, **kw):
         if not self.parent._sanitizing:
             return super().from_filename(filename, resources, **kw)
         submission = readable(filename, self.course)
-        keep_timestamp(
-            Path(filename).with_name("timestamp.txt"), self.parent, resources["nbgrader"]
-        )
+        keep_timestamp(Path(filename).parent, self.parent, resources["nbgrader"])
         return self.from_notebook_node(nbformat.from_dict(submission.notebook), resources, **kw)
 
 
@@ -90,33 +82,19 @@ def read_plain(filename):
     return read(filename)
 
 
-def refuse_bad_timestamp(path):
-    """A timestamp that nbgrader cannot read stops the batch and formgrader; it is put aside."""
-    try:
-        fine = (
-            stat.S_ISREG(os.lstat(path).st_mode)
-            and path.stat().st_size < 100
-            and parse_utc(path.read_text().strip())
-        )
-    except (ValueError, OverflowError, OSError):
-        fine = False
-    if not fine:
-        path.rename(path.with_name("timestamp.txt.refused"))
-
-
-def keep_timestamp(path, converter, names):
+def keep_timestamp(folder, converter, names):
     """nbgrader compares the autograded folder's timestamp with a later hand-in's."""
-    folder = Path(converter._format_dest(names["assignment"], names["student"]))
-    folder.mkdir(parents=True, exist_ok=True)
-    if path.is_file():
-        shutil.copyfile(path, folder / path.name)
+    if read_timestamp(folder) is not None:
+        kept = Path(converter._format_dest(names["assignment"], names["student"]))
+        kept.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / "timestamp.txt", kept / "timestamp.txt")
 
 
 class GradeSuites(NbGraderPreprocessor):
     """In place of Execute: asks the laws, and writes mark and feedback into the grade cells' outputs."""
 
     laws = Unicode("tests/hidden", help="the folder of laws").tag(config=True)
-    training = Unicode("", help="a folder of training verdicts").tag(config=True)
+    training = Unicode(str(TRAINING), help="the folder of training verdicts").tag(config=True)
     isolation = Enum(
         ["bwrap", "none"], "bwrap", help="none: student code runs WITHOUT a sandbox"
     ).tag(config=True)

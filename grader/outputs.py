@@ -1,6 +1,7 @@
 """Saved outputs and markdown of a submission, made safe to show: plain text and pictures stay, markup and scripts go."""
 
 import re
+from urllib.parse import unquote
 
 from grader.text import clean
 
@@ -8,12 +9,12 @@ MAX_OUTPUTS, MAX_TEXT, MAX_PICTURE = 20, 10_000, 2_000_000
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 PICTURES = ("image/png", "image/jpeg")
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
-LINK = re.compile(
-    r"\](?=\((?!\s*(https?://|mailto:|attachment:|#))|:(?!\s*https?://))"
-)  # of markdown, but to the web
-TEX = re.compile(
-    r"\\(?=href|require|csname|class|style|cssId|unicode|Html)", re.IGNORECASE
-)  # MathJax makes links of it
+LINK = re.compile(r"\](?=[(:])")  # of Markdown: [text](address), ![text](address), [name]: address
+ADDRESS = re.compile(r"(https?|ftp):(?=//)", re.IGNORECASE)  # which renderers make a link of
+ATTACHED = re.compile(r"(?<=\]\(attachment:)[^\s()]+(?=[\s)])")
+TEX = re.compile(  # MathJax makes links and styles of it
+    r"(?<!\\)\\+(?=href|require|csname|class|style|cssId|unicode|Html|mmlToken)", re.IGNORECASE
+)
 
 
 def joined(text):
@@ -68,18 +69,26 @@ def safe_data(data):
     return kept
 
 
-def safe_attachments(attachments):
-    attachments = attachments if isinstance(attachments, dict) else {}
-    pictures = {
-        str(name): safe_data(data) for name, data in list(attachments.items())[:MAX_OUTPUTS]
-    }
-    return {
-        name: {k: v for k, v in data.items() if k in PICTURES}
-        for name, data in pictures.items()
-        if re.fullmatch(r"[\w .-]{1,100}", name)
-    }
+def safe_markdown(text, attachments, limit):
+    """Tags, links and addresses show as text, in code spans too: what counts as code would be the attacker's choice.
+
+    A link or a picture from elsewhere would ask a server of the student's choice, formgrader itself for one, in the
+    instructor's name. Attached pictures stay, under names that no renderer quotes. Gives text and attachments.
+    """
+    pictures, names = _pictures(attachments)
+    text = ATTACHED.sub(lambda match: names.get(unquote(match[0]), match[0]), clean(text, limit))
+    text = ADDRESS.sub(r"\1&#58;", TAG.sub("&lt;", text))
+    kept = "|".join(re.escape(f"(attachment:{name}") + r"[\s)]" for name in pictures) or r"(?!)"
+    return TEX.sub("", re.sub(rf"{LINK.pattern}(?!{kept})", "] ", text)), pictures
 
 
-def safe_markdown(text):
-    """Tags and script links show as text, in code spans too: what counts as code would be the attacker's choice."""
-    return TEX.sub("", LINK.sub("] ", TAG.sub("&lt;", clean(text, 200_000))))
+def _pictures(attachments):
+    """Attached pictures by new names, and the new names by the student's."""
+    pictures, names = {}, {}
+    given = attachments.items() if isinstance(attachments, dict) else ()
+    for name, data in list(given)[:MAX_OUTPUTS]:
+        found = {kind: text for kind, text in safe_data(data).items() if kind in PICTURES}
+        if found:
+            names[str(name)] = f"picture-{len(pictures) + 1}"
+            pictures[names[str(name)]] = found
+    return pictures, names

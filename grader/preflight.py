@@ -8,13 +8,17 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from grader.outputs import joined, safe_attachments, safe_markdown, safe_outputs
+from grader.outputs import joined, safe_markdown, safe_outputs
 from grader.restore import mark, restore_graded
 from grader.text import clean
 
 MAX_BYTES = 20 << 20
 MAX_CELLS = 2000
 MAX_CODE = 300_000  # characters
+MAX_PROSE = (
+    20_000  # of one Markdown cell: what renders it needs minutes for a long line of brackets
+)
+MAX_ALL_PROSE = 60_000
 HIDDEN = re.compile(
     r"^[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
 )
@@ -129,8 +133,8 @@ def _clean_cell(cell):
             "outputs": safe_outputs(cell.get("outputs")),
             "execution_count": count if type(count) is int and 0 <= count < 10**9 else None,
         }
-    elif isinstance(cell.get("attachments"), dict):
-        kept["attachments"] = safe_attachments(cell["attachments"])
+    else:
+        kept["attachments"] = cell.get("attachments")
     return kept
 
 
@@ -149,11 +153,25 @@ def _kernel(document):
 
 
 def _disarm_markdown(submission, source):
-    """Prose that is the instructor's own stays as it is; a student's is shown without its HTML."""
-    own = {cell["source"].strip() for cell in source["cells"]}
+    """Prose that is the instructor's own stays as it is; a student's is shown without its HTML, and not without end."""
+    own = {cell["source"].strip(): cell.get("attachments") for cell in source["cells"]}
+    left, cut = MAX_ALL_PROSE, False
     for cell in submission.notebook["cells"]:
-        if cell["cell_type"] != "code" and cell["source"].strip() not in own:
-            cell["source"] = safe_markdown(cell["source"])
+        if cell["cell_type"] == "code":
+            continue
+        text, pictures = cell["source"], cell.pop("attachments", None)
+        if text.strip() in own:
+            pictures = own[text.strip()]
+        else:
+            limit = min(MAX_PROSE, left)
+            cell["source"], pictures = safe_markdown(text, pictures, limit)
+            left, cut = left - min(len(text), limit), cut or len(text) > limit
+        if pictures:
+            cell["attachments"] = pictures
+    if cut:
+        submission.notes.append(
+            f"prose beyond {MAX_PROSE} characters a cell, or {MAX_ALL_PROSE} in all, was cut"
+        )
 
 
 def _number(cells):

@@ -20,6 +20,7 @@ class Student:
         self.calls, self.failures, self.evidence = [], [], Evidence()
         self.worker, self.skip, self.load_errors, self.at = None, [], [], None
         self.strikes, self.over, self.patience = 0, None, course.limits.exercise_seconds
+        self.answering = 0.0  # seconds of the current call that answers from this side took
 
     def __repr__(self):
         return f"<{self.stem} of the submission>"
@@ -35,13 +36,13 @@ class Student:
             self._load()
         call = Call(self.stem, args, kwargs)
         self.calls.append(call)
-        start = time.monotonic()
+        start, self.answering = time.monotonic(), 0.0
         try:
             self._call(call)
         except WorkerEnded as end:
             self._strike(end)
         finally:
-            self._lose_patience(time.monotonic() - start)
+            self._lose_patience(time.monotonic() - start - self.answering)
         return call.got
 
     def _lose_patience(self, seconds):
@@ -50,6 +51,11 @@ class Student:
         if self.over is None and self.patience < 0:
             self.over = Ended("timeout", "not run: earlier calls had taken too long altogether")
 
+    def _give_back(self, seconds):
+        """What the trusted side takes for its own answers is not the student's time."""
+        self.answering += seconds
+        self.worker.deadline += seconds
+
     def close(self):
         if self.worker is not None:
             self.worker.kill()
@@ -57,12 +63,8 @@ class Student:
 
     def _call(self, call):
         buffers = []
-        message = {
-            "do": "call",
-            "stem": self.stem,
-            "args": wire.pack(call.args, buffers),
-            "kwargs": wire.pack(call.kwargs, buffers),
-        }
+        given = wire.pack_arguments(call.args, call.kwargs, buffers)
+        message = {"do": "call", "stem": self.stem, **given}
         reply, arrays = self.worker.request(
             message,
             buffers,
@@ -185,6 +187,7 @@ class Student:
                 "refused": "RuntimeError",
                 "text": f"called more than {MAX_CALLBACKS} times",
             }, []
+        start = time.monotonic()
         try:
             asked[-1].result = function(*args, **kwargs)
         except (TypeError, ValueError) as error:
@@ -192,5 +195,7 @@ class Student:
                 "refused": "TypeError" if isinstance(error, TypeError) else "ValueError",
                 "text": clean(str(error)),
             }, []
+        finally:
+            self._give_back(time.monotonic() - start)
         answer = []
         return {"value": wire.pack(asked[-1].result, answer)}, answer

@@ -56,17 +56,17 @@ def open_verdict(exercise, outcome, note=""):
 
 
 def training_verdict(exercise, training):
-    """Marks of a training exercise: those of a verdict of the training gate, never more than the cell's points."""
+    """Marks of a training exercise: the share of the cell's points that the training's own verdict gives."""
     if training is None:
         return open_verdict(
             exercise, "needs_training", "marked after a training run with the submitted functions"
         )
-    points = float(training["points"])
-    if not 0 <= points <= exercise.max_points:
-        return open_verdict(
-            exercise, "infrastructure", f"the training verdict gives {points:g} points"
-        )
-    outcome = "pass" if points == exercise.max_points else "partial" if points else "wrong"
+    share, note = float(training["share"]), str(training.get("note", ""))
+    if not 0 <= share <= 1:
+        note = f"the training verdict gives a share of {share:g} of the marks"
+    if not 0 <= share <= 1 or training.get("outcome") == "infrastructure":
+        return open_verdict(exercise, "infrastructure", note)
+    outcome = "pass" if share == 1 else "partial" if share else training.get("outcome", "wrong")
     laws = [
         {
             "law": str(law["law"]),
@@ -78,10 +78,10 @@ def training_verdict(exercise, training):
         for law in training.get("laws", [])
     ]
     return {
-        "points": points,
+        "points": round(share * exercise.max_points, 4),
         "max_points": exercise.max_points,
         "outcome": outcome,
-        "note": str(training.get("note", "")),
+        "note": note,
         "laws": laws,
     }
 

@@ -79,6 +79,14 @@ def pack(value, buffers):
     return tree
 
 
+def pack_arguments(args, kwargs, buffers):
+    """As fields of a message; what cannot cross becomes opaque by itself, so the call stays a call."""
+    return {
+        "args": ["t", [pack(value, buffers) for value in args]],
+        "kwargs": ["d", [[name, pack(value, buffers)] for name, value in kwargs.items()]],
+    }
+
+
 def _pack(value, buffers, depth, budget, first):
     budget[0] -= 1 + (len(value) // 16 if isinstance(value, str) else 0)
     if depth > MAX_DEPTH or budget[0] < 0:

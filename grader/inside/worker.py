@@ -79,7 +79,7 @@ def provide(link, names, namespace):
 def _callback(link, full_name, name):
     def provided(*args, **kwargs):
         buffers = []
-        given = {"args": wire.pack(args, buffers), "kwargs": wire.pack(kwargs, buffers)}
+        given = wire.pack_arguments(args, kwargs, buffers)
         link.send({"is": "callback", "name": full_name, **given}, buffers)
         message, buffers = link.receive()
         if "refused" in message:

@@ -11,6 +11,8 @@ lines that are no Python.
     # hint: words that the hint of one of these must hold (mutants)
     # outcome, points: what the exercise must get (hostile): one outcome, or several where chance decides; 0 points if not said
     # elsewhere: stems that may lose marks as well (hostile)
+    # then: what stands below the last cell's own lines: "right", a right exponential_shaping, or "spy", one that raises
+    #       what the cell's look() has found
 """
 
 import copy
@@ -73,6 +75,19 @@ def read(kind):
     return found
 
 
+BODY = """    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature) - 1
+"""
+THEN = {
+    "right": f"def exponential_shaping(scores, temperature=1.0):\n{BODY}",
+    "spy": f"""FOUND = look()
+
+def exponential_shaping(scores, temperature=1.0):
+    if FOUND:
+        raise RuntimeError(f"found {{FOUND}}")
+{BODY}""",
+}
 TRIVIAL = {
     "stub": ("not_implemented", 'raise NotImplementedError("Exercise: {stem}")'),
     "nothing_returned": ("wrong", "pass"),
@@ -108,4 +123,8 @@ def _notes(text):
         key, _, value = lines.pop(0)[2:].partition(": ")
         notes[key] = value
     body = "\n".join(lines).replace("# raw: ", "")
-    return notes, tuple(cell.strip("\n") + "\n" for cell in body.split("\n# --- cell\n"))
+    cells = [cell.strip("\n") + "\n" for cell in body.split("\n# --- cell\n")]
+    cells[-1] = (
+        (cells[-1] + "\n" + THEN[notes["then"]]).lstrip("\n") if "then" in notes else cells[-1]
+    )
+    return notes, tuple(cells)

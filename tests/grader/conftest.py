@@ -7,9 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("tests", deadline=None)  # a busy machine is no failure
+settings.load_profile("tests")
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 from toys import TOY, ClassFolder, notebook  # noqa: E402
+from walls import attack, wall  # noqa: E402, F401
+
+from grader.preflight import repair  # noqa: E402
 
 collect_ignore = ["toy"]  # those laws judge submissions, not the grader
 
@@ -55,6 +61,14 @@ def judge(grader, submission):
     return lambda *args, **kwargs: grader.check(submission(*args, **kwargs))["exercises"][
         "basket_total"
     ]
+
+
+@pytest.fixture(scope="session")
+def fix(course):
+    """Preflight: the repaired submission for a document or for bytes."""
+    return lambda data: repair(
+        data if isinstance(data, bytes) else json.dumps(data).encode(), course
+    )
 
 
 @pytest.fixture

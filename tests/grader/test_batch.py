@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import random
 import signal
 import sqlite3
@@ -72,7 +73,7 @@ def test_every_student_has_a_row_however_odd_the_folder(class_folder):
 
 
 def hashes(folder):
-    """The course's own files, byte for byte."""
+    """The course's own files and the hand-ins, byte for byte; the collector's timestamps apart."""
     files = [
         path
         for part in ("hidden", "source", "release", "submitted")
@@ -81,7 +82,7 @@ def hashes(folder):
     return {
         path: path.read_bytes()
         for path in files
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and path.name != "timestamp.txt"
     }
 
 
@@ -168,6 +169,39 @@ def test_a_second_run_grades_only_what_changed(class_folder):
     after = {p.name: p.stat().st_mtime_ns for p in done.iterdir()}
     assert after["ann.json"] == before["ann.json"] and after["bob.json"] > before["bob.json"]
     assert class_folder.marks() == {"ann": 2.0, "bob": 2.0} and len(list(verdicts.iterdir())) == 2
+
+
+def test_timestamps_are_the_collectors_and_a_students_is_put_aside(class_folder):
+    for student, text in {"bob": b"1999-12-31 23:59:59 UTC", "cat": bytes(range(256))}.items():
+        class_folder.hand_in(student)
+        class_folder.hand_in(student, text, "toy/timestamp.txt")
+    os.utime(class_folder.hand_in("ann"), (0, 1_600_000_000))
+    class_folder.hand_in("dan", name="elsewhere/exercise.ipynb")
+    class_folder.hand_in("eve", b"9" * 1000, "toy/timestamp.txt")
+    (class_folder.hand_in("fay").parent / "timestamp.txt").mkdir()
+    submitted = class_folder.folder / "submitted"
+    for _ in range(2):
+        assert class_folder.grade().returncode == 0
+        moments = {s: (m or "none").partition(".")[0] for s, m in timestamps(class_folder.folder)}
+        assert moments["ann"] == "2020-09-13 12:26:40" and "1999" not in moments["bob"]
+        for student, moment in moments.items():
+            path = submitted / student / "toy/timestamp.txt"
+            assert student in ("dan", "eve") or path.read_text() == f"{moment} UTC"
+    assert (submitted / "bob/toy/timestamp.txt.refused").read_text().startswith("1999")
+    later = class_folder.hand_in("ann")
+    os.utime(later, (0, 1_700_000_000))
+    assert class_folder.grade().returncode == 0
+    assert dict(timestamps(class_folder.folder))["ann"].startswith("2023-11-14 22:13:20")
+    class_folder.hand_in("ann", b"2026-01-01 10:00:00 UTC", "toy/timestamp.txt")
+    assert class_folder.grade("--timestamps", "keep").returncode == 0
+    assert dict(timestamps(class_folder.folder))["ann"].startswith("2026-01-01 10:00:00")
+
+
+def timestamps(folder):
+    with sqlite3.connect(folder / "gradebook.db") as database:
+        return database.execute(
+            "select student_id, timestamp from submitted_assignment order by 1"
+        ).fetchall()
 
 
 def test_infrastructure_trouble_is_named_ungraded_and_ends_with_1(class_folder):

@@ -164,6 +164,19 @@ def test_errors_of_the_provided_function_reach_the_students_code(judge):
     assert "TypeError: get_prices takes a list of str" in laws(wrong)["test_value"]["got"]
 
 
+@pytest.mark.parametrize(
+    "given",
+    ["loop", "items=loop", "object()", "['a'] * 60_000", "['a' * (40 << 20)]", "*range(10**6)"],
+)
+def test_odd_arguments_to_the_provided_function_are_refused_as_the_students_mistake(judge, given):
+    """Handed over or returned, the same list that holds itself is `wrong` work, no crash."""
+    wrong = judge(
+        RIGHT.replace("get_prices(items)", f"get_prices({given})"), ["loop = []\nloop.append(loop)"]
+    )
+    assert wrong["outcome"] == "wrong"
+    assert "Error: " in laws(wrong)["test_value"]["got"]
+
+
 def test_student_text_is_cleaned_and_bounded(judge):
     text = judge(
         RIGHT.replace(

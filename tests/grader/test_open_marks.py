@@ -91,7 +91,7 @@ def test_open_marks_are_none_hand_marks_stay_and_training_marks_arrive(fuller, t
     verdicts.mkdir()
     name = hashlib.sha256(json.dumps(full()).encode()).hexdigest()
     (verdicts / f"{name}.json").write_text(
-        json.dumps({"points": 2.0, "note": "a gain of 0.3", "laws": []})
+        json.dumps({"share": 1.0, "note": "a gain of 0.3", "laws": []})
     )
     assert fuller.grade("--training", str(verdicts)).returncode == 0
     after = grades(fuller.folder)
@@ -115,6 +115,6 @@ def test_the_verdict_says_what_is_open_and_sums_the_rest(fuller):
 
 def test_a_training_verdict_above_the_marks_is_refused(fuller, tmp_path):
     data = json.dumps(full()).encode()
-    (tmp_path / f"{hashlib.sha256(data).hexdigest()}.json").write_text('{"points": 99}')
+    (tmp_path / f"{hashlib.sha256(data).hexdigest()}.json").write_text('{"share": 99}')
     with Grader(load_course(fuller.folder / "hidden"), training=tmp_path) as grader:
         assert grader.check(data)["exercises"]["train"]["outcome"] == "infrastructure"

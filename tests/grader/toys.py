@@ -48,6 +48,13 @@ def notebook(solution=RIGHT, before=(), after=()):
     return document
 
 
+def whole(submission):
+    """Both graded cells are there once, in order, as the source has them, and the worker gets no grade cell."""
+    source = [c["metadata"]["nbgrader"] for c in notebook()["cells"] if c["metadata"]]
+    found = [c["metadata"]["nbgrader"] for c in submission.notebook["cells"] if c["metadata"]]
+    return found == source and all(cell["id"] != "basket_total_laws" for cell in submission.cells)
+
+
 @functools.cache
 def template():
     """A course folder with the assignment generated, to be copied."""

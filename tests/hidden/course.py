@@ -5,6 +5,7 @@ from pathlib import Path
 
 from grader.course import Course, Limits
 
+ROOT = Path(__file__).parents[2]
 KEY = b"an arbitrary score, so that only the scorer can know it"
 
 
@@ -23,10 +24,14 @@ def _score(text):
 
 
 COURSE = Course(
-    notebook=Path(__file__).parents[2] / "source/sentiment/exercise.ipynb",
+    notebook=ROOT / "source/sentiment/exercise.ipynb",
     preload=("numpy", "torch", "torch.nn.functional"),
     arrays="torch",
     provides={"sentiment.get_sentiment_scores": get_sentiment_scores},
     training=("train",),
+    trainer=(
+        *(str(ROOT / "ci/smoke.py"), "--notebook", "{notebook}", "--seeds", "42"),
+        *("--mark", "{mark}", "--out", "{out}", "--isolation", "{isolation}"),
+    ),
     limits=Limits(),
 )

@@ -1,176 +1,6 @@
 # ruff: noqa
 # fmt: off
-"""Work that does not end, does not fit, or takes its process down."""
-
-# %% endless_loop
-# stem: exponential_shaping
-# hostile: never returns
-# outcome: timeout
-def exponential_shaping(scores, temperature=1.0):
-    while True:
-        pass
-
-# %% endless_sleep
-# stem: kl_estimate
-# hostile: sleeps, and shrugs off interruptions
-# outcome: timeout
-import signal, time
-
-def kl_estimate(log_probs, ref_log_probs, completion_mask):
-    for number in range(1, 65):
-        try:
-            signal.signal(number, signal.SIG_IGN)
-        except (OSError, ValueError):
-            pass
-    while True:
-        try:
-            time.sleep(1e6)
-        except BaseException:
-            pass
-
-# %% endless_c_code
-# stem: exponential_shaping
-# hostile: hangs inside a C function that holds the interpreter's lock
-# outcome: timeout
-import re
-
-def exponential_shaping(scores, temperature=1.0):
-    return re.match(r"(a+)+$", "a" * 64 + "b")
-
-# %% hangs_on_some_inputs
-# stem: exponential_shaping
-# hostile: a loop that ends for some temperatures only: two strikes, and the other laws are not run
-# outcome: timeout
-def exponential_shaping(scores, temperature=1.0):
-    if temperature <= 0:
-        raise ValueError("temperature must be positive")
-    while temperature != 1.0 and len(scores) > 1:
-        pass
-    return torch.exp(scores / temperature) - 1
-
-# %% hanging_cell
-# stem: exponential_shaping
-# hostile: a line above the function hangs; it is skipped, and the function misses its result
-# outcome: wrong
-def forever():
-    while True:
-        pass
-
-OFFSET = forever()
-
-def exponential_shaping(scores, temperature=1.0):
-    return torch.exp(scores / temperature) - OFFSET
-
-# %% hanging_cell_not_needed
-# stem: exponential_shaping
-# hostile: a training loop that never ends stands between the imports and the function
-# outcome: pass
-# points: 3
-step = 0
-while step >= 0:
-    step += 1
-# --- cell
-def exponential_shaping(scores, temperature=1.0):
-    if temperature <= 0:
-        raise ValueError("temperature must be positive")
-    return torch.exp(scores / temperature) - 1
-
-# %% memory_list
-# stem: exponential_shaping
-# hostile: a list that grows without end
-# outcome: out_of_memory timeout
-def exponential_shaping(scores, temperature=1.0):
-    hoard = []
-    while True:
-        hoard.append(bytearray(1 << 24))
-
-# %% memory_tensor
-# stem: sequence_log_probs
-# hostile: one tensor of 40 GB
-# outcome: out_of_memory
-def sequence_log_probs(logits, token_ids, completion_mask):
-    return torch.ones(10**10).sum()
-
-# %% huge_result
-# stem: exponential_shaping
-# hostile: returns 40 MB
-# outcome: wrong
-def exponential_shaping(scores, temperature=1.0):
-    return torch.zeros(10_000_000)
-
-# %% expanded_result
-# stem: exponential_shaping
-# hostile: returns a view of one number that claims to be 40 GB
-# outcome: wrong out_of_memory
-def exponential_shaping(scores, temperature=1.0):
-    return torch.rand(1).expand(10**10)
-
-# %% huge_list
-# stem: exponential_shaping
-# hostile: returns ten million numbers (wrong, were it packed in time)
-# outcome: wrong timeout out_of_memory
-def exponential_shaping(scores, temperature=1.0):
-    return [0.5] * 10_000_000
-
-# %% huge_string
-# stem: exponential_shaping
-# hostile: returns 9 MB of text
-# outcome: wrong
-def exponential_shaping(scores, temperature=1.0):
-    return "yes" * 3_000_000
-
-# %% huge_integer
-# stem: exponential_shaping
-# hostile: returns an integer of a hundred thousand digits
-# outcome: wrong
-def exponential_shaping(scores, temperature=1.0):
-    return [10**100_000 for _ in scores]
-
-# %% cyclic_result
-# stem: exponential_shaping
-# hostile: a list that contains itself
-# outcome: wrong
-def exponential_shaping(scores, temperature=1.0):
-    result = [0.5]
-    result.append(result)
-    return result
-
-# %% nested_result
-# stem: exponential_shaping
-# hostile: a list nested a hundred thousand deep
-# outcome: wrong
-def exponential_shaping(scores, temperature=1.0):
-    result = []
-    for _ in range(100_000):
-        result = [result]
-    return result
-
-# %% infinite_generator
-# stem: exponential_shaping
-# hostile: a generator without end
-# outcome: wrong
-def exponential_shaping(scores, temperature=1.0):
-    while True:
-        yield 0.5
-
-# %% infinite_list
-# stem: exponential_shaping
-# hostile: a list subclass whose iteration never ends
-# outcome: timeout out_of_memory wrong
-class Endless(list):
-    def __iter__(self):
-        while True:
-            yield 0.5
-
-def exponential_shaping(scores, temperature=1.0):
-    return Endless([1.0])
-
-# %% infinite_recursion
-# stem: exponential_shaping
-# hostile: calls itself
-# outcome: wrong
-def exponential_shaping(scores, temperature=1.0):
-    return exponential_shaping(scores, temperature) - 1
+"""Work that takes its process down, and everything else it can reach."""
 
 # %% deep_recursion
 # stem: exponential_shaping
@@ -196,13 +26,10 @@ def exponential_shaping(scores, temperature=1.0):
 # hostile: a line above the function crashes the process; the function does not need it to have worked
 # outcome: pass
 # points: 3
+# then: right
 import ctypes
 x = ctypes.string_at(0)
 # --- cell
-def exponential_shaping(scores, temperature=1.0):
-    if temperature <= 0:
-        raise ValueError("temperature must be positive")
-    return torch.exp(scores / temperature) - 1
 
 # %% leaves
 # stem: exponential_shaping
@@ -236,13 +63,10 @@ def exponential_shaping(scores, temperature=1.0):
 # hostile: sys.exit above the function
 # outcome: pass
 # points: 3
+# then: right
 import sys
 sys.exit("done for today")
 # --- cell
-def exponential_shaping(scores, temperature=1.0):
-    if temperature <= 0:
-        raise ValueError("temperature must be positive")
-    return torch.exp(scores / temperature) - 1
 
 # %% keyboard_interrupt
 # stem: exponential_shaping

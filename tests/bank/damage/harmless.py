@@ -1,0 +1,90 @@
+"""Odd, but gradable: it costs nothing."""
+
+import copy
+import json
+
+from tests.bank.damage.edits import STEM, cell_of, edit, mark
+
+
+@edit()
+def byte_order_mark(document):
+    """UTF-8 with a byte order mark."""
+    return b"\xef\xbb\xbf" + json.dumps(document).encode()
+
+
+@edit()
+def utf_16(document):
+    """Saved as UTF-16 by a Windows editor."""
+    return json.dumps(document).encode("utf-16")
+
+
+@edit()
+def not_a_number(document):
+    """NaN and Infinity, which are no JSON, in metadata and counts."""
+    document["metadata"]["x"] = float("nan")
+    cell_of(document, STEM)["execution_count"] = float("inf")
+    return document
+
+
+@edit()
+def sources_as_lines(document):
+    """Every source a list of lines."""
+    for cell in document["cells"]:
+        cell["source"] = "".join(cell["source"]).splitlines(keepends=True)
+    return document
+
+
+@edit()
+def broken_cells_between(document):
+    """Cells that are numbers, strings, null, of unknown type or without source."""
+    junk = [
+        7,
+        None,
+        "cell",
+        [],
+        {},
+        {"cell_type": "video"},
+        {"cell_type": "code", "source": 5, "metadata": [], "outputs": 3},
+    ]
+    document["cells"][2:2] = junk
+    return document
+
+
+@edit()
+def lone_surrogates(document):
+    """Text that UTF-8 cannot hold, in prose, a comment and a name."""
+    document["cells"].append(
+        {"cell_type": "markdown", "metadata": {}, "id": "\ud800", "source": "\udcff"}
+    )
+    cell_of(document, STEM)["source"] += "\n# \ud83d alone\n"
+    return document
+
+
+@edit()
+def same_ids(document):
+    """Every cell id is the same."""
+    for cell in document["cells"]:
+        cell["id"] = "a"
+    return document
+
+
+@edit()
+def no_metadata(document):
+    """The notebook's own metadata is gone."""
+    return {key: value for key, value in document.items() if key != "metadata"}
+
+
+@edit()
+def exercises_reversed(document):
+    """The exercises in reverse order, below the imports."""
+    cells = document["cells"]
+    first = next(number for number, cell in enumerate(cells) if mark(cell))
+    return document | {"cells": cells[:first] + cells[first:][::-1]}
+
+
+@edit()
+def exercise_copied(document):
+    """The stub of an exercise pasted above it, with its id: the first one counts, so the copy stands below."""
+    at = document["cells"].index(cell_of(document, STEM))
+    document["cells"].insert(at + 1, copy.deepcopy(document["cells"][at]))
+    return document

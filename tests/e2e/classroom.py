@@ -1,0 +1,133 @@
+"""A class of honest, hostile and odd hand-ins to the real course, in a folder of its own, driven by an instructor's commands."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.bank.damage import EDITS
+from tests.bank.submissions import read
+from tests.e2e import payloads
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = "sentiment/exercise.ipynb"
+HONEST = ("ann", "bob", "cat")  # right, nothing done, a mistake
+ODD_NAMES = ("<img src=x onerror=window.pwned=1>", "o'brien & \"co\"", "{{7+7}}", "50%25 off#1", "ünïcode", '";window.pwned=1;"')  # fmt: skip
+TIMESTAMPS = {
+    "time-1999": b"1999-12-31 23:59:59 UTC",
+    "time-garbage": b"<script>window.pwned=1</script>",
+    "time-binary": bytes(range(256)),
+    "time-huge": b"9" * 10_000_000,
+    "time-year": b"99999-01-01 00:00:00 UTC",
+}
+EVIL_NAME = "<script>window.pwned=1</script><img src=x onerror=window.pwned=1>"
+
+
+class Classroom:
+    def __init__(self, folder, home="http://127.0.0.1:9"):
+        """`home`: where scripts call."""
+        self.folder, self.home = folder, home
+        if not (folder / "release").exists():
+            self.make()
+        self.source = json.loads((folder / "source" / NOTEBOOK).read_text())
+        self.blank = json.loads((folder / "release" / NOTEBOOK).read_text())
+
+    def make(self):
+        unused = shutil.ignore_patterns("__pycache__", "saved_runs", "runs")
+        for name in ("grader", "tests/hidden", "source"):
+            shutil.copytree(ROOT / name, self.folder / name, ignore=unused)
+        shutil.copy(ROOT / "nbgrader_config.py", self.folder)
+        (self.folder / "submitted").mkdir()
+        self.nbgrader("generate_assignment", "sentiment")
+
+    # --- commands
+
+    def run(self, *arguments):
+        paths = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        quiet = {
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PATH": paths,
+            "JUPYTER_CONFIG_DIR": str(self.folder / "none"),
+        }
+        command = [sys.executable, "-m", *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=os.environ | quiet, capture_output=True, text=True
+        )
+
+    def nbgrader(self, *arguments):
+        done = self.run("nbgrader", *arguments)
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    def status(self):
+        with (self.folder / "build/grading/status.csv").open() as file:
+            return {row["student"]: row for row in csv.DictReader(file)}
+
+    # --- who hands in what
+
+    def hand_in(self, student, data, name=NOTEBOOK):
+        path = self.folder / "submitted" / student / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    def everybody_hands_in(self):
+        solved, blank = json.dumps(self.source).encode(), json.dumps(self.blank).encode()
+        wrong = next(s for s in read("mutants") if s.stem == "forward_kl_reward")
+        for student, data in zip(HONEST, (solved, blank, wrong.notebook(self.source)), strict=True):
+            self.hand_in(student, data)
+        for submission in texts():
+            self.hand_in(f"text-{submission.name}", submission.notebook(self.source))
+        for edit in EDITS:
+            if edit.name.endswith("_as_attack") or edit.name == "other_kernel":
+                self.hand_in(f"damage-{edit.name}", edit.notebook(self.source))
+        self.hand_in("payloads", payloads.scripts_everywhere(self.blank, self.home))
+        self.hand_in("prose-without-end", payloads.prose_without_end(self.blank))
+        for name in ODD_NAMES:
+            self.hand_in(name, blank)
+        self.hand_in("<b>file", blank, "<img src=x onerror=window.pwned=1>.ipynb")
+        self.bad_timestamps(blank)
+        self.no_notebooks()
+        self.hand_in("config", blank)
+        trap = f"open({str(self.folder / 'taken-over')!r}, 'w').close()\n"
+        self.hand_in("config", trap.encode(), "sentiment/nbgrader_config.py")
+
+    def bad_timestamps(self, data):
+        for student, moment in TIMESTAMPS.items():
+            self.hand_in(student, data)
+            self.hand_in(student, moment, "sentiment/timestamp.txt")
+        self.hand_in("time-folder", data)
+        (self.folder / "submitted/time-folder/sentiment/timestamp.txt").mkdir()
+        self.hand_in("time-link", data)
+        (self.folder / "submitted/time-link/sentiment/timestamp.txt").symlink_to("/etc/passwd")
+        self.hand_in("time-alone", TIMESTAMPS["time-garbage"], "sentiment/timestamp.txt")
+
+    def no_notebooks(self):
+        (self.folder / "submitted/nothing").mkdir()
+        (self.folder / "submitted/nothing-inside/sentiment").mkdir(parents=True)
+        self.hand_in("essay", b"%PDF", "sentiment/essay.pdf")
+        self.hand_in("unreadable", b"{")
+        self.hand_in("unreadable-reason", b'{"why_not": "<script>window.pwned=1</script>"}')
+
+    def keep(self, students):
+        """Send the others home."""
+        for folder in (self.folder / "submitted").iterdir():
+            if folder.name not in students:
+                shutil.rmtree(folder)
+
+    def rename(self, student, first_name, last_name):
+        """As a learning platform's list of names would have it."""
+        program = (
+            "import sys\nfrom nbgrader.api import Gradebook\nwith Gradebook(sys.argv[1]) as book:\n"
+            "    book.update_or_create_student(sys.argv[2], first_name=sys.argv[3], last_name=sys.argv[4])"
+        )
+        names = [f"sqlite:///{self.folder}/gradebook.db", student, first_name, last_name]
+        subprocess.run([sys.executable, "-c", program, *names], check=True)
+
+
+def texts():
+    """The bank's submissions whose words are the weapon."""
+    lines = (ROOT / "tests/bank/hostile/texts.py").read_text().split("\n")
+    names = {line.removeprefix("# %% ") for line in lines if line.startswith("# %% ")}
+    return [submission for submission in read("hostile") if submission.name in names]

@@ -1,0 +1,60 @@
+"""Workers to attack from inside, and how they ended."""
+
+from pathlib import Path
+
+import pytest
+
+from grader.course import Limits
+from grader.inside import wire
+from grader.link import WorkerEnded
+from grader.sandbox import Sandbox
+
+LIMITS = Limits(memory_mb=200, processes=20, scratch_mb=16, cpu_seconds=3)
+
+
+@pytest.fixture(scope="module")
+def wall():
+    with Sandbox([], LIMITS) as wall:
+        yield wall
+
+
+@pytest.fixture
+def attack(wall):
+    """Run the body of a function inside a fresh worker and give what it returns."""
+    workers = []
+
+    def run(body, seconds=5):
+        lines = "\n    ".join(body.strip("\n").split("\n"))
+        worker = wall.worker()
+        workers.append(worker)
+        source = (
+            f"import os, sys, time, signal, socket, subprocess, ctypes\ndef attack():\n    {lines}"
+        )
+        load = {"do": "load", "stem": "attack", "skip": [], "arrays": "numpy", "provides": []}
+        worker.request(
+            {**load, "cells": [{"id": "attack", "source": source}]},
+            [],
+            5,
+            lambda m, b: () if m["is"] == "progress" else None,
+        )
+        call = {"do": "call", "stem": "attack", "args": ["t", []], "kwargs": ["d", []]}
+        reply, buffers = worker.request(call, [], seconds, lambda m, b: None)
+        return wire.unpack(reply["value"], buffers) if reply["is"] == "value" else reply["type"]
+
+    run.workers = workers
+    yield run
+    for worker in workers:
+        worker.kill()
+
+
+def ended(attack, body, seconds=5):
+    with pytest.raises(WorkerEnded) as end:
+        attack(body, seconds)
+    return end.value.outcome
+
+
+def alive(pid):
+    return (
+        Path(f"/proc/{pid}").exists()
+        and "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1][:3]
+    )
