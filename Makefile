@@ -1,12 +1,13 @@
 # Every target; `make help` lists them.
 PYTHON ?= python3
-VENV   := .venv
+VENV   ?= .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
 REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirements.txt
+# Named by what the files say, not by when they were written: a clone's files are always newer than an image's .venv.
+STAMP  := $(VENV)/.installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint release solutions package grade bank doctor models clean
+.PHONY: help setup demo test lint lint-ci workflows release solutions package grade smoke calibrate bank fuzz bench browser doctor models clean
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## list the targets
@@ -14,10 +15,11 @@ help:  ## list the targets
 
 setup: $(STAMP)  ## build .venv from the pinned requirements; nothing to do when it is current
 
-$(STAMP): $(REQUIREMENTS)
+$(STAMP):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make setup PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -r requirements.txt -c requirements-lock.txt
+	@rm -f $(VENV)/.installed-*
 	@touch $@
 
 demo: setup  ## the whole course once: release, notebook, training, evaluation (CPU, offline, about 4 minutes)
@@ -31,6 +33,12 @@ lint: setup  ## ruff: format and rules, notebook included
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
+lint-ci:  ## lint the workflows, the Dockerfile and the shell scripts (fetches its own tools; needs Node.js)
+	bash ci/lint_ci.sh
+
+workflows:  ## make ci/workflows/github.yml the active workflow
+	cp ci/workflows/github.yml .github/workflows/course.yml
+
 release: setup  ## compile source/ to release/ with nbgrader
 	$(BIN)/python ci/build.py release
 
@@ -40,11 +48,30 @@ solutions: setup  ## execute the instructor's notebook into solutions/; saves it
 package: release  ## dist/sentiment-student.zip: release and embedded models, works alone and offline
 	$(BIN)/python ci/build.py package
 
-grade: setup  ## grade everyone in submitted/ into the gradebook; build/grading/status.csv has a row a student
+gradebook.db: | $(STAMP)
+	$(BIN)/nbgrader generate_assignment sentiment --force --log-level=WARN
+
+grade: setup gradebook.db  ## grade everyone in submitted/ into the gradebook; build/grading/status.csv has a row a student
 	$(BIN)/python -m grader run
+
+smoke: setup  ## hidden laws, then GRPO with the solution's rewards, three seeds: verdict in build/smoke (CPU about 2 minutes)
+	$(BIN)/python ci/smoke.py
+
+calibrate: setup  ## the smoke gate over 20 seeds, honest rewards and negative controls (CPU, an hour)
+	$(BIN)/python ci/calibrate.py
 
 bank: setup  ## grade the grader: every mutant, variant and hostile submission, and the matrix against the laws
 	$(BIN)/python -m tests.bank
+
+bench: setup  ## training speed against TRL's defaults, then part by part (CPU about 15 minutes); docs/benchmarks.md
+	$(BIN)/python -m ci.bench
+	$(BIN)/python -m ci.bench.breakdown
+
+fuzz: setup  ## 12,000 mutated notebooks through preflight, 400 graded between honest ones (about 10 minutes)
+	$(BIN)/python tests/grader/fuzz.py
+
+browser: setup  ## every page of formgrader and feedback in Chromium, over a class full of scripts (needs chromium)
+	$(BIN)/python -m tests.e2e.browser
 
 doctor: setup  ## what this machine can grade with, and how to mend what is missing
 	$(BIN)/python -m grader doctor

@@ -40,6 +40,12 @@ def own_place(tmp_path, monkeypatch):
     monkeypatch.setattr(sentiment, "_model_name", "tiny-sentiment")
 
 
+@pytest.fixture
+def float32(monkeypatch):
+    """Language models compute in float32 on every processor, for comparisons with an oracle; not in other processes."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+
+
 @pytest.fixture(scope="session")
 def source() -> Path:
     """The folder of the teaching modules."""

@@ -233,6 +233,15 @@ def test_package_is_the_release_the_two_models_and_the_licences(package, release
     assert sum((package / name).stat().st_size for name in files) < 20 * 2**20
 
 
+def test_package_leaves_the_second_judge_to_instructors(package):
+    """Neither its weights nor what only it needs: a student installs no scikit-learn and no VADER."""
+    assert (build.ROOT / "models" / "ngram-judge").is_dir()
+    assert not [path for path in package.rglob("*") if "judge" in path.name.lower()]
+    needed = (package / "requirements.txt").read_text().lower()
+    assert "scikit-learn" not in needed
+    assert "vader" not in needed
+
+
 def isolated(package, *arguments):
     """Run a script of the unpacked package with nothing of this repository in reach and no hub."""
     hidden = ("PYTHONPATH", "SENTIMENT_MODEL", "HF_HOME")

@@ -1,0 +1,295 @@
+"""CI on GitHub and GitLab, the image and their scripts: what can be checked without running them. `make lint-ci` does the rest."""
+
+import importlib.metadata
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+
+from grader.course import TRAINING
+from grader.doctor import CONTAINER
+
+ROOT = Path(__file__).parents[2]
+STAGES = ["lint", "tests", "bank", "drift", "smoke", "grade"]
+ON_GPU = ["smoke", "grade"]
+SMOKE = {"build/smoke/smoke.json", "build/smoke/smoke.html", "build/smoke/smoke.xml"}
+GRADES = {"build/grading/status.csv", "build/grading/grades.csv", "feedback/"} | {
+    f"{TRAINING}/{pattern}" for pattern in ("*.json", "*/log.txt", "*/smoke.*")
+}
+
+GITHUB = yaml.safe_load((ROOT / "ci/workflows/github.yml").read_text())
+GITLAB = yaml.safe_load((ROOT / "ci/workflows/gitlab.yml").read_text())
+JOBS = {name: job for name, job in GITLAB.items() if isinstance(job, dict) and "stage" in job}
+DOCKERFILE = (ROOT / "ci/Dockerfile").read_text()
+STEPS = [(name, step) for name, job in GITHUB["jobs"].items() for step in job["steps"]]
+SHELL = {
+    "github.yml": "\n".join(step.get("run", "") for _, step in STEPS),
+    "gitlab.yml": "\n".join(line for job in JOBS.values() for line in job["script"]),
+    "Dockerfile": re.sub("^#.*", "", DOCKERFILE, flags=re.MULTILINE),
+    **{path.name: path.read_text() for path in sorted((ROOT / "ci").glob("*.sh"))},
+}
+
+
+def promised_python():
+    """The oldest Python that the project promises to run on."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return project["requires-python"].removeprefix(">=")
+
+
+# --- what both do
+
+
+def test_the_active_workflow_is_the_one_that_is_edited():
+    active, edited = ROOT / ".github/workflows/course.yml", ROOT / "ci/workflows/github.yml"
+    assert active.read_bytes() == edited.read_bytes(), "make workflows"
+    assert [path.name for path in active.parent.iterdir()] == [active.name]
+
+
+def test_gitlab_includes_the_one_that_is_edited():
+    [included] = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())["include"]
+    assert included == {"local": "ci/workflows/gitlab.yml"}
+
+
+def test_every_stage_waits_for_the_one_before():
+    assert list(GITHUB["jobs"]) == STAGES
+    assert [job.get("needs") for job in GITHUB["jobs"].values()] == [None, *STAGES[:-1]]
+    assert GITLAB["stages"] == STAGES
+    assert [(name, job["stage"]) for name, job in JOBS.items()] == [(s, s) for s in STAGES]
+    assert not any("needs" in job for job in JOBS.values())  # it would jump the queue
+
+
+@pytest.mark.parametrize("name", ["github.yml", "gitlab.yml"])
+def test_nothing_turns_red_into_green(name):
+    text = (ROOT / "ci/workflows" / name).read_text()
+    assert not re.search(r"continue-on-error|allow_failure|always\(\)|\|\| true", text)
+
+
+@pytest.mark.parametrize("name", SHELL)
+def test_make_targets_exist(name, tmp_path):
+    targets = set(re.findall(r"^[\s\w&|;-]*?\bmake ([a-z-]+)", SHELL[name], re.MULTILINE))
+    assert targets or name in ("grade.sh", "lint_ci.sh")
+    for target in targets:
+        command = ["make", "-n", "-C", str(ROOT), f"VENV={tmp_path}", target]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", SHELL)
+def test_scripts_exist(name):
+    for script in re.findall(r"(?:bash|python) ([\w/.]+\.(?:sh|py))", SHELL[name]):
+        assert (ROOT / script).is_file(), script
+
+
+def test_all_jobs_end_at_last_and_stop_at_the_first_error():
+    assert all(job["timeout-minutes"] for job in GITHUB["jobs"].values())
+    assert all(job["timeout"] for job in JOBS.values())
+    assert "-euo pipefail" in GITHUB["defaults"]["run"]["shell"]
+    assert GITLAB["default"]["before_script"] == ["set -euo pipefail"]
+    assert not any("before_script" in job for job in JOBS.values())
+
+
+def test_only_the_last_two_stages_ask_for_the_gpu_runner_and_only_where_there_is_one():
+    for name, job in GITHUB["jobs"].items():
+        assert (job["runs-on"] == ["self-hosted", "gpu"]) == (name in ON_GPU)
+    assert GITHUB["jobs"]["smoke"]["if"].startswith(
+        "vars.GPU_RUNNER == 'true' &&"
+    )  # grade needs smoke
+    for name, job in JOBS.items():
+        assert (job.get("tags") == ["gpu"]) == (name in ON_GPU)
+        asked = [rule for rule in job.get("rules", []) if rule.get("when") != "never"]
+        assert len(asked) == (name in ON_GPU)
+        assert all('$GPU_RUNNER == "true"' in rule["if"] for rule in asked)
+
+
+def test_grading_starts_by_hand():
+    assert "workflow_dispatch" in GITHUB["jobs"]["grade"]["if"]
+    assert "inputs.grade" in GITHUB["jobs"]["grade"]["if"]
+    [rule] = JOBS["grade"]["rules"]
+    assert '$CI_PIPELINE_SOURCE == "web" && $GRADE == "true"' in rule["if"]
+    assert GITLAB["variables"]["GRADE"]["value"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("bank", {"build/bank/matrix.log"}), ("smoke", SMOKE), ("grade", GRADES)],
+)
+def test_artefacts_are_kept_whatever_the_verdict(name, expected):
+    [upload] = [s for job, s in STEPS if job == name and "upload-artifact" in s.get("uses", "")]
+    assert set(upload["with"]["path"].split()) == expected
+    assert upload["if"] == "${{ !cancelled() }}"
+    assert set(JOBS[name]["artifacts"]["paths"]) == expected
+    assert JOBS[name]["artifacts"]["when"] == "always"
+
+
+def test_gitlab_shows_the_smoke_verdict_as_tests():
+    assert JOBS["smoke"]["artifacts"]["reports"] == {"junit": "build/smoke/smoke.xml"}
+
+
+# --- what nobody may get at
+
+
+def test_github_gives_no_rights_and_no_secrets():
+    text = (ROOT / "ci/workflows/github.yml").read_text()
+    assert GITHUB["permissions"] == {"contents": "read"}
+    assert not any("permissions" in job for job in GITHUB["jobs"].values())
+    assert not re.search(r"secrets\.|github\.token|pull_request_target|workflow_run", text)
+    assert (
+        "${{" not in SHELL["github.yml"]
+    )  # a value reaches a shell as a variable, never as source
+
+
+def test_actions_are_pinned_and_leave_no_token_behind():
+    used = [step for _, step in STEPS if "uses" in step]
+    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"]) for step in used)
+    checkouts = [step for step in used if "/checkout@" in step["uses"]]
+    assert len(checkouts) == len(STAGES)
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+# --- the environment
+
+
+def test_caches_follow_the_requirements():
+    for _, step in STEPS:
+        for pattern in step.get("with", {}).get("cache-dependency-path", "").split():
+            assert list(ROOT.glob(pattern)), pattern
+    assert all((ROOT / name).is_file() for name in GITLAB["default"]["cache"]["key"]["files"])
+
+
+def test_every_python_is_one_that_the_course_promises():
+    promised = promised_python()
+    [base] = re.findall(r"^ARG BASE=python:(\d+\.\d+)-", DOCKERFILE, re.MULTILINE)
+    given = {s["with"]["python-version"] for _, s in STEPS if "setup-python" in s.get("uses", "")}
+    assert given == {base} == {re.match(r"python:(\d+\.\d+)-", GITLAB["default"]["image"])[1]}
+    assert tuple(map(int, base.split("."))) >= tuple(map(int, promised.split(".")))
+
+
+def test_pinned_packages_install_on_the_oldest_promised_python():
+    lock = re.findall(
+        r"^([\w.-]+)==(\S+)", (ROOT / "requirements-lock.txt").read_text(), re.MULTILINE
+    )
+    for name, version in lock:
+        try:
+            package = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # another platform's
+        if package.version.partition("+")[0] == version:
+            wanted = SpecifierSet(package.metadata["Requires-Python"] or "")
+            assert wanted.contains(f"{promised_python()}.0"), f"{name} {version} wants {wanted}"
+
+
+def test_the_image_copies_what_is_there_and_nothing_of_the_course():
+    copied = [
+        source
+        for line in re.findall(r"^COPY (.*)", DOCKERFILE, re.MULTILINE)
+        for source in line.split()[:-1]
+    ]
+    assert all((ROOT / source).is_file() for source in copied)
+    everything, *allowed = [
+        line
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if not line.startswith("#")
+    ]
+    assert everything == "*"
+    assert sorted(allowed) == sorted(f"!{source}" for source in copied)
+
+
+def test_the_image_runs_as_an_ordinary_user():
+    assert re.findall(r"^USER (.*)", DOCKERFILE, re.MULTILINE)[-1] not in ("root", "0")
+
+
+def test_the_doctor_and_the_image_give_the_same_command():
+    comment = re.search(r"^#   docker build.*?make grade$", DOCKERFILE, re.MULTILINE | re.DOTALL)[0]
+    assert comment.replace("\\", "").replace("#", "").split() == CONTAINER.split()
+    assert f"-t {GITLAB['variables']['GPU_IMAGE']} " in CONTAINER
+
+
+# --- ci/grade.sh, with a grader that only says what it was given
+
+
+@pytest.fixture
+def grade(tmp_path):
+    """Run a copy of the script in a course of its own; its python and nbgrader leave their arguments and environment."""
+    (tmp_path / "ci").mkdir()
+    (tmp_path / "ci/grade.sh").write_bytes((ROOT / "ci/grade.sh").read_bytes())
+    (tmp_path / "submitted").mkdir()
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+
+    def run(folder="submitted", code=0, **variables):
+        for name in ("python", "nbgrader"):
+            program = tmp_path / ".venv/bin" / name
+            program.write_text(
+                f'#!/bin/sh\n{{ echo "{name} $*"; env; }} >>log\nexit {code if name == "python" else 0}\n'
+            )
+            program.chmod(0o755)
+        # Not the environment's own: VENV would lead past the programs above, as in a run of .ci/run.
+        env = {"HOME": os.environ["HOME"], "PATH": os.environ["PATH"]} | variables
+        command = ["bash", "ci/grade.sh", str(folder)]
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+
+    return run
+
+
+def handed_in(folder):
+    notebook = folder / "ada" / "sentiment" / "exercise.ipynb"
+    notebook.parent.mkdir(parents=True)
+    notebook.write_text("{}")
+    os.utime(notebook, (1_700_000_000, 1_700_000_000))
+    return notebook
+
+
+def test_grading_sees_no_token(grade, tmp_path):
+    handed_in(tmp_path / "submitted")
+    done = grade(CI_JOB_TOKEN="hush", GITHUB_TOKEN="hush", ACTIONS_RUNTIME_TOKEN="hush")
+    assert done.returncode == 0, done.stderr
+    log = (tmp_path / "log").read_text()
+    assert "python -m grader run --train" in log
+    assert "hush" not in log
+    assert "nbgrader export --to build/grading/grades.csv" in log
+
+
+def test_grading_takes_a_folder_and_keeps_its_times(grade, tmp_path):
+    notebook = handed_in(tmp_path / "a folder")
+    assert grade(tmp_path / "a folder").returncode == 0
+    copy = tmp_path / "submitted" / notebook.relative_to(tmp_path / "a folder")
+    assert copy.stat().st_mtime == 1_700_000_000
+
+
+@pytest.mark.parametrize(("code", "feedback"), [(1, True), (2, False)])
+def test_the_verdict_is_the_graders(grade, tmp_path, code, feedback):
+    """1: some students are open, the others get their feedback; 2: nobody was graded."""
+    handed_in(tmp_path / "submitted")
+    assert grade(code=code).returncode == code
+    assert ("generate_feedback" in (tmp_path / "log").read_text()) == feedback
+
+
+@pytest.mark.parametrize("visibility", ["public", "internal"])
+def test_marks_are_not_published(grade, tmp_path, visibility):
+    handed_in(tmp_path / "submitted")
+    assert grade(REPOSITORY_VISIBILITY=visibility).returncode == 2
+    assert not (tmp_path / "log").exists()
+
+
+def test_grading_makes_a_gradebook_only_where_there_is_none(grade, tmp_path):
+    handed_in(tmp_path / "submitted")
+    assert grade().returncode == 0
+    assert (tmp_path / "log").read_text().startswith("nbgrader generate_assignment sentiment")
+    (tmp_path / "log").unlink()
+    (tmp_path / "gradebook.db").touch()
+    assert grade().returncode == 0
+    assert (tmp_path / "log").read_text().startswith("python -m grader run")
+
+
+def test_an_empty_class_is_an_error(grade):
+    done = grade()
+    assert done.returncode == 2
+    assert "nobody has handed in" in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_an_error(grade):
+    assert grade("elsewhere").returncode == 2
