@@ -16,7 +16,7 @@ TIMESTAMP, REFUSED = "timestamp.txt", "timestamp.txt.refused"
 class Found:
     student: str
     notebook: Path | None = None
-    why_not: str = ""  # why there is no notebook to grade
+    why_not: str = ""  # why there is no notebook to grade: a key of preflight.NO_NOTEBOOK, or nothing was handed in
     notes: list = field(default_factory=list)
 
 
@@ -44,14 +44,9 @@ def find(folder, assignment, notebook_name):
         found.notebook = (named if len(named) == 1 else notebooks)[0]
         found.notes.append(f"taken from {shown(found.notebook, folder)}")
     elif notebooks:
-        found.why_not = (
-            "several notebooks, none called "
-            + proper.name
-            + ": "
-            + ", ".join(shown(path, folder) for path in notebooks[:5])
-        )
+        found.why_not = "several"
     else:
-        found.why_not = "no notebook among the files" if files else ""
+        found.why_not = "none" if files else ""
     known = {found.notebook, *(folder / assignment / name for name in (TIMESTAMP, REFUSED))}
     others = [path for path in files if path not in known]
     if others:

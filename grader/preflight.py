@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from grader.outputs import joined, safe_markdown, safe_outputs
 from grader.restore import mark, restore_graded
-from grader.text import clean
 
 MAX_BYTES = 20 << 20
 MAX_CELLS = 2000
@@ -19,13 +18,17 @@ MAX_PROSE = (
     20_000  # of one Markdown cell: what renders it needs minutes for a long line of brackets
 )
 MAX_ALL_PROSE = 60_000
+NO_NOTEBOOK = {  # by the word that batch.py leaves in the notebook's place; anyone can write such a file, so never more
+    "several": "several notebooks were handed in, and none has the name that it was given out with",
+    "none": "no notebook is among the files that were handed in",
+}
 HIDDEN = re.compile(
     r"^[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
 )
 
 
 class Unreadable(Exception):
-    """The file is no notebook; the text says why, for the student."""
+    """The file is no notebook; the text says why, for the student, and is no student's: pages show it as it is."""
 
 
 @dataclass
@@ -62,10 +65,8 @@ def parse(data):
         raise Unreadable(
             "the file is not a notebook: it is not valid JSON (cut off, or another kind of file?)"
         ) from None
-    if isinstance(document, dict) and isinstance(document.get("why_not"), str):
-        raise Unreadable(
-            clean(document["why_not"])
-        )  # left by the collector where there was no notebook
+    if isinstance(document, dict) and document.get("why_not") in [*NO_NOTEBOOK]:
+        raise Unreadable(NO_NOTEBOOK[document["why_not"]])
     if not isinstance(document, dict) or not isinstance(document.get("cells"), list):
         old = isinstance(document, dict) and "worksheets" in document
         raise Unreadable(

@@ -15,6 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scipy import stats
+
 from ci.bench import ROOT
 from ci.bench.machine import SIZES, hardware, random_model
 
@@ -51,8 +53,8 @@ def spread(values: list[float]) -> str:
 
 def interval(values: list[float]) -> str:
     """Return a mean and its 95 % interval, by Student's t for as many runs."""
-    t = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 10: 2.26}
-    half = t.get(len(values), 2.0) * statistics.stdev(values) / len(values) ** 0.5
+    t = stats.t.ppf(0.975, len(values) - 1)
+    half = t * statistics.stdev(values) / len(values) ** 0.5
     return f"{statistics.mean(values):+.3f} ± {half:.3f}"
 
 

@@ -1,5 +1,6 @@
 """What the course tests share: paths, a way to run the course's scripts, the reference solutions and one short training run."""
 
+import copy
 import os
 import signal
 import subprocess
@@ -38,6 +39,14 @@ def own_place(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sentiment, "_model_name", "tiny-sentiment")
+
+
+@pytest.fixture
+def own_examples(monkeypatch):
+    """Keep one test's student code from spoiling the examples of the next."""
+    import checks
+
+    monkeypatch.setattr(checks, "EXAMPLES", copy.deepcopy(checks.EXAMPLES))
 
 
 @pytest.fixture
@@ -139,6 +148,29 @@ def trained(tmp_path_factory, python, solutions) -> Path:
     assert done.returncode == 0, done.stderr
     (folder.parent / "stdout.txt").write_text(done.stdout, encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def quick(short_run, solutions, tmp_path):
+    """Return a function that trains in this process with a few more flags; gives the exit code."""
+
+    import train
+
+    def run(*flags, rewards=solutions, steps=2, output_dir=None):
+        target = output_dir or tmp_path / "outputs"
+        fixed = [
+            "--rewards",
+            rewards,
+            "--output_dir",
+            target,
+            "--max_steps",
+            steps,
+            "--validation_steps",
+            0,
+        ]
+        return train.main([*short_run, *map(str, [*fixed, *flags])])
+
+    return run
 
 
 @pytest.fixture(scope="session")

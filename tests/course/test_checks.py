@@ -1,11 +1,7 @@
 """The visible checks pass right work, and tell plausible slips what was called, expected, given, and where to look."""
 
-import copy
-import os
-import time
 from types import SimpleNamespace
 
-import nbformat
 import pytest
 import torch
 
@@ -13,80 +9,9 @@ import checks
 import sentiment
 from checks import check, check_run, overview
 from rewards import EXERCISES, load_rewards
+from tests.course.slips import SLIPS, defined
 
-HEAD = "import torch\nimport sentiment\nfrom sentiment import get_sentiment_scores\n"
-MASKED = """
-    log_probs = torch.log_softmax(logits[:, :-1], dim=-1)
-    token = log_probs.gather(-1, token_ids[:, 1:, None]).squeeze(-1)
-    mask = completion_mask[:, 1:].float()
-"""
-
-SLIPS = {  # name → source; the function's name says which exercise
-    "scores reversed": "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(completions[::-1])",
-    "constant": "def sentiment_reward(completions, **kwargs):\n    return [0.5] * len(completions)",
-    "prompt in front": "def sentiment_reward(completions, prompts=None, **kwargs):\n    texts = [p + c for p, c in zip(prompts, completions)] if prompts else completions\n    return get_sentiment_scores(texts)",
-    "no keywords": "def sentiment_reward(completions):\n    return get_sentiment_scores(completions)",
-    "one call a text": "def sentiment_reward(completions, **kwargs):\n    return [get_sentiment_scores([c])[0] for c in completions]",
-    "P(negative)": "def sentiment_reward(completions, **kwargs):\n    return [1 - s for s in get_sentiment_scores(completions)]",
-    "stripped": "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores([c.rstrip('.') for c in completions])",
-    "prints only": "def sentiment_reward(completions, **kwargs):\n    print(get_sentiment_scores(completions))",
-    "no minus one": "def exponential_shaping(scores, temperature=1.0):\n    if temperature <= 0: raise ValueError\n    return torch.exp(scores / temperature)",
-    "times temperature": "def exponential_shaping(scores, temperature=1.0):\n    if temperature <= 0: raise ValueError\n    return torch.exp(scores * temperature) - 1",
-    "temperature outside": "def exponential_shaping(scores, temperature=1.0):\n    if temperature <= 0: raise ValueError\n    return (torch.exp(scores) - 1) / temperature",
-    "temperature ignored": "def exponential_shaping(scores, temperature=1.0):\n    if temperature <= 0: raise ValueError\n    return torch.exp(scores) - 1",
-    "temperature unchecked": "def exponential_shaping(scores, temperature=1.0):\n    return torch.exp(scores / temperature) - 1",
-    "negative alone checked": "def exponential_shaping(scores, temperature=1.0):\n    if temperature < 0: raise ValueError\n    return torch.exp(scores / temperature) - 1",
-    "wrong error": "def exponential_shaping(scores, temperature=1.0):\n    assert temperature > 0\n    return torch.exp(scores / temperature) - 1",
-    "in place": "def exponential_shaping(scores, temperature=1.0):\n    if temperature <= 0: raise ValueError\n    return scores.div_(temperature).exp_().sub_(1)",
-    "column": "def exponential_shaping(scores, temperature=1.0):\n    if temperature <= 0: raise ValueError\n    return (torch.exp(scores / temperature) - 1)[:, None]",
-    "not shifted": "def sequence_log_probs(logits, token_ids, completion_mask):\n    token = torch.log_softmax(logits, -1).gather(-1, token_ids[..., None]).squeeze(-1)\n    return (token * completion_mask).sum(1) / completion_mask.sum(1).clamp(min=1)",
-    "mask not shifted": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    mask = completion_mask[:, :-1].float()\n    return (token * mask).sum(1) / mask.sum(1).clamp(min=1)",
-    "sum": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    return (token * mask).sum(1)",
-    "mean over T": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    return (token * mask).mean(1)",
-    "position 0 counted": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    return (token * mask).sum(1) / completion_mask.sum(1).clamp(min=1)",
-    "no softmax": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    token = logits[:, :-1].gather(-1, token_ids[:, 1:, None]).squeeze(-1)\n    return (token * mask).sum(1) / mask.sum(1).clamp(min=1)",
-    "softmax over T": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    token = torch.log_softmax(logits[:, :-1], 1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)\n    return (token * mask).sum(1) / mask.sum(1).clamp(min=1)",
-    "0 / 0": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    return (token * mask).sum(1) / mask.sum(1)",
-    "mean over the batch": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    return (token * mask).sum() / mask.sum().clamp(min=1)",
-    "forward: sign": "def forward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return -kl_coef * ref_log_probs",
-    "forward: coefficient ignored": "def forward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return 0.1 * ref_log_probs",
-    "forward: other default": "def forward_kl_reward(ref_log_probs, kl_coef=1.0):\n    return kl_coef * ref_log_probs",
-    "forward: exp": "def forward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return kl_coef * torch.exp(ref_log_probs)",
-    "forward: zeros": "def forward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return torch.zeros_like(ref_log_probs)",
-    "backward: sign": "def backward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return kl_coef * torch.exp(-ref_log_probs)",
-    "backward: inner sign": "def backward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return -kl_coef * torch.exp(ref_log_probs)",
-    "backward: linear": "def backward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return kl_coef * ref_log_probs",
-    "backward: coefficient inside": "def backward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return -torch.exp(-kl_coef * ref_log_probs)",
-    "population std": "def group_advantages(rewards, num_generations, eps=1e-4):\n    if num_generations < 2 or len(rewards) % num_generations: raise ValueError\n    g = rewards.view(-1, num_generations)\n    return ((g - g.mean(1, keepdim=True)) / (g.std(1, keepdim=True, correction=0) + eps)).view(-1)",
-    "whole batch": "def group_advantages(rewards, num_generations, eps=1e-4):\n    if num_generations < 2 or len(rewards) % num_generations: raise ValueError\n    return (rewards - rewards.mean()) / (rewards.std() + eps)",
-    "no eps": "def group_advantages(rewards, num_generations, eps=1e-4):\n    if num_generations < 2 or len(rewards) % num_generations: raise ValueError\n    g = rewards.view(-1, num_generations)\n    return ((g - g.mean(1, keepdim=True)) / g.std(1, keepdim=True)).nan_to_num().view(-1)",
-    "interleaved groups": "def group_advantages(rewards, num_generations, eps=1e-4):\n    if num_generations < 2 or len(rewards) % num_generations: raise ValueError\n    g = rewards.view(num_generations, -1)\n    return ((g - g.mean(0)) / (g.std(0) + eps)).view(-1)",
-    "not scaled": "def group_advantages(rewards, num_generations, eps=1e-4):\n    if num_generations < 2 or len(rewards) % num_generations: raise ValueError\n    g = rewards.view(-1, num_generations)\n    return (g - g.mean(1, keepdim=True)).view(-1)",
-    "matrix": "def group_advantages(rewards, num_generations, eps=1e-4):\n    if num_generations < 2 or len(rewards) % num_generations: raise ValueError\n    g = rewards.view(-1, num_generations)\n    return (g - g.mean(1, keepdim=True)) / (g.std(1, keepdim=True) + eps)",
-    "groups unchecked": "def group_advantages(rewards, num_generations, eps=1e-4):\n    if num_generations < 2: raise ValueError\n    g = rewards[: len(rewards) // num_generations * num_generations].view(-1, num_generations)\n    return ((g - g.mean(1, keepdim=True)) / (g.std(1, keepdim=True) + eps)).view(-1)",
-    "group of one allowed": "def group_advantages(rewards, num_generations, eps=1e-4):\n    if len(rewards) % num_generations: raise ValueError\n    if num_generations == 1: return rewards * 0\n    g = rewards.view(-1, num_generations)\n    return ((g - g.mean(1, keepdim=True)) / (g.std(1, keepdim=True) + eps)).view(-1)",
-    "q swapped": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = log_probs - ref_log_probs\n    m = completion_mask.float()\n    return ((q.exp() - q - 1) * m).sum(1) / m.sum(1).clamp(min=1)",
-    "k1": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = ref_log_probs - log_probs\n    m = completion_mask.float()\n    return (-q * m).sum(1) / m.sum(1).clamp(min=1)",
-    "k2": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = ref_log_probs - log_probs\n    m = completion_mask.float()\n    return (q ** 2 / 2 * m).sum(1) / m.sum(1).clamp(min=1)",
-    "position 0 left out": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = (ref_log_probs - log_probs)[:, 1:]\n    m = completion_mask[:, 1:].float()\n    return ((q.exp() - q - 1) * m).sum(1) / m.sum(1).clamp(min=1)",
-    "mask ignored": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = ref_log_probs - log_probs\n    return (q.exp() - q - 1).mean(1)",
-    "mean over T, masked": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = ref_log_probs - log_probs\n    return ((q.exp() - q - 1) * completion_mask).mean(1)",
-    "k3: 0 / 0": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = ref_log_probs - log_probs\n    m = completion_mask.float()\n    return ((q.exp() - q - 1) * m).sum(1) / m.sum(1)",
-}  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def own_examples(monkeypatch):
-    """Keep one test's student code from spoiling the examples of the next."""
-    monkeypatch.setattr(checks, "EXAMPLES", copy.deepcopy(checks.EXAMPLES))
-
-
-def defined(source):
-    """Return the function that a piece of source defines, as a notebook would."""
-    namespace = {"__name__": "__main__"}
-    exec(HEAD + source, namespace)
-    (stem,) = [name for name in EXERCISES if name in namespace]
-    return namespace[stem]
+pytestmark = pytest.mark.usefixtures("own_examples")
 
 
 @pytest.mark.parametrize("stem", list(EXERCISES))
@@ -234,82 +159,6 @@ def test_overview_adds_up_to_20_marks(source):
     rows = {line.split()[1]: float(line.split()[2]) for line in lines[1:-1]}
     assert list(rows) == [*EXERCISES, "train", "analysis"]
     assert float(lines[-1].split()[-1]) == sum(rows.values()) == 20
-
-
-# --- the command line
-
-
-def save_notebook(path, source):
-    """Save functions as a notebook of one cell."""
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
-    return path
-
-
-def test_command_passes_a_right_notebook_without_warnings(python, solutions, tmp_path):
-    path = save_notebook(tmp_path / "exercise.ipynb", solutions.read_text())
-    done = python("checks.py", path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (
-        "7 of 7 exercises pass their visible examples; 5 and 6 are not checked here" in done.stdout
-    )
-    assert "warning" not in done.stdout
-
-
-def test_command_uses_the_notebook_beside_it_by_default(capsys):
-    assert checks.main([]) == 0
-    assert "7 of 7" in capsys.readouterr().out
-
-
-def test_command_says_what_is_wrong_in_the_same_words(solutions, tmp_path, capsys):
-    path = save_notebook(tmp_path / "exercise.ipynb", solutions.read_text() + "\n" + SLIPS["k1"])
-    assert checks.main([str(path)]) == 1
-    out = capsys.readouterr().out
-    with pytest.raises(AssertionError) as caught:
-        check(defined(SLIPS["k1"]))
-    assert str(caught.value) in out
-    assert "6 of 7 exercises pass" in out
-
-
-def test_command_on_an_untouched_notebook_suggests_saving(tmp_path, capsys):
-    stubs = "".join(
-        f"def {s}(*args, **kwargs):\n    raise NotImplementedError('Exercise {n}: {s}')\n"
-        for s, n in EXERCISES.items()
-    )
-    assert checks.main([str(save_notebook(tmp_path / "exercise.ipynb", stubs))]) == 1
-    out = capsys.readouterr().out
-    assert out.count("not implemented yet") == 7
-    assert "save the notebook first" in out
-    assert "0 of 7" in out
-
-
-def test_command_warns_of_another_name(solutions, tmp_path, capsys):
-    checks.main([str(save_notebook(tmp_path / "exercise (1).ipynb", solutions.read_text()))])
-    assert (
-        "this notebook is called exercise (1).ipynb: rename it to exercise.ipynb"
-        in capsys.readouterr().out
-    )
-
-
-def test_command_does_not_ask_to_rename_a_python_file(solutions, capsys):
-    assert checks.main([str(solutions)]) == 0
-    assert "rename" not in capsys.readouterr().out
-
-
-def test_command_warns_of_a_notebook_saved_long_ago(solutions, tmp_path, capsys):
-    path = save_notebook(tmp_path / "exercise.ipynb", solutions.read_text())
-    hour_ago = time.time() - 3600
-    os.utime(path, (hour_ago, hour_ago))
-    assert checks.main([str(path)]) == 0
-    assert "last saved 60 minutes ago" in capsys.readouterr().out
-
-
-def test_command_on_a_missing_notebook_names_those_that_are_there(solutions, tmp_path, capsys):
-    save_notebook(tmp_path / "exercise-Copy1.ipynb", solutions.read_text())
-    assert checks.main([str(tmp_path / "exercise.ipynb")]) == 1
-    error = capsys.readouterr().err
-    assert len(error.splitlines()) == 1
-    assert "exercise-Copy1.ipynb" in error
-    assert "renamed notebook" in error
 
 
 def test_examples_are_what_the_formulas_give():

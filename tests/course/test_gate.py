@@ -7,17 +7,15 @@ from xml.etree import ElementTree
 import jsonschema
 import numpy as np
 import pytest
-import torch
 
-from ci.gate import ROOT, SOURCE
+from ci.gate import ROOT
 from ci.gate.calibration import faults, rate, report
 from ci.gate.cases import cases, solution
 from ci.gate.report import html, junit, schema
 from ci.gate.statistics import paired_gain
 from ci.gate.thresholds import GAINS, thresholds
 from ci.gate.training_mark import is_stub, training_mark
-from ci.gate.wall import RunEnded, WalledRewards
-from config import PRESETS, TrainConfig
+from config import PRESETS
 from grader.course import load_course
 from grader.session import Grader
 
@@ -217,102 +215,3 @@ def test_controls_and_hacked_settings_each_name_a_check_that_exists():
     (hack,) = (case for case in found if case.name == "hack")
     assert hack.settings["kl_type"] == "none", "with its settings it is a hack, without them slow"
     assert len(cases(["variant"])) >= 25 and len(cases(["mutant"])) >= 3
-
-
-# --- behind the wall
-
-
-def called(grader, cell, texts=("a", "b", "c"), calls=1):
-    """What `sentiment_reward`, replaced by `cell`, answers to the trainer."""
-    notebook = with_cell("sentiment_reward", cell)
-    config = TrainConfig.from_preset("smoke")
-    with WalledRewards(notebook, grader.course, grader.sandbox, config) as rewards:
-        for _ in range(calls):
-            scores = rewards["sentiment_reward"](list(texts), prompts=["p"] * len(texts))
-    return scores
-
-
-def test_the_real_scorer_answers_from_outside(grader):
-    import sentiment
-
-    sentiment.use_model("tiny-sentiment")
-    texts = ["a wonderful film", "a terrible bore"]
-    scores = called(grader, "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(completions)", texts)  # fmt: skip
-    assert scores.tolist() == pytest.approx(sentiment.get_sentiment_scores(texts), abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("body", "outcome"),
-    [
-        ("while True: pass", "timeout"),
-        ("__import__('os')._exit(3)", "crash"),
-        ("return [float('nan')] * len(completions)", "wrong"),
-        ("return [float('inf')] * len(completions)", "wrong"),
-        ("return [0.5]", "wrong"),
-        ("return 'positive'", "wrong"),
-        ("return 1 / 0", "wrong"),
-        ("raise NotImplementedError('Exercise 1')", "not_implemented"),
-        ("return bytearray(8 << 30)", "out_of_memory"),
-    ],
-)
-def test_a_reward_that_misbehaves_ends_the_run_with_its_outcome(grader, monkeypatch, body, outcome):
-    monkeypatch.setattr("ci.gate.wall.CALL_SECONDS", 2.0)
-    with pytest.raises(RunEnded) as end:
-        called(grader, f"def sentiment_reward(completions, **kwargs):\n    {body}")
-    assert (end.value.stem, end.value.outcome) == ("sentiment_reward", outcome)
-    assert end.value.words
-
-
-@pytest.mark.parametrize("case", cases(["variant"]), ids=lambda case: case.name)
-def test_every_right_variant_of_the_bank_serves_the_trainer(grader, case):
-    import sentiment
-
-    sentiment.use_model("tiny-sentiment")
-    texts, numbers = ["a wonderful film", "a bore"] * 4, torch.linspace(0.1, 0.9, 8)
-    stem, config = case.name.partition("-")[0], TrainConfig.from_preset("smoke")
-    calls = {
-        "sentiment_reward": ((texts,), sentiment.get_sentiment_scores(texts)),
-        "exponential_shaping": ((numbers.clone(), 0.5), ((numbers / 0.5).exp() - 1).tolist()),
-        "forward_kl_reward": ((-numbers, 0.1), (-0.1 * numbers).tolist()),
-    }
-    arguments, expected = calls[stem]
-    with WalledRewards(case.notebook, grader.course, grader.sandbox, config) as rewards:
-        assert rewards[stem](*arguments).tolist() == pytest.approx(expected, rel=1e-4)
-
-
-def test_slow_calls_use_the_run_s_patience_up(grader, monkeypatch):
-    """Each is within its own limit; all together would drag the run out."""
-    monkeypatch.setattr("ci.gate.wall.STEP_SECONDS", -29.5 / 40)  # leaves half a second
-    cell = "import time\ndef sentiment_reward(completions, **kwargs):\n    time.sleep(0.6)\n    return [0.5] * len(completions)"
-    with pytest.raises(RunEnded, match="altogether") as end:
-        called(grader, cell, calls=10)
-    assert end.value.outcome == "timeout"
-
-
-def test_a_submission_cannot_have_endless_text_scored(grader, monkeypatch):
-    monkeypatch.setattr(
-        "ci.gate.wall.sentiment.get_sentiment_scores", lambda texts, size: [0.5] * len(texts)
-    )
-    cell = "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(['x' * 5_000] * 100)[:1]"
-    with pytest.raises(RunEnded, match="far more text") as end:
-        called(grader, cell, ["a"], calls=12)
-    assert end.value.outcome == "wrong"
-
-
-def test_log_probs_are_the_trusted_side_s(grader):
-    notebook = with_cell(
-        "sequence_log_probs", "def sequence_log_probs(*args):\n    return 'forged'"
-    )
-    config = TrainConfig.from_preset("smoke")
-    walled = WalledRewards(notebook, grader.course, grader.sandbox, config)
-    assert list(walled.students) == ["sentiment_reward", "exponential_shaping", "forward_kl_reward"]
-    with walled as rewards:
-        assert rewards["sequence_log_probs"].__module__ == "student_rewards"
-        assert rewards["sequence_log_probs"].__globals__["__file__"].endswith("rewards_solution.py")
-
-
-def test_the_instructor_s_notebook_is_what_the_gate_runs_by_default():
-    from ci.smoke import parse_args
-
-    options = parse_args([])
-    assert options.notebook == SOURCE / "exercise.ipynb" and options.seeds == [42, 1, 2]

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from tests.e2e.chromium import Chromium
-from tests.e2e.classroom import EVIL_NAME, Classroom
+from tests.e2e.classroom import EVIL_NAME, RENAMED, Classroom
 from tests.e2e.formgrader import TOKEN, Formgrader
 
 TRUSTED = ("cdnjs.cloudflare.com",)  # nbconvert loads MathJax from there
@@ -91,7 +91,7 @@ def classroom(folder, home):
     done = room.run("grader", "run", "--jobs", "2")
     print(done.stderr.strip().rpartition("\r")[2], flush=True)
     assert done.returncode == 0, done.stderr
-    for student in ("payloads", "ann"):
+    for student in RENAMED:
         room.rename(student, EVIL_NAME, EVIL_NAME)
     room.nbgrader("generate_feedback", "sentiment")
     return room

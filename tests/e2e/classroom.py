@@ -16,6 +16,10 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOK = "sentiment/exercise.ipynb"
 HONEST = ("ann", "bob", "cat")  # right, nothing done, a mistake
 ODD_NAMES = ("<img src=x onerror=window.pwned=1>", "o'brien & \"co\"", "{{7+7}}", "50%25 off#1", "ünïcode", '";window.pwned=1;"')  # fmt: skip
+RENAMED = (
+    "ann",
+    "payloads",
+)  # to names full of scripts, an honest student too: their pages can be compared
 TIMESTAMPS = {
     "time-1999": b"1999-12-31 23:59:59 UTC",
     "time-garbage": b"<script>window.pwned=1</script>",
@@ -109,6 +113,8 @@ class Classroom:
         self.hand_in("essay", b"%PDF", "sentiment/essay.pdf")
         self.hand_in("unreadable", b"{")
         self.hand_in("unreadable-reason", b'{"why_not": "<script>window.pwned=1</script>"}')
+        self.hand_in("unreadable-several", b"{}", "sentiment/<script>window.pwned=1<script>.ipynb")
+        self.hand_in("unreadable-several", b"{}", "sentiment/other.ipynb")
 
     def keep(self, students):
         """Send the others home."""

@@ -1,0 +1,57 @@
+"""What instructors and students are shown of a class full of scripts: every page answers, and none holds more than an honest one."""
+
+import pytest
+
+from tests.e2e.active import active
+from tests.e2e.classroom import HONEST, RENAMED
+from tests.e2e.conftest import STUDENTS
+from tests.e2e.formgrader import Formgrader
+
+
+@pytest.fixture(scope="module")
+def answers(room):
+    """Every page of formgrader: {page: (status, text)}, and the students by the numbers in its addresses."""
+    with Formgrader(room.folder) as formgrader:
+        listed = formgrader.listed("api/submitted_notebooks/sentiment/exercise")
+        return {page: formgrader.get(page) for page in formgrader.pages()}, {
+            submission["id"]: submission["student"] for submission in listed
+        }
+
+
+def test_every_page_answers(answers):
+    pages, numbers = answers
+    assert {page: status for page, (status, _) in pages.items() if status != 200} == {}
+    assert set(numbers.values()) == set(STUDENTS)
+
+
+def test_a_submissions_page_runs_and_loads_what_an_honest_one_does(answers):
+    pages, numbers = answers
+    shown = {s: set(active(pages[f"submissions/{n}/"][1], [*numbers])) for n, s in numbers.items()}
+    ours = set().union(*(shown[student] for student in HONEST))
+    assert any("toggle_name" in entry for entry in ours)  # the comparison is of real pages
+    assert {student: found - ours for student, found in shown.items() if found - ours} == {}
+
+
+def test_a_feedback_page_runs_and_loads_what_an_honest_one_does(room):
+    paths = {path.parts[-3]: path for path in room.folder.glob("feedback/*/*/*.html")}
+    shown = {student: set(active(path.read_text())) for student, path in paths.items()}
+    ours = set().union(*(shown[student] for student in HONEST))
+    assert set(shown) == set(STUDENTS) and ours
+    assert {student: found - ours for student, found in shown.items() if found - ours} == {}
+
+
+def test_names_are_text(answers):
+    pages, numbers = answers
+    for number, student in numbers.items():
+        if student in RENAMED:
+            text = pages[f"submissions/{number}/"][1]
+            assert "&lt;script&gt;window.pwned" in text and "<script>window.pwned" not in text
+
+
+def test_what_could_not_be_read_says_why_in_our_words(room):
+    words = {student: row["notes"] for student, row in room.status().items()}
+    assert "several notebooks" in words["unreadable-several"]
+    assert "no cells" in words["unreadable-reason"] and "pwned" not in words["unreadable-reason"]
+    for student in ("unreadable", "unreadable-reason", "unreadable-several"):
+        page = next(room.folder.glob(f"feedback/{student}/*/*.html")).read_text()
+        assert "could not be read" in page
