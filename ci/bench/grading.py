@@ -9,6 +9,7 @@ every figure includes Python's start and nbgrader's; the gradebook is new in eve
 import argparse
 import copy
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -63,7 +64,8 @@ class StockCourse:
     def nbgrader(self, command: str) -> None:
         """Run one of nbgrader's commands."""
         line = [sys.executable, "-m", "nbgrader", command, "sentiment"]
-        done = subprocess.run(line, cwd=self.folder, capture_output=True, text=True)
+        env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        done = subprocess.run(line, cwd=self.folder, env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
 
 
