@@ -48,10 +48,7 @@ solutions: setup  ## execute the instructor's notebook into solutions/; saves it
 package: release  ## dist/sentiment-student.zip: release and embedded models, works alone and offline
 	$(BIN)/python ci/build.py package
 
-gradebook.db: | $(STAMP)
-	$(BIN)/nbgrader generate_assignment sentiment --force --log-level=WARN
-
-grade: setup gradebook.db  ## grade everyone in submitted/ into the gradebook; build/grading/status.csv has a row a student
+grade: setup  ## grade everyone in submitted/ into the gradebook; build/grading/status.csv has a row a student
 	$(BIN)/python -m grader run
 
 smoke: setup  ## hidden laws, then GRPO with the solution's rewards, three seeds: verdict in build/smoke (CPU about 2 minutes)
@@ -79,5 +76,6 @@ doctor: setup  ## what this machine can grade with, and how to mend what is miss
 models: setup  ## train the embedded models again (hours)
 	$(BIN)/python -m ci.models build all
 
-clean:  ## remove what can be made again, .venv apart
-	rm -rf build dist .pytest_cache .ruff_cache
+clean:  ## remove caches and builds; verdicts, training runs and calibration stay
+	rm -rf dist .pytest_cache .ruff_cache
+	[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name grading ! -name calibration -exec rm -rf {} +

@@ -29,7 +29,6 @@ compgen -G "submitted/*/" >/dev/null || { echo "grade.sh: nobody has handed in: 
 
 bin=${VENV:-.venv}/bin
 PATH="$(cd "$bin" && pwd):$PATH"
-[ -e gradebook.db ] || nbgrader generate_assignment sentiment --force --log-level=WARN  # a fresh clone has no gradebook
 code=0
 python -m grader run --train || code=$?
 [ "$code" -le 1 ] || exit "$code"  # nothing was graded; the message above says why

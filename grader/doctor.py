@@ -163,7 +163,7 @@ def models():
 def database():
     path = Path("gradebook.db")
     if not path.exists():
-        return "database", None, "no gradebook.db here yet", "nbgrader generate_assignment makes it"
+        return "database", None, "no gradebook.db here yet", "`python -m grader run` makes it"
     try:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
             names = [name for (name,) in connection.execute("select name from assignment")]

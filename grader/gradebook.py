@@ -2,8 +2,11 @@
 
 import glob
 import logging
+import subprocess
 import sys
+import tempfile
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from grader.course import CourseError
@@ -30,18 +33,29 @@ class Gradebook:
         ).resolve()
         self.app.coursedir.submitted_directory = str(staged)
         self.course = course
-        self._demand_assignment()
+        self._add_assignment()
 
-    def _demand_assignment(self):
+    def _add_assignment(self):
+        """Let nbgrader enter an assignment that the gradebook does not know; release/ stays as it is."""
         from nbgrader.api import Gradebook, MissingEntry
 
-        with Gradebook(self.app.coursedir.db_url) as database:
-            try:
-                database.find_notebook(self.course.notebook.stem, self.course.name)
-            except MissingEntry:
-                raise CourseError(
-                    f"the gradebook does not know {self.course.name}: run `nbgrader generate_assignment {self.course.name}` first"
-                ) from None
+        with Gradebook(self.app.coursedir.db_url) as database, suppress(MissingEntry):
+            database.find_notebook(self.course.notebook.stem, self.course.name)
+            return
+        with tempfile.TemporaryDirectory() as release:
+            done = subprocess.run(
+                [sys.executable, "-m", "nbgrader", "generate_assignment", self.course.name]
+                + [f"--CourseDirectory.release_directory={release}", "--log-level=WARN"],
+                cwd=self.app.coursedir.root,
+                capture_output=True,
+                text=True,
+            )
+        if done.returncode:
+            why = done.stderr.strip().rpartition("\n")[2]
+            raise CourseError(
+                f"the gradebook does not know {self.course.name}, and `nbgrader generate_assignment"
+                f" {self.course.name}`, which enters it, fails: {why}"
+            )
 
     def students(self):
         from nbgrader.api import Gradebook

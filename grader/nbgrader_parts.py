@@ -7,6 +7,7 @@ import atexit
 import os
 import shutil
 import stat
+import sys
 from pathlib import Path
 
 import nbformat
@@ -27,8 +28,11 @@ def configure(config, laws="tests/hidden"):
     """The whole wiring, for nbgrader_config.py."""
     from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, OverwriteCells
 
+    # nbgrader calls `alembic` by name, which is in no PATH while the environment is not activated
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     mend(config)
     config.GradeSuites.laws = config.SubmissionExporter.laws = laws
+    config.ExportApp.plugin_class = "grader.export.GradesTable"
     config.Autograde.exporter_class = SubmissionExporter
     config.Autograde.sanitize_preprocessors = [OverwriteCells, CheckCellMetadata]
     config.Autograde.autograde_preprocessors = [

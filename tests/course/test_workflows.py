@@ -275,16 +275,6 @@ def test_marks_are_not_published(grade, tmp_path, visibility):
     assert not (tmp_path / "log").exists()
 
 
-def test_grading_makes_a_gradebook_only_where_there_is_none(grade, tmp_path):
-    handed_in(tmp_path / "submitted")
-    assert grade().returncode == 0
-    assert (tmp_path / "log").read_text().startswith("nbgrader generate_assignment sentiment")
-    (tmp_path / "log").unlink()
-    (tmp_path / "gradebook.db").touch()
-    assert grade().returncode == 0
-    assert (tmp_path / "log").read_text().startswith("python -m grader run")
-
-
 def test_an_empty_class_is_an_error(grade):
     done = grade()
     assert done.returncode == 2

@@ -214,11 +214,32 @@ def test_infrastructure_trouble_is_named_ungraded_and_ends_with_1(class_folder):
     assert gradebook(class_folder.folder) == [("ann", "basket_total_laws", None, None, 1)]
 
 
-def test_a_course_nbgrader_does_not_know_is_refused(class_folder):
+def test_an_assignment_that_the_gradebook_does_not_know_is_entered(class_folder):
+    """As after `nbgrader db student import`, which makes a gradebook with students alone."""
     (class_folder.folder / "gradebook.db").unlink()
+    class_folder.nbgrader("db", "student", "add", "bob")
+    class_folder.hand_in("ann")
+    before = hashes(class_folder.folder)
+    done = class_folder.grade()
+    assert done.returncode == 0, done.stderr
+    assert class_folder.marks() == {"ann": 2.0, "bob": 0.0}
+    assert {s: r["status"] for s, r in class_folder.status().items()} == {
+        "ann": "graded",
+        "bob": "missing",
+    }
+    assert hashes(class_folder.folder) == before
+
+
+def test_an_assignment_that_nbgrader_refuses_is_one_line(class_folder):
+    (class_folder.folder / "gradebook.db").unlink()
+    source = class_folder.folder / "source/toy/exercise.ipynb"
+    document = json.loads(source.read_text())
+    document["cells"][1]["source"] = "### BEGIN SOLUTION\nx = 1  # and no end"
+    source.write_text(json.dumps(document))
     class_folder.hand_in("ann")
     done = class_folder.grade()
-    assert done.returncode == 2 and "generate_assignment" in done.stderr
+    assert done.returncode == 2
+    assert "generate_assignment" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_two_runs_at_once_are_refused(class_folder):

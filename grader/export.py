@@ -1,0 +1,56 @@
+"""`nbgrader export`: nbgrader's table of grades, with a column that names what is still open.
+
+nbgrader counts an open mark as 0 and says nothing; its own table also breaks at a comma in a name.
+"""
+
+import csv
+from pathlib import Path
+
+from nbgrader.api import MissingEntry
+from nbgrader.plugins import ExportPlugin
+
+from grader.status import harmless
+
+FIELDS = (
+    *("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"),
+    *("raw_score", "late_submission_penalty", "score", "max_score", "open"),
+)
+
+
+class GradesTable(ExportPlugin):
+    """One row a student and assignment in grades.csv, or where `--to` says."""
+
+    def export(self, gradebook):
+        path = Path(self.to or "grades.csv")
+        self.log.info("Exporting grades to %s", path)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, FIELDS)
+            table.writeheader()
+            for assignment in chosen(gradebook.assignments, "name", self.assignment):
+                for student in chosen(gradebook.students, "id", self.student):
+                    values = row(gradebook, assignment, student).items()
+                    table.writerow({field: harmless(value) for field, value in values})
+
+
+def chosen(entries, name, wanted):
+    return [entry for entry in entries if not wanted or getattr(entry, name) in map(str, wanted)]
+
+
+def row(gradebook, assignment, student):
+    """A student who handed nothing in has 0, as nbgrader has it, and nothing open."""
+    about = {name: getattr(student, name) for name in ("last_name", "first_name", "email")}
+    about |= {"assignment": assignment.name, "student_id": student.id}
+    about |= {"duedate": assignment.duedate, "max_score": assignment.max_score}
+    try:
+        submission = gradebook.find_submission(assignment.name, student.id)
+    except MissingEntry:
+        return about | {"raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0}
+    penalty = submission.late_submission_penalty or 0.0
+    waiting = [g.name for n in submission.notebooks for g in n.grades if g.needs_manual_grade]
+    return about | {
+        "timestamp": submission.timestamp,
+        "raw_score": submission.score,
+        "late_submission_penalty": penalty,
+        "score": max(0.0, submission.score - penalty),
+        "open": " ".join(sorted(name.removesuffix("_laws") for name in waiting)),
+    }
