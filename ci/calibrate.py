@@ -1,11 +1,11 @@
 """How often the gate errs: honest rewards, negative controls and hacked settings over many seeds, laws switched off.
 
-python ci/calibrate.py                                # honest, controls, hacked: 20 seeds each, then the report
+python ci/calibrate.py                                # honest, control, hacked, limit: 20 seeds each, then the report
 python ci/calibrate.py --kinds variant mutant --seeds 1
 python ci/calibrate.py --report                       # only the report, from what has been run
 
-Every run is one line in build/calibration/runs.jsonl, so a stopped calibration goes on where it was. The report goes to
-docs/calibration.md.
+Every run is one line of docs/calibration.jsonl, so a stopped calibration goes on where it was; a line that other code,
+settings, models or packages gave is measured again. The report goes to docs/calibration.md.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import atexit
 import json
 import multiprocessing
 import os
-import shutil
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -27,7 +26,7 @@ from ci.gate import ROOT
 from grader.course import load_course
 from grader.session import Grader
 
-RUNS = ROOT / "build" / "calibration" / "runs.jsonl"
+RUNS = ROOT / "docs" / "calibration.jsonl"
 REPORT = ROOT / "docs" / "calibration.md"
 THREADS = 1  # of one run: several runs side by side use a machine better than threads do
 grader = None  # of this process
@@ -38,8 +37,8 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    kinds = ["honest", "control", "hacked", "variant", "mutant"]
-    parser.add_argument("--kinds", nargs="+", choices=kinds, default=kinds[:3])
+    kinds = ["honest", "control", "hacked", "limit", "variant", "mutant"]
+    parser.add_argument("--kinds", nargs="+", choices=kinds, default=kinds[:4])
     parser.add_argument("--seeds", type=int, default=20, help="seeds 0, 1, …  (default: 20)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at the same time")
     parser.add_argument("--report", action="store_true", help="run nothing")
@@ -54,53 +53,67 @@ def prepare():
     atexit.register(grader.__exit__)
 
 
-def try_case(case, seed):
-    """Return one line of runs.jsonl."""
+def try_case(case, seed, known):
+    """Return one line of calibration.jsonl: the one that is `known`, if the run would be the same again."""
     from ci.gate.gate import Request, run_gate
+    from ci.gate.measure import run_key
+    from grader.preflight import repair
 
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder)
         request = Request(
-            case.notebook, case.name, out, seeds=(seed,), settings=case.settings, skip_laws=True
+            case.notebook,
+            case.name,
+            Path(folder),
+            seeds=(seed,),
+            settings=case.settings,
+            skip_laws=True,
         )
+        key = run_key(repair(case.notebook, grader.course).cells, request.config(seed))[:16]
+        if known and known["key"] == key:
+            return known
         verdict = run_gate(request, grader)
-        shutil.rmtree(out, ignore_errors=True)
-    (result,) = verdict["seeds"]
+    result = verdict["seeds"][0] if verdict["seeds"] else {"figures": None, "seconds": None}
     return {
         "kind": case.kind,
         "name": case.name,
         "trips": case.trips,
         "seed": seed,
-        "figures": result["figures"],
-        "seconds": result["seconds"],
+        "figures": result["figures"] and {k: round(v, 4) for k, v in result["figures"].items()},
+        "stopped": verdict["stopped"],
+        "seconds": result["seconds"] and round(result["seconds"]["train"], 1),
         "device": verdict["device"],
         "date": date.today().isoformat(),
+        "key": key,
     }
 
 
 def recorded():
-    """Return what runs.jsonl holds."""
-    return [json.loads(line) for line in RUNS.read_text().splitlines()] if RUNS.is_file() else []
+    """Return what calibration.jsonl holds, by name and seed: of two lines on one run the later counts."""
+    lines = RUNS.read_text().splitlines() if RUNS.is_file() else []
+    return {(row["name"], row["seed"]): row for row in map(json.loads, lines)}
 
 
 def calibrate(options):
     """Run what is missing, several at a time."""
     from ci.gate.cases import SMALLEST, cases
 
-    done = {(row["name"], row["seed"]) for row in recorded()}
-    wanted = [
-        (case, seed) for seed in range(options.seeds) for case in cases(options.kinds, SMALLEST)
+    known = recorded()
+    work = [
+        (case, seed, known.get((case.name, seed)))
+        for seed in range(options.seeds)
+        for case in cases(options.kinds, SMALLEST)
     ]
-    work = [(case, seed) for case, seed in wanted if (case.name, seed) not in done]
-    RUNS.parent.mkdir(parents=True, exist_ok=True)
     spawn = multiprocessing.get_context("spawn")
     with (
         RUNS.open("a") as file,
         ProcessPoolExecutor(options.jobs, spawn, initializer=prepare) as pool,
     ):
         for row in tqdm(pool.map(try_case, *zip(*work, strict=True)), total=len(work)):
-            file.write(json.dumps(row) + "\n")
-            file.flush()
+            if row != known.get((row["name"], row["seed"])):
+                file.write(json.dumps(row) + "\n")
+                file.flush()
+    rows = recorded().values()
+    RUNS.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def main(argv=None):
@@ -110,8 +123,7 @@ def main(argv=None):
         calibrate(options)
     from ci.gate.calibration import faults, report
 
-    rows = recorded()
-    REPORT.parent.mkdir(exist_ok=True)
+    rows = list(recorded().values())
     REPORT.write_text(report(rows), encoding="utf-8")
     found = faults(rows)
     print("\n".join([*found, f"{len(rows)} runs, {len(found)} against expectation: {REPORT}"]))

@@ -1,5 +1,6 @@
 """What calibration runs say: rates of error with their confidence bounds, and how far figures lie from the thresholds."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,27 +11,31 @@ from ci.gate.thresholds import thresholds
 
 Row = Mapping[str, Any]
 MUST_PASS = ("honest", "variant")
+OPEN = ("limit",)  # shown, with no expectation
 HEAD = """# How often the smoke gate errs
 
-One run each: preset `smoke`, one seed, hidden laws switched off, so that controls reach the training at all. The gate itself
-asks for several seeds and for the laws, and errs less. Made by `python ci/calibrate.py` ({dates}; {devices}).
+One run each: preset `smoke`, one seed, as for exercise 5's mark (`make smoke` asks three seeds to pass), hidden laws switched
+off, so that controls reach the training at all. Made by `python ci/calibrate.py` and `python ci/calibrate.py --kinds variant
+mutant --seeds 1` ({dates}; {devices} a run); every run is a line of [calibration.jsonl](calibration.jsonl).
 
-Three things to read off the tables. No judge of sentiment notices a hack: the runs without a KL term and the reward that
-counts "great" please the reward model, the second judge and VADER more than honest runs do; variety, repetition and
-perplexity tell. A run that passes is therefore one whose *text* passes: a reward that counts "great" fails here at a learning
-rate of 1e-3, where it has become "great great great", but passed with two of three seeds at 3e-4 without a KL term, where
-40 steps had only made the text more positive. And the interval alone separates nothing: controls reach gains of 0.17.
+Rows of one kind of rewards differ in their seed alone; variants are the same rewards in another style, so they say that
+the style does not matter, and nothing more about chance. "limit" is a bad reward that the gate need not catch: it pays the
+word "great" at a learning rate where 40 steps have only made the text more positive, and the text is what is judged.
 """
 
 
 def judged(rows: Iterable[Row]) -> list[Row]:
     """Return the rows with the checks that each fails by the thresholds as they stand now."""
-    checks = thresholds("smoke")
-    failed = [[t.name for t in checks if not t.holds(row["figures"])] for row in rows]
     return [
-        {**row, "failed": names, "passed": not names}
-        for row, names in zip(rows, failed, strict=True)
+        {**row, "failed": names, "passed": not names} for row in rows for names in [failed(row)]
     ]
+
+
+def failed(row: Row) -> list[str]:
+    """Return the names of the checks that a run fails; a run that its rewards ended has one, its outcome."""
+    if row["figures"] is None:
+        return [f"ended: {row['stopped']['outcome']}"]
+    return [t.name for t in thresholds("smoke") if not t.holds(row["figures"])]
 
 
 def faults(rows: Iterable[Row]) -> list[str]:
@@ -40,7 +45,7 @@ def faults(rows: Iterable[Row]) -> list[str]:
         where = f"{row['kind']} {row['name']}, seed {row['seed']}"
         if row["kind"] in MUST_PASS and not row["passed"]:
             found.append(f"{where}: fails {', '.join(row['failed'])}")
-        elif row["kind"] not in MUST_PASS and row["trips"] not in row["failed"]:
+        elif row["kind"] not in (*MUST_PASS, *OPEN) and row["trips"] not in row["failed"]:
             found.append(f"{where}: does not fail {row['trips']}, but {row['failed'] or 'nothing'}")
     return found
 
@@ -67,23 +72,21 @@ def report(rows: list[Row]) -> str:
 
 def rates(rows: list[Row]) -> str:
     """Return the table of error rates, and how often each check alone decides."""
-    honest = [row for row in rows if row["kind"] in MUST_PASS]
-    wrong = [row for row in rows if row["kind"] not in MUST_PASS]
+    honest = [row for row in rows if row["kind"] == "honest"]
+    fails = sum(not row["passed"] for row in honest)
     lines = [
-        f"False fails (honest rewards that fail): {rate(sum(not r['passed'] for r in honest), len(honest))}.",
-        f"False passes (anything else that passes): {rate(sum(r['passed'] for r in wrong), len(wrong))}.",
+        f"Honest rewards that fail: {rate(fails, len(honest))}. Of what must fail, runs that pass: see each row.",
         "",
         "| kind | rewards | runs | pass | checks that fail, and in how many runs |",
         "|---|---|---|---|---|",
     ]
     for (kind, name), group in grouped(rows).items():
-        counts: dict[str, int] = {}
-        for row in group:
-            for check in row["failed"]:
-                counts[check] = counts.get(check, 0) + 1
+        counts = Counter(check for row in group for check in row["failed"])
         listed = ", ".join(f"{check} {count}" for check, count in counts.items()) or "none"
         passed = sum(row["passed"] for row in group)
-        lines.append(f"| {kind} | {name} | {len(group)} | {passed} | {listed} |")
+        many = len(group) > 1 and kind not in MUST_PASS
+        shown = rate(passed, len(group)) if many else passed
+        lines.append(f"| {kind} | {name} | {len(group)} | {shown} | {listed} |")
     return "\n".join(lines) + "\n"
 
 
@@ -101,7 +104,9 @@ def figure_table(figure: str, bound: str, rows: list[Row]) -> str:
             group
         )
     for name, group in pooled.items():
-        values = [row["figures"][figure] for row in group]
+        values = [row["figures"][figure] for row in group if row["figures"]]
+        if not values:
+            continue
         cells = " | ".join(f"{value:.3f}" for value in np.quantile(values, [0, 0.5, 1]))
         lines.append(f"| {name} | {cells} |")
     return "\n".join(lines) + "\n"

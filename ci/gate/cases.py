@@ -21,13 +21,15 @@ HACKED = {  # at smoke's full size: the two runs that judges of sentiment alone 
     "no KL term, fast": ({"kl_type": "none", "learning_rate": FAST}, "perplexity"),
     "forward, fast": ({"kl_type": "forward", "learning_rate": FAST}, "distinct_2"),
 }
+# A bad reward that may pass: in so few steps it has only made the text more positive, and the text is still good.
+LIMIT = ("hack, fast instead of faster", {"kl_type": "none", "learning_rate": FAST})
 
 
 @dataclass(frozen=True)
 class Case:
     """One notebook with settings; `trips` names the check that must fail, empty where every check must hold."""
 
-    kind: str  # "honest", "control", "hacked", "variant" or "mutant"
+    kind: str  # "honest", "control", "hacked", "limit", "variant" or "mutant"
     name: str
     notebook: bytes = field(repr=False)
     settings: dict[str, Any] = field(default_factory=dict)
@@ -50,6 +52,11 @@ def cases(kinds: list[str], size: Mapping[str, Any] | None = None) -> list[Case]
     found += [
         Case("hacked", name, json.dumps(source).encode(), settings, trips)
         for name, (settings, trips) in HACKED.items()
+    ]
+    found += [
+        Case("limit", LIMIT[0], s.notebook(source), size | LIMIT[1])
+        for s in read("controls")
+        if s.name == "hack"
     ]
     found += [
         Case("variant", s.id, s.notebook(source), size)

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import grader
-from ci.gate import ROOT, SOURCE
 from ci.gate.judges import Judge
-from ci.gate.measure import figures, train_seed
+from ci.gate.measure import figures, run_key, train_seed
 from ci.gate.thresholds import thresholds
 from ci.gate.wall import RunEnded, WalledRewards
 from config import TrainConfig
+from grader.preflight import repair
 from grader.session import Grader
 from runs import Run, new_record
 from trainer import device_name
 
 SCHEMA = 1
-# DESIGN's smoke configuration: exercises 1, 2, 3a and 3b all take part
+# exercises 1, 2, 3a and 3b all take part
 REWARD = {"reward_shaping": "exponential", "kl_type": "forward", "kl_coef": 0.1}
 
 
@@ -47,16 +47,6 @@ class Request:
         settings["save_steps"] = 10**6  # a run that was stopped begins anew: see train_seed
         return TrainConfig.from_preset(self.preset, **settings)
 
-    def key(self) -> dict[str, Any]:
-        """Return what a finished run depends on beside its settings: the notebook, the code, the models."""
-        folders = [SOURCE, ROOT / "models", ROOT / "solutions" / "rewards_solution.py"]
-        digest = hashlib.sha256(self.notebook)
-        for folder in folders:
-            for path in sorted([folder, *folder.rglob("*")]):
-                if path.suffix in {".py", ".txt", ".json", ".safetensors"} and path.is_file():
-                    digest.update(path.read_bytes())
-        return {"inputs": digest.hexdigest()}
-
 
 def run_gate(request: Request, judge_laws: Grader) -> dict[str, Any]:
     """Return the verdict on one notebook.
@@ -73,12 +63,12 @@ def run_gate(request: Request, judge_laws: Grader) -> dict[str, Any]:
         first = failing[0]
         words = f"these do not pass their laws, so nothing was trained: {', '.join(failing)}"
         return ended(verdict, first, laws[first]["outcome"], words)
-    judge, key = Judge(ROOT / "models" / "ngram-judge"), request.key()
+    judge, cells = Judge(), repair(request.notebook, judge_laws.course).cells
     try:
         for config in configs:
             walled = WalledRewards(request.notebook, judge_laws.course, judge_laws.sandbox, config)
             with walled as rewards:
-                trained = train_seed(config, rewards, key)
+                trained = train_seed(config, rewards, run_key(cells, config))
             verdict["seeds"].append(seed_verdict(config, trained, judge))
     except RunEnded as end:
         return ended(verdict, end.stem, end.outcome, end.words)

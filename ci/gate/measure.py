@@ -1,5 +1,6 @@
 """One training run of the gate, and the figures that its verdict is made of."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -7,31 +8,53 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ci.gate import ROOT, SOURCE
 from ci.gate.judges import Judge, vader_scores
 from ci.gate.statistics import paired_gain
 from config import TrainConfig
+from pretrained import model_path
 from rewards import Rewards
-from runs import Run, read_record
+from runs import Run, new_record, read_record
 from train import run
+from trainer import device_name
 
-KEY = "gate_key.json"
+KEY = "gate_key.txt"
+PLACES = {"output_dir", "resume", "rewards"}  # settings that no figure depends on
 
 
-def train_seed(config: TrainConfig, rewards: Rewards, key: dict[str, Any]) -> Run:
+def run_key(cells: list[dict[str, str]], config: TrainConfig) -> str:
+    """Return a digest of all that a run's figures depend on: its code, settings, models, processor and packages.
+
+    Args:
+        cells: the submission's code, as preflight gives it.
+    """
+    record = new_record(config, device_name())
+    settings = {k: v for k, v in config.as_dict().items() if k not in PLACES}
+    said = [[cell["source"] for cell in cells], settings, record["device"], record["versions"]]
+    digest = hashlib.sha256(json.dumps(said).encode())
+    folders = [Path(model_path(name)) for name in (config.model, config.sentiment_model)]
+    files = [*SOURCE.glob("*.py"), *SOURCE.glob("*.txt"), ROOT / "solutions/rewards_solution.py"]
+    files += [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
+    for path in sorted(path for path in files if path.is_file() and path.suffix != ".md"):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def train_seed(config: TrainConfig, rewards: Rewards, key: str) -> Run:
     """Train in `config.output_dir`, or return the run there if it finished under the same `key`.
 
-    An unfinished or different run is begun anew: a smoke run is too short to be worth a checkpoint, and one begun anew
-    gives the same figures to the last digit on the same machine.
+    An unfinished or different run is begun anew: a smoke run is too short to be worth a checkpoint, and on a CPU one begun
+    anew gives the same figures to the last digit.
     """
     folder = Path(config.output_dir)
     kept = folder / KEY
     record = read_record(folder)
-    same = kept.is_file() and json.loads(kept.read_text()) == key
+    same = kept.is_file() and kept.read_text() == key
     finished = bool(record) and record["status"] == "finished"
     if not (same and finished):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        kept.write_text(json.dumps(key))
+        kept.write_text(key)
     return run(replace(config, resume=same and finished), rewards)
 
 

@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from config import ConfigError
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
@@ -77,6 +79,7 @@ class Decoder:
         self.model, self.pad_id, self.most, self.temperature = model, pad_id, most, temperature
         self.eos = torch.tensor(eos_ids, device=model.device)
         self.graphs = model.device.type == "cuda" if graphs is None else graphs
+        self.graphs &= most > 1  # recording rehearses two steps
         self.recorded: dict[tuple[int, int], tuple[Rows, Callable[[], None]]] = {}
         self.obstacle = obstacle(model)
         if self.obstacle:
@@ -86,6 +89,9 @@ class Decoder:
         """Return a completion of each of B prompts: its token ids, up to and with the token that ended it.
 
         Draws from PyTorch's global random state; the model's mode is left as it was.
+
+        Raises:
+            ConfigError: the model gives NaN, as it does after a step that was too large.
         """
         import torch
 
@@ -103,7 +109,10 @@ class Decoder:
         if self.graphs:
             width = -(-width // GRAPH_WIDTH) * GRAPH_WIDTH
         rows, step = self.prepared(prompt_ids, width)
-        self.record(rows, self.read_prompts(rows, prompt_ids))
+        logits = self.read_prompts(rows, prompt_ids)
+        if logits.isnan().any():  # once a rollout: weights that are no numbers stay so
+            raise ConfigError("the model's outputs are not numbers: lower --learning_rate")
+        self.record(rows, logits)
         for column in range(1, self.most):
             if column % CHECK_EVERY == 0 and rows.done.all():
                 break

@@ -58,8 +58,11 @@ def token_log_probs(
     logits_to_keep: int,
     batch_size: int | None = None,
     **_: Any,
-) -> tuple["torch.Tensor", "torch.Tensor", None]:
-    """Return log-probabilities and entropies [B, C], in nats, of the last C = `logits_to_keep` tokens of each row."""
+) -> tuple["torch.Tensor", "torch.Tensor | None", None]:
+    """Return log-probabilities and entropies [B, C], in nats, of the last C = `logits_to_keep` tokens of each row.
+
+    TRL asks this of its own reference model, too (`beta` > 0), whose head gives no entropies: None then.
+    """
     import torch
 
     compute = with_logits if input_ids.device.type == "cpu" else with_fused_head
@@ -73,18 +76,19 @@ def token_log_probs(
         }
         with trainer.accelerator.autocast():
             parts.append(compute(model, inputs, logits_to_keep, trainer.temperature))
-    log_probs, entropies = (torch.cat(values) for values in zip(*parts, strict=True))
-    return log_probs, entropies, None
+    log_probs, entropies = zip(*parts, strict=True)
+    return torch.cat(log_probs), None if entropies[0] is None else torch.cat(entropies), None
 
 
 def with_fused_head(
     model: "PreTrainedModel", inputs: dict[str, "torch.Tensor"], count: int, _: float
-) -> tuple["torch.Tensor", "torch.Tensor"]:
+) -> tuple["torch.Tensor", "torch.Tensor | None"]:
     """Let TRL's kernel do it, which never holds all logits and knows the temperature: the way on a GPU."""
     labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
     labels[:, :-count] = -100
     output = model(**inputs, labels=labels, fused_lm_head=True)
-    return output.log_probs[:, -count:], output.entropy[:, -count:]
+    entropy = None if output.entropy is None else output.entropy[:, -count:]
+    return output.log_probs[:, -count:], entropy
 
 
 def with_logits(

@@ -137,8 +137,9 @@ def device_name() -> str:
     """Return what this process computes on, for run.json."""
     import torch
 
+    threads = torch.get_num_threads()
     return (
         torch.cuda.get_device_name(device())
         if torch.cuda.is_available()
-        else f"CPU, {torch.get_num_threads()} threads"
+        else f"CPU, {threads} thread{'s' * (threads > 1)}"
     )

@@ -1,10 +1,13 @@
 """Sampling with the course's own loop: the distribution of `model.generate`, whatever the prompts, the model and the end."""
 
+import copy
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig, MistralConfig
 
 import decoding
+from config import ConfigError
 from decoding import Decoder, draw, up_to_first
 from measure import generate
 
@@ -227,6 +230,20 @@ def test_recorded_steps_sample_the_same(language_model, monkeypatch):
         torch.manual_seed(5)
         assert graphs.sample(prompts) == expected
     assert len(recordings) == len(graphs.recorded) == 2  # one a batch size
+
+
+def test_one_token_needs_no_recording(language_model, monkeypatch):
+    monkeypatch.setattr(decoding, "recorded", None)
+    assert all(
+        len(ids) == 1 for ids in decoder(language_model[0], most=1, graphs=True).sample(PROMPTS)
+    )
+
+
+def test_a_model_that_gives_nan_is_one_line(language_model):
+    broken = copy.deepcopy(language_model[0])
+    broken.transformer.ln_f.weight.data.fill_(float("nan"))
+    with pytest.raises(ConfigError, match="not numbers: lower --learning_rate"):
+        decoder(broken).sample(PROMPTS)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from ci.gate.training_mark import is_stub, training_mark
 from config import PRESETS
 from grader.course import load_course
 from grader.session import Grader
+from tests.bank.submissions import read
 
 GOOD = {
     "gain": 0.4,
@@ -197,13 +198,18 @@ def test_faults_are_runs_that_went_otherwise_than_they_must():
     right = [row("honest"), row("control", "gain", gain=0.1, vader_gain_low=-1)]
     wrong = [row("honest", vader_gain_low=-1), row("hacked", "perplexity", gain=0.1)]
     assert faults(right) == [] and len(faults(right + wrong)) == 2
-    assert "False fails (honest rewards that fail): 1 of 2" in report(right + wrong)
+    text = report(right + wrong)
+    assert "Honest rewards that fail: 1 of 2" in text
+    ended = {**row("control", "gain"), "figures": None, "stopped": {"outcome": "timeout"}}
+    assert len(faults([ended])) == 1 and "ended: timeout 1" in report([*right, ended])
+    assert faults([row("limit", vader_gain_low=-1), row("limit")]) == []
     assert rate(0, 20) == "0 of 20 (below 14 %)"
 
 
 def test_controls_and_hacked_settings_each_name_a_check_that_exists():
     names = {threshold.name for threshold in thresholds("smoke")}
     found = cases(["control", "hacked"])
+    assert len(cases(["limit"])) == 1
     assert {case.name for case in found} >= {
         "constant",
         "shuffled",
@@ -214,4 +220,11 @@ def test_controls_and_hacked_settings_each_name_a_check_that_exists():
     assert {case.trips for case in found} <= names
     (hack,) = (case for case in found if case.name == "hack")
     assert hack.settings["kl_type"] == "none", "with its settings it is a hack, without them slow"
-    assert len(cases(["variant"])) >= 25 and len(cases(["mutant"])) >= 3
+    stems = {"sentiment_reward", "exponential_shaping", "forward_kl_reward"}  # 3a is not called
+    assert len(cases(["variant"])) == sum(s.stem in stems for s in read("variants"))
+    assert {case.name.partition("-")[2] for case in cases(["mutant"])} == {
+        "negative_sentiment",
+        "exponent_negated",
+        "negated",
+        "constant",
+    }

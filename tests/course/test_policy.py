@@ -40,6 +40,20 @@ def batch(prompts=PROMPTS, completions=COMPLETIONS):
 
 
 @pytest.mark.parametrize("way", [policy.with_logits, policy.with_fused_head])
+def test_the_reference_model_of_trl_s_own_penalty_is_scored_too(
+    built, token_log_probs, monkeypatch, way
+):
+    monkeypatch.setattr(policy, "with_logits", way)  # what a CPU takes
+    ours = built(beta=0.05)
+    ids, mask, width = batch()
+    with torch.no_grad():
+        log_probs, _, _ = ours._get_per_token_logps_and_entropies(ours.ref_model, ids, mask, width)
+    for row, (p, c) in enumerate(zip(PROMPTS, COMPLETIONS, strict=True)):
+        expected = token_log_probs(ours.ref_model, p, c).tolist()
+        assert log_probs[row, : len(c)].tolist() == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("way", [policy.with_logits, policy.with_fused_head])
 @pytest.mark.parametrize(("batch_size", "temperature"), [(None, 1.0), (2, 0.5)])
 def test_log_probs_are_those_of_the_texts_alone(
     built, token_log_probs, monkeypatch, way, batch_size, temperature
