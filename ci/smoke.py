@@ -5,11 +5,13 @@ python ci/smoke.py --notebook submitted/ann/sentiment/exercise.ipynb --seeds 42
 python ci/smoke.py --preset medium --model gpt2             # the real thing, on a GPU
 
 Writes smoke.json (ci/gate/smoke.schema.json), smoke.html and smoke.xml (JUnit) to --out. Exit code: 0 the verdict is
-pass, 1 it is fail, 2 nothing could be judged. A run that was stopped goes on with the seeds that are missing.
+pass, 1 it is fail, 2 nothing could be judged: bad input, or a fault of ours. A run that was stopped goes on with the seeds that are missing.
 """
 
 import argparse
+import os
 import sys
+import traceback
 import warnings
 from pathlib import Path
 
@@ -19,6 +21,9 @@ from grader.course import CourseError, load_course
 from grader.link import SandboxError
 from grader.preflight import Unreadable
 from grader.session import Grader
+
+OWN = {"seed", "output_dir", "save_steps", "rewards", "resume"}  # settings that are the gate's
+BOOLEANS = {"true": True, "false": False}
 
 
 def parse_args(argv=None):
@@ -40,7 +45,7 @@ def parse_args(argv=None):
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 1, 2], help=text)
     text = "where results go (default: build/smoke)"
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "smoke", help=text)
-    text = "write exercise 5's mark there, for `python -m grader run --training`"
+    text = "write exercise 5's mark there, as `python -m grader run --train` reads it"
     parser.add_argument("--mark", type=Path, metavar="FILE", help=text)
     text = "any other setting of train.py (see its --help); the thresholds stay the preset's"
     parser.add_argument(
@@ -60,34 +65,41 @@ def other_settings(pairs):
     kinds, settings = {f.name: f.type for f in fields(TrainConfig)}, {}
     for pair in pairs:
         name, _, value = pair.partition("=")
+        if name in OWN:
+            raise ConfigError(f"--set {pair}: the gate sets {name} itself")
         kind = kinds.get(name, str)
         try:
-            settings[name] = value == "True" if kind is bool else kind(value)
-        except ValueError:
+            settings[name] = BOOLEANS[value.lower()] if kind is bool else kind(value)
+        except (KeyError, ValueError):
             raise ConfigError(f"--set {pair}: {name} is of type {kind.__name__}") from None
     return settings
 
 
 def judge(options):
-    """Run the gate and write its reports; returns the verdict."""
+    """Run the gate and write its reports; returns the exit code."""
     data = options.notebook.read_bytes()
     with Grader(load_course(ROOT / "tests" / "hidden"), options.isolation) as judge_laws:
         # torch and TRL load after the sandbox has started: a process with threads should not fork
         from ci.gate.gate import Request, run_gate
         from ci.gate.report import write_json, write_reports
-        from ci.gate.training_mark import is_stub, training_mark
+        from ci.gate.training_mark import STUB, is_stub, training_mark
 
         names = ("model", "sentiment_model")
         settings = {name: getattr(options, name) for name in names if getattr(options, name)}
         settings |= other_settings(options.set)
         seeds, name = tuple(dict.fromkeys(options.seeds)), str(options.notebook)
         request = Request(data, name, options.out, options.preset, seeds, settings)
+        if options.mark and is_stub(data, judge_laws.course):
+            write_json(options.mark, STUB)
+            print(f"not trained: {STUB['note']}")
+            return 1
         verdict = run_gate(request, judge_laws)
-        stub = is_stub(data, judge_laws.course)
-    write_reports(verdict, options.out)
     if options.mark:
-        write_json(options.mark, training_mark(verdict, stub))
-    return verdict
+        write_json(options.mark, training_mark(verdict))
+    write_reports(verdict, options.out)
+    print(summary(verdict), f"{options.out}/smoke.html", sep="\n")
+    ours = verdict["outcome"] == "infrastructure"
+    return 2 if ours else int(not verdict["passed"])
 
 
 def summary(verdict):
@@ -112,10 +124,11 @@ def expected():
     """Return the errors that one line explains."""
     from config import ConfigError
     from pretrained import ModelUnavailable
+    from rewards import ExerciseError
     from train import OutOfMemory
 
     ours = (CourseError, SandboxError, Unreadable, OSError)
-    return (*ours, ConfigError, ModelUnavailable, OutOfMemory)
+    return (*ours, ConfigError, ExerciseError, ModelUnavailable, OutOfMemory)
 
 
 def main(argv=None):
@@ -123,14 +136,14 @@ def main(argv=None):
     options = parse_args(argv)
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
-        verdict = judge(options)
+        return judge(options)
     except expected() as error:
         print(f"smoke.py: {error}", file=sys.stderr)
-        return 2
-    print(summary(verdict))
-    print(f"{options.out}/smoke.html")
-    return 0 if verdict["passed"] else 1
+    except Exception:  # noqa: BLE001  a fault of ours: Python's own exit code would be a verdict
+        traceback.print_exc()
+    return 2
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # one run, one GPU
     sys.exit(main())

@@ -30,7 +30,7 @@ def tried():
     found = cases(["honest", "control"], SMALLEST)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), spawn, initializer=prepare) as pool:
-        rows = list(pool.map(try_case, found, [7] * len(found)))
+        rows = list(pool.map(try_case, found, [7] * len(found), [None] * len(found)))
     return {row["name"]: row for row in judged(rows)}
 
 
@@ -115,19 +115,71 @@ def figures(verdict):
     return [seed["figures"] for seed in verdict["seeds"]]
 
 
-def test_a_run_killed_at_a_random_moment_gives_the_same_verdict_when_started_again(tmp_path):
+def lines(path):
+    return len(path.read_text().splitlines()) if path.is_file() else 0
+
+
+def status(path):
+    return json.loads(path.read_text())["status"] if path.is_file() else None
+
+
+MOMENTS = {  # when a kill comes, at random within a second after the condition first holds
+    "while a seed trains": lambda out: lines(out / "seed-3/history.jsonl") > 0,
+    "when a seed has finished": lambda out: status(out / "seed-3/run.json") == "finished",
+    "in the next seed": lambda out: (out / "seed-4/run.json").is_file(),
+}
+
+
+def test_a_run_killed_at_random_moments_gives_the_same_verdict_when_started_again(tmp_path):
     undisturbed, _ = smoke(tmp_path / "whole", "--seeds", "3", "4")
-    out, pause = tmp_path / "killed", random.Random(time.time())
+    out, pause = tmp_path / "killed", random.Random()
     document = tmp_path / "submission.ipynb"
     command = [*SMOKE, "--notebook", str(document), "--out", str(out), "--seeds", "3", "4"]
     for name, value in TINY.items():
         command += ["--set", f"{name}={value}"]
-    for _ in range(3):
+    for moment, reached in MOMENTS.items():
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)  # fmt: skip
-        time.sleep(pause.uniform(1, 12))
+        while not reached(out):
+            assert process.poll() is None, f"ended before the kill {moment}"
+            time.sleep(0.02)
+        time.sleep(pause.uniform(0, 1))
         process.send_signal(signal.SIGKILL)
         process.wait()
     again, done = smoke(out, "--seeds", "3", "4")
     assert figures(again) == figures(undisturbed) and again["passed"] == undisturbed["passed"], (
         done.stderr
     )
+
+
+def test_other_settings_in_the_same_folder_are_another_run(tmp_path):
+    first, _ = smoke(tmp_path / "out", "--seeds", "3")
+    second, done = smoke(tmp_path / "out", "--seeds", "3", "--set", "learning_rate=1e-3")
+    assert done.returncode == 1, done.stderr
+    assert second["config"]["learning_rate"] == 1e-3
+    assert figures(second) != figures(first)
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        ("use_peft=yes", "use_peft is of type bool"),
+        ("max_steps=many", "max_steps is of type int"),
+        ("seed=3", "the gate sets seed itself"),
+        ("no_such=1", "no_such"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_line(tmp_path, capsys, pair, words):
+    from ci.smoke import main
+
+    assert main(["--out", str(tmp_path), "--set", pair]) == 2
+    error = capsys.readouterr().err
+    assert words in error and "Traceback" not in error
+
+
+def test_a_fault_of_ours_is_no_verdict(tmp_path, capsys, monkeypatch):
+    import ci.gate.gate
+    from ci.smoke import main
+
+    monkeypatch.setattr(ci.gate.gate, "run_gate", lambda *_: {}["a bug"])
+    assert main(["--out", str(tmp_path)]) == 2
+    assert "a bug" in capsys.readouterr().err
