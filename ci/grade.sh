@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Grade a class on a CI runner: marks, with a training run for each (exercise 5), feedback pages, a table of grades.
-#   bash ci/grade.sh [FOLDER]    FOLDER/<student>/sentiment/exercise.ipynb are copied to submitted/ first
+#   bash ci/grade.sh FOLDER    FOLDER/<student>/sentiment/exercise.ipynb are copied to submitted/ first
 # Leaves build/grading/status.csv, build/grading/grades.csv and feedback/. The exit code is the grader's: 1 when some
 # row is `infrastructure`, a submission that could not be graded for a reason of ours.
 set -euo pipefail
@@ -20,7 +20,8 @@ if [ -z "${GRADE_ENVIRONMENT:-}" ]; then
     exec env -i "${keep[@]}" bash ci/grade.sh "$@"
 fi
 
-folder=${1:-submitted}
+folder=${1:-}
+[ -n "$folder" ] || { echo "grade.sh: name the folder with the submissions, an absolute path outside the checkout" >&2; exit 2; }
 [ -d "$folder" ] || { echo "grade.sh: no folder $folder on this runner" >&2; exit 2; }
 if [ ! "$folder" -ef submitted ]; then
     cp -R --no-dereference --preserve=timestamps "$folder/." submitted/  # the times decide what is late

@@ -16,11 +16,15 @@ from grader.doctor import CONTAINER
 
 ROOT = Path(__file__).parents[2]
 STAGES = ["lint", "tests", "bank", "drift", "smoke", "grade"]
-ON_GPU = ["smoke", "grade"]
+ON_GPU = {"smoke", "grade"}
 SMOKE = {"build/smoke/smoke.json", "build/smoke/smoke.html", "build/smoke/smoke.xml"}
-GRADES = {"build/grading/status.csv", "build/grading/grades.csv", "feedback/"} | {
-    f"{TRAINING}/{pattern}" for pattern in ("*.json", "*/log.txt", "*/smoke.*")
-}
+GRADES = {
+    "gradebook.db",
+    "autograded/",
+    "build/grading/status.csv",
+    "build/grading/grades.csv",
+    "feedback/",
+} | {f"{TRAINING}/{pattern}" for pattern in ("*.json", "*/log.txt", "*/smoke.*")}
 
 GITHUB = yaml.safe_load((ROOT / "ci/workflows/github.yml").read_text())
 GITLAB = yaml.safe_load((ROOT / "ci/workflows/gitlab.yml").read_text())
@@ -56,8 +60,9 @@ def test_gitlab_includes_the_one_that_is_edited():
 
 
 def test_every_stage_waits_for_the_one_before():
-    assert list(GITHUB["jobs"]) == STAGES
-    assert [job.get("needs") for job in GITHUB["jobs"].values()] == [None, *STAGES[:-1]]
+    stages = {name: job for name, job in GITHUB["jobs"].items() if name != "no-runner"}
+    assert list(stages) == STAGES
+    assert [job.get("needs") for job in stages.values()] == [None, *STAGES[:-1]]
     assert GITLAB["stages"] == STAGES
     assert [(name, job["stage"]) for name, job in JOBS.items()] == [(s, s) for s in STAGES]
     assert not any("needs" in job for job in JOBS.values())  # it would jump the queue
@@ -104,6 +109,21 @@ def test_only_the_last_two_stages_ask_for_the_gpu_runner_and_only_where_there_is
         asked = [rule for rule in job.get("rules", []) if rule.get("when") != "never"]
         assert len(asked) == (name in ON_GPU)
         assert all('$GPU_RUNNER == "true"' in rule["if"] for rule in asked)
+
+
+def test_grading_without_a_runner_is_red():
+    job = GITHUB["jobs"]["no-runner"]
+    assert "inputs.grade && vars.GPU_RUNNER != 'true'" in job["if"] and "needs" not in job
+    assert job["steps"][-1]["run"].strip().endswith("exit 1")
+
+
+def test_the_runner_keeps_what_grading_needs_again():
+    checkouts = {job: s["with"] for job, s in STEPS if "checkout" in s.get("uses", "")}
+    assert {job for job, given in checkouts.items() if given.get("clean") is False} == ON_GPU
+    kept = {
+        n for n, job in JOBS.items() if job.get("variables", {}).get("GIT_CLEAN_FLAGS") == "none"
+    }
+    assert kept == ON_GPU
 
 
 def test_grading_starts_by_hand():
@@ -281,5 +301,7 @@ def test_an_empty_class_is_an_error(grade):
     assert "nobody has handed in" in done.stderr
 
 
-def test_a_folder_that_is_not_there_is_an_error(grade):
-    assert grade("elsewhere").returncode == 2
+@pytest.mark.parametrize("folder", ["elsewhere", ""])
+def test_a_folder_that_is_not_there_is_an_error(grade, folder):
+    done = grade(folder)
+    assert done.returncode == 2 and "grade.sh: n" in done.stderr
