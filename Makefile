@@ -60,9 +60,10 @@ calibrate: setup  ## the smoke gate over 20 seeds, honest rewards and negative c
 bank: setup  ## grade the grader: every mutant, variant and hostile submission, and the matrix against the laws
 	$(BIN)/python -m tests.bank
 
-bench: setup  ## training speed against TRL's defaults, then part by part (CPU about 15 minutes); docs/benchmarks.md
+bench: setup  ## training speed against TRL's defaults, grading speed against stock nbgrader (CPU about 20 minutes)
 	$(BIN)/python -m ci.bench
 	$(BIN)/python -m ci.bench.breakdown
+	$(BIN)/python -m ci.bench.grading
 
 fuzz: setup  ## 12,000 mutated notebooks through preflight, 400 graded between honest ones (about 10 minutes)
 	$(BIN)/python tests/grader/fuzz.py

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from scipy import stats
 
 from ci.bench import ROOT
-from ci.bench.machine import SIZES, hardware, random_model
+from ci.bench.machine import add_run_options, configuration, hardware
 
 if TYPE_CHECKING:
     from ci.bench.contenders import Timing
@@ -32,11 +32,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m ci.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )  # fmt: skip
-    parser.add_argument("--preset", default="smoke", help="preset of train.py (default: smoke)")
-    parser.add_argument("--model", help="policy, instead of the preset's")
-    parser.add_argument("--random", choices=SIZES, help="a GPT-2 of this size, random weights")
-    parser.add_argument("--sentiment_model", help="classifier, instead of the preset's")
-    parser.add_argument("--steps", type=int, help="optimiser steps, instead of the preset's")
+    add_run_options(parser)
     parser.add_argument("--seeds", type=int, default=5, help="runs of each (default: 5)")
     parser.add_argument(
         "--validate_every", type=int, default=5,
@@ -89,17 +85,6 @@ def report(runs: list) -> dict[str, object]:
         for r in runs:
             figures["gains"][r.contender].append(r.gain)
     return figures
-
-
-def configuration(args: argparse.Namespace, folder: Path) -> "TrainConfig":
-    """Return the preset with what the command line replaces."""
-    from config import TrainConfig
-
-    model = random_model(args.random, folder / "model") if args.random else args.model
-    chosen = {"model": model, "sentiment_model": args.sentiment_model, "max_steps": args.steps}
-    return TrainConfig.from_preset(
-        args.preset, **{name: value for name, value in chosen.items() if value is not None}
-    )
 
 
 def compare(config: "TrainConfig", seeds: int, every: int, folder: Path) -> list["Timing"]:

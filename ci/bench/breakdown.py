@@ -20,7 +20,7 @@ from typing import Any
 from unittest import mock
 
 from ci.bench import ROOT
-from ci.bench.machine import hardware
+from ci.bench.machine import add_run_options, configuration, hardware
 
 PARTS = ("sampling", "classifier", "reference", "exercises", "loss", "backward", "optimiser")
 
@@ -134,23 +134,21 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m ci.bench.breakdown", description=__doc__.splitlines()[0]
     )
     parser.add_argument("contenders", nargs="*", default=["TRL", "course"])
-    parser.add_argument("--preset", default="smoke")
-    parser.add_argument("--steps", type=int, default=13)
+    add_run_options(parser, steps=13)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each; medians are shown")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench" / "breakdown.json")
     args = parser.parse_args(argv)
     warnings.filterwarnings("ignore", category=FutureWarning)
     import sentiment
     from ci.bench.contenders import shared_reward
-    from config import TrainConfig
 
-    config = TrainConfig.from_preset(args.preset, max_steps=args.steps)
-    sentiment.use_model(config.sentiment_model)
     seams = Seams()
     with tempfile.TemporaryDirectory() as folder, inside_the_reward(seams):
-        reward = shared_reward(config)
+        config = configuration(args, Path(folder))
+        sentiment.use_model(config.sentiment_model)
+        reward, out = shared_reward(config), Path(folder, "run")
         rounds = [
-            {name: measure(name, config, reward, seams, Path(folder)) for name in args.contenders}
+            {name: measure(name, config, reward, seams, out) for name in args.contenders}
             for _ in range(args.rounds)
         ]
     results = {

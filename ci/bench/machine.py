@@ -1,16 +1,42 @@
 """What is measured on, and models that exist only to be timed."""
 
+import argparse
 import os
 import platform
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from config import TrainConfig
 
 SIZES = {
     "124M": {},
     "355M": {"n_embd": 1024, "n_layer": 24, "n_head": 16},
 }  # GPT-2 and GPT-2 medium
+
+
+def add_run_options(parser: argparse.ArgumentParser, steps: int | None = None) -> None:
+    """Let a command line choose the run that is timed."""
+    parser.add_argument("--preset", default="smoke", help="preset of train.py (default: smoke)")
+    parser.add_argument("--model", help="policy, instead of the preset's")
+    parser.add_argument("--random", choices=SIZES, help="a GPT-2 of this size, random weights")
+    parser.add_argument("--sentiment_model", help="classifier, instead of the preset's")
+    text = "optimiser steps (default: %(default)s; None: the preset's)"
+    parser.add_argument("--steps", type=int, default=steps, help=text)
+
+
+def configuration(args: argparse.Namespace, folder: Path) -> "TrainConfig":
+    """Return the preset with what the command line replaces."""
+    from config import TrainConfig
+
+    model = random_model(args.random, folder / "model") if args.random else args.model
+    chosen = {"model": model, "sentiment_model": args.sentiment_model, "max_steps": args.steps}
+    return TrainConfig.from_preset(
+        args.preset, **{name: value for name, value in chosen.items() if value is not None}
+    )
 
 
 def hardware() -> dict[str, object]:

@@ -19,6 +19,7 @@ from train import run
 from trainer import device_name
 
 KEY = "gate_key.txt"
+SPECTATORS = {"checks", "evaluate", "examples", "plots"}  # modules that take no part in a run
 PLACES = {"output_dir", "resume", "rewards"}  # settings that no figure depends on
 
 
@@ -33,7 +34,8 @@ def run_key(cells: list[dict[str, str]], config: TrainConfig) -> str:
     said = [[cell["source"] for cell in cells], settings, record["device"], record["versions"]]
     digest = hashlib.sha256(json.dumps(said).encode())
     folders = [Path(model_path(name)) for name in (config.model, config.sentiment_model)]
-    files = [*SOURCE.glob("*.py"), *SOURCE.glob("*.txt"), ROOT / "solutions/rewards_solution.py"]
+    files = [path for path in SOURCE.glob("*.py") if path.stem not in SPECTATORS]
+    files += [*SOURCE.glob("*.txt"), ROOT / "solutions/rewards_solution.py"]
     files += [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
     for path in sorted(path for path in files if path.is_file() and path.suffix != ".md"):
         digest.update(hashlib.sha256(path.read_bytes()).digest())

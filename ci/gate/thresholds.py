@@ -6,6 +6,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from checks import GAINS
+
 
 @dataclass(frozen=True)
 class Threshold:
@@ -25,19 +27,14 @@ class Threshold:
         return value >= self.bound if self.sense == "at least" else value <= self.bound
 
 
-# gain of P(positive), lower end of its 95 % interval. smoke: measured. The GPT-2 presets: what the course's author reports
-# (medium: 0.5 → 0.8), less a margin; not measured on GPT-2.
-GAINS = {
-    "smoke": (0.30, 0.20),
-    "quick": (0.05, 0.0),
-    "medium": (0.20, 0.10),
-    "full": (0.25, 0.15),
-}
+# Of the gain's 95 % interval, for the gains that students are told (checks.py). smoke: measured. The GPT-2 presets: what the
+# course's author reports (medium: 0.5 → 0.8), less a margin; not measured on GPT-2.
+LOWER_ENDS = {"smoke": 0.20, "quick": 0.0, "medium": 0.10, "full": 0.15}
 
 
 def thresholds(preset: str) -> list[Threshold]:
     """Return the checks of one preset, in the order in which they are reported."""
-    gain, low = GAINS[preset]
+    gain, low = GAINS[preset], LOWER_ENDS[preset]
     return [
         Threshold(
             "gain",

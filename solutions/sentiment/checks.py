@@ -26,6 +26,12 @@ from rewards import EXERCISES, NOTEBOOK, ExerciseError, load_rewards
 
 RTOL, ATOL = 1e-4, 1e-6  # the hidden laws' tolerance
 HIDDEN = "Hidden laws decide the mark."
+GAINS = {
+    "smoke": 0.30,
+    "quick": 0.05,
+    "medium": 0.20,
+    "full": 0.25,
+}  # in P(positive); the grader asks for smoke's
 
 
 def check(function: Callable, stem: str | None = None) -> None:
@@ -158,9 +164,10 @@ def check_run(trained: Any) -> None:
         AssertionError: with the figure that gave it away.
     """
     before, after = trained.before, trained.after
-    assert trained.gain >= 0.2, (
-        f"P(positive) on held-out prompts went from {before['mean_sentiment']:.3f} to {after['mean_sentiment']:.3f}: the run did not learn "
-        "to be positive. Does the reward rise in the curve above? More steps, or a larger learning rate, may help"
+    wanted = GAINS[trained.config["preset"]]
+    assert trained.gain >= wanted, (
+        f"P(positive) on held-out prompts went from {before['mean_sentiment']:.3f} to {after['mean_sentiment']:.3f}: a gain of less "
+        f"than {wanted}. Does the reward rise in the curve above? If not, check exercises 1 to 3 again: the grader trains with the same settings"
     )
     assert after["distinct_2"] >= 0.7 * before["distinct_2"], (
         f"distinct-2 fell from {before['distinct_2']:.3f} to {after['distinct_2']:.3f}: the model writes the same words again and again. "

@@ -13,7 +13,7 @@ from ci.gate.calibration import faults, rate, report
 from ci.gate.cases import cases, solution
 from ci.gate.report import html, junit, schema
 from ci.gate.statistics import paired_gain
-from ci.gate.thresholds import GAINS, thresholds
+from ci.gate.thresholds import LOWER_ENDS, thresholds
 from ci.gate.training_mark import is_stub, training_mark
 from config import PRESETS
 from grader.course import load_course
@@ -81,7 +81,7 @@ def test_too_few_prompts_or_uneven_ones_are_refused(prompts, words):
 
 
 def test_every_preset_has_bounds_and_every_bound_a_reason():
-    assert set(GAINS) == set(PRESETS)
+    assert set(LOWER_ENDS) == set(PRESETS)
     for preset in PRESETS:
         for threshold in thresholds(preset):
             assert (
