@@ -52,7 +52,7 @@ def arguments():
     )
     text = "when a notebook came in: its file's time, or the timestamp.txt that your collector wrote beside it"
     run.add_argument("--timestamps", choices=["mtime", "keep"], default="mtime", help=text)
-    text = "then train with the notebooks whose training exercise is open, one run to a GPU or core, and record its marks"
+    text = "then train with the notebooks whose training exercise is open, as many at a time as fit in memory and never more than cores, and record their marks"
     run.add_argument("--train", action="store_true", help=text)
     grading_options(run, "one per core")
     command("doctor", consult, "what this machine can do, and how to mend what is missing")
@@ -62,7 +62,7 @@ def arguments():
 def grading_options(parser, jobs):
     text = f"notebooks graded at the same time (default: {jobs})"
     parser.add_argument("--jobs", type=int, default=0, metavar="N", help=text)
-    text = "training verdicts, <sha256 of the notebook>.json (default: %(default)s)"
+    text = "training marks, <sha256 of the notebook>.json; one made by hand counts as it is (default: %(default)s)"
     parser.add_argument("--training", type=Path, default=TRAINING, metavar="FOLDER", help=text)
     text = "none: run student code WITHOUT a sandbox, as you; only for code you trust"
     parser.add_argument("--isolation", choices=["bwrap", "none"], default="bwrap", help=text)
@@ -81,13 +81,14 @@ def run_batch(options):
     from grader.training import TrainingQueue
 
     jobs = options.jobs or os.cpu_count() or 1
-    judge = Grader(load_course(options.laws), options.isolation, options.training.resolve())
-    training = options.train and TrainingQueue(judge.course, judge.training, options.isolation)
+    judge = Grader(load_course(options.laws), options.isolation, options.training)
+    training = options.train and TrainingQueue(judge.course, judge.marks)
     batch = Batch(judge, options.laws.resolve(), options.timestamps == "keep")
-    rows = batch.run(jobs)
-    if training and training.run(batch.untrained):
+    with batch.alone():
         rows = batch.run(jobs)
-    write_status(rows, options.status)
+        if training and training.run(batch.untrained):
+            rows = batch.run(jobs)
+        write_status(rows, options.status)
     summary(rows)
     print(f"one row a student: {options.status}", file=sys.stderr)
     return int(any(row["status"] == "infrastructure" for row in rows))

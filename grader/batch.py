@@ -16,11 +16,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-import grader
 from grader.collect import REFUSED, TIMESTAMP, find_submissions
 from grader.course import CourseError
 from grader.gradebook import Gradebook
 from grader.jobs import Pool
+from grader.kept import fingerprint, load, sha256, write
 from grader.session import read
 from grader.status import row
 
@@ -35,21 +35,24 @@ class Batch:
         self.stamp = fingerprint(self.course, judge.isolation)
         self.untrained = {}  # after a run: the notebooks that wait for a training run, by their SHA-256
 
-    def run(self, jobs):
-        """Grade everybody; returns the rows of status.csv."""
+    @contextlib.contextmanager
+    def alone(self):
+        """Nobody else grades or trains here meanwhile."""
         self.work.mkdir(parents=True, exist_ok=True)
         with (self.work / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise CourseError(f"another run is grading here ({self.work}/lock)") from None
-            with Pool(self.judge, jobs, self.laws) as pool:
-                gradebook = Gradebook(self.course, self.staged, self.laws)
-                self.submitted = gradebook.submitted
-                found = find_submissions(
-                    self.submitted, self.course.name, self.course.notebook.stem
-                )
-                rows = self._grade(found, gradebook, pool)
+            yield
+
+    def run(self, jobs):
+        """Grade everybody; returns the rows of status.csv."""
+        with Pool(self.judge, jobs, self.laws) as pool:
+            gradebook = Gradebook(self.course, self.staged, self.laws)
+            self.submitted = gradebook.submitted
+            found = find_submissions(self.submitted, self.course.name, self.course.notebook.stem)
+            rows = self._grade(found, gradebook, pool)
         rows += [
             row(student, "missing")
             for student in gradebook.students()
@@ -97,8 +100,7 @@ class Batch:
 
     def _stamp(self, sha):
         """Changes with anything that the verdict on this notebook depends on."""
-        training = self.judge.training and self.judge.training / f"{sha}.json"
-        return self.stamp + (sha256(training) if training and training.is_file() else "")
+        return self.stamp + json.dumps(self.judge.marks.read(sha))
 
     def _staged(self, entry):
         return self.staged / entry.student / self.course.name / self.course.notebook.name
@@ -161,35 +163,3 @@ def put(path, text):
                 path.replace(path.with_name(REFUSED))
             if text:
                 path.write_text(text)
-
-
-def fingerprint(course, isolation):
-    """Changes with anything a verdict depends on, the submission apart."""
-    files = [
-        course.notebook,
-        *sorted(course.folder.rglob("*.py")),
-        *sorted(Path(grader.__file__).parent.rglob("*.py")),
-    ]
-    digest = hashlib.sha256(isolation.encode())
-    for path in files:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def write(path, document):
-    """All or nothing, whenever the power goes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(document))
-    temporary.replace(path)
-
-
-def load(path):
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}

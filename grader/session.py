@@ -2,12 +2,12 @@
 
 import gc
 import hashlib
-import json
 from pathlib import Path
 
 from grader.course import exercises
 from grader.preflight import MAX_BYTES, Unreadable, repair
 from grader.sandbox import Sandbox
+from grader.training_marks import TrainingMarks
 from grader.verdict import exercise_verdict, open_verdict, training_verdict, verdict
 
 
@@ -15,9 +15,10 @@ class Grader:
     """`with Grader(course) as grader: grader.check(path)` gives the verdict as a dict."""
 
     def __init__(self, course, isolation="bwrap", training=None):
-        """`training`: a folder of training verdicts, <sha256 of the notebook>.json."""
+        """`training`: a folder of training marks, <sha256 of the notebook>.json."""
         self.course, self.isolation = course, isolation
-        self.training = Path(training) if training else None
+        self.training = Path(training).resolve() if training else None
+        self.marks = TrainingMarks(course, self.training, isolation)
         self.plan = exercises(course)
         self.sandbox = Sandbox(list(course.preload), course.limits, isolation)
 
@@ -55,10 +56,6 @@ class Grader:
             name, data, self._marks(plan, submission, data), self.isolation, submission.notes
         )
 
-    def _training(self, data):
-        path = self.training and self.training / f"{hashlib.sha256(data).hexdigest()}.json"
-        return json.loads(path.read_text()) if path and path.is_file() else None
-
     def _marks(self, plan, submission, data):
         from grader import suite
 
@@ -70,7 +67,8 @@ class Grader:
                     exercise, rows[exercise.stem], trivial[exercise.stem]
                 )
             elif exercise.kind == "training":
-                marked[exercise.stem] = training_verdict(exercise, self._training(data))
+                trained = self.marks.read(hashlib.sha256(data).hexdigest())
+                marked[exercise.stem] = training_verdict(exercise, trained)
             else:
                 marked[exercise.stem] = open_verdict(
                     exercise, "needs_manual", "read and marked by hand"

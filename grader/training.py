@@ -1,124 +1,129 @@
 """Training runs for the exercises that are marked by one: a queue over this machine's GPUs, or its cores.
 
-The course says how a notebook is trained (`Course.trainer`, a command); each run gets a slot of its own. A verdict is
-kept under the notebook's SHA-256, so nothing is trained twice: equal notebooks share one, and a run of the queue that was
-killed goes on with what is missing.
+The course says how a notebook is trained (`Course.trainer`, a command); each run gets a slot and a folder of its own, with
+a copy of the notebook. Marks are kept under the notebook's SHA-256 (grader/training_marks.py), so nothing is trained
+twice: equal notebooks share one, and a run of the queue that was killed goes on with what is missing.
 """
 
-import json
+import hashlib
 import os
-import queue
-import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
 from tqdm import tqdm
 
-from grader.course import TRAINING, CourseError
+from grader import leash
+from grader.course import CourseError
+from grader.kept import load
+from grader.slots import Slot, slots
+from grader.training_marks import is_mark, open_mark
+from grader.verdict import FATAL
 
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+PAUSE = 0.1  # seconds between two looks at the runs, which take a minute
+NOTEBOOK, MARK, LOG = "notebook.ipynb", "mark.json", "log.txt"  # in a run's own folder
 
 
 @dataclass(frozen=True)
-class Slot:
-    """Room for one training run: its name for logs and the environment that keeps a run there."""
+class Run:
+    """A training run on its way."""
 
-    name: str
-    environment: dict
+    sha: str
+    slot: Slot
+    process: subprocess.Popen
+    deadline: float
 
+    def goes_on(self):
+        return self.process.poll() is None and time.monotonic() < self.deadline
 
-def gpus():
-    """Index and free memory (MiB) of every GPU, as the driver's own tool tells; empty without one."""
-    tool = shutil.which("nvidia-smi")
-    if not tool:
-        return []
-    query = [tool, "--query-gpu=index,memory.free", "--format=csv,noheader,nounits"]
-    answer = subprocess.run(query, capture_output=True, text=True)
-    rows = [line.split(",") for line in answer.stdout.splitlines() if "," in line]
-    return [(index.strip(), int(free)) for index, free in rows] if not answer.returncode else []
-
-
-def slots(memory_mb):
-    """A GPU takes as many runs of `memory_mb` as fit in what is free, and at least one; without a GPU each core takes one."""
-    devices = gpus()
-    if not devices:
-        fit = psutil.virtual_memory().available // (memory_mb << 20)
-        alone = {"CUDA_VISIBLE_DEVICES": "", **dict.fromkeys(THREADS, "1")}
-        return [Slot(f"core {n}", alone) for n in range(max(1, min(os.cpu_count() or 1, fit)))]
-    return [
-        Slot(f"GPU {index}, run {n}", {"CUDA_VISIBLE_DEVICES": index})
-        for index, free in devices
-        for n in range(max(1, min(free // memory_mb, (os.cpu_count() or 1) // len(devices))))
-    ]
+    def end(self):
+        self.process.kill()
+        self.process.wait()
 
 
 class TrainingQueue:
-    """`TrainingQueue(course, folder).run({sha256: notebook})` leaves a verdict for each in `folder`."""
+    """`TrainingQueue(course, marks).run({sha256: notebook})` leaves a mark for each."""
 
-    def __init__(self, course, folder=TRAINING, isolation="bwrap"):
+    def __init__(self, course, marks):
         if not course.trainer:
             raise CourseError("the course declares no `trainer`, so nothing can be trained here")
-        self.course, self.folder, self.isolation = course, Path(folder).resolve(), isolation
-        self.slots = queue.SimpleQueue()
-        self.places = slots(course.training_memory_mb)
-        for slot in self.places:
-            self.slots.put(slot)
+        self.course, self.marks = course, marks
+        self.slots = slots(course.training_memory_mb)
 
     def run(self, notebooks):
-        """Train what has no verdict yet, and return how many were missing."""
-        missing = {sha: path for sha, path in notebooks.items() if not self.done(sha)}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        names = ", ".join(slot.name for slot in self.places)
+        """Train what has no mark that counts, and return how many were missing."""
+        missing = [sha for sha in notebooks if not self.marks.done(sha)]
+        names = ", ".join(slot.name for slot in self.slots)
         print(f"training {len(missing)} notebooks on: {names}", file=sys.stderr)
-        with ThreadPoolExecutor(len(self.places)) as pool:
-            work = pool.map(self.train, missing, missing.values())
-            for _ in tqdm(work, "training", total=len(missing), unit="notebook", disable=None):
-                pass
+        with tqdm(None, "training", len(missing), unit="notebook", disable=None) as bar:
+            copied = [sha for sha in missing if self._copy(sha, notebooks[sha])]
+            again = self._train(copied, self.slots, bar)
+            self._train(again, self.slots[:1], bar, last=True)
         return len(missing)
 
-    def done(self, sha):
-        """Whether there is a verdict, and one that says something about the student."""
-        try:
-            verdict = json.loads((self.folder / f"{sha}.json").read_text())
-        except (OSError, ValueError):
+    def _copy(self, sha, notebook):
+        """Put the bytes that were asked for into the run's own folder; whether they were still there."""
+        data = notebook.read_bytes()
+        if hashlib.sha256(data).hexdigest() != sha:
+            self.marks.write(sha, open_mark(f"{notebook} changed after it was graded"))
             return False
-        return verdict.get("outcome") != "infrastructure"
+        self._folder(sha).mkdir(parents=True, exist_ok=True)
+        (self._folder(sha) / NOTEBOOK).write_bytes(data)
+        return True
 
-    def train(self, sha, notebook):
-        """Run the course's command in a free slot; without a verdict of its own the exercise stays open, with the reason."""
-        slot = self.slots.get()
-        target, out = self.folder / f"{sha}.json", self.folder / sha
-        out.mkdir(parents=True, exist_ok=True)
+    def _folder(self, sha):
+        return self.marks.folder / sha
+
+    def _train(self, shas, places, bar, last=False):
+        """Train in these places; returns what hung or died: it may be the others' fault, until it does so alone."""
+        waiting, free, running, again = deque(shas), deque(places), [], []
         try:
-            target.unlink(missing_ok=True)
-            trouble = self.call(slot, notebook, target, out)
+            while waiting or running:
+                while waiting and free:
+                    running.append(self._start(waiting.popleft(), free.popleft()))
+                time.sleep(PAUSE)
+                for run in [run for run in running if not run.goes_on()]:
+                    running.remove(run)
+                    free.append(run.slot)
+                    if self._finish(run, last):
+                        bar.update()
+                    else:
+                        again.append(run.sha)
         finally:
-            self.slots.put(slot)
-        if not target.is_file():
-            note = f"the training run gave no verdict: {trouble}; see {out}/log.txt"
-            target.write_text(json.dumps({"share": 0.0, "outcome": "infrastructure", "note": note}))
+            for run in running:  # the user has had enough
+                run.end()
+        return again
 
-    def call(self, slot, notebook, target, out):
-        """Start the command, wait for its end, and return how it ended."""
-        places = {"notebook": notebook, "mark": target, "out": out, "isolation": self.isolation}
-        command = [part.format(**places) for part in self.course.trainer]
-        with (out / "log.txt").open("w") as log:
+    def _start(self, sha, slot):
+        """Start the course's command, on a leash: it dies with this thread, so this must be the queue's own."""
+        out, isolation = self._folder(sha), self.marks.isolation
+        (out / MARK).unlink(missing_ok=True)
+        places = {"notebook": out / NOTEBOOK, "mark": out / MARK, "out": out}
+        command = [part.format(**places, isolation=isolation) for part in self.course.trainer]
+        with (out / LOG).open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, *command],
+                [sys.executable, "-IS", leash.__file__, str(os.getpid()), *command],
                 cwd=self.course.folder,
                 env={**os.environ, **slot.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-            try:
-                return f"exit code {process.wait(self.course.training_seconds)}"
-            except subprocess.TimeoutExpired:
-                return f"no end within {self.course.training_seconds} seconds"
-            finally:
-                process.kill()  # also when this queue is interrupted
-                process.wait()
+        return Run(sha, slot, process, time.monotonic() + self.course.training_seconds)
+
+    def _finish(self, run, last):
+        """Keep the mark; without one the exercise stays open, with the reason. False: train this once more."""
+        code = run.process.poll()
+        run.end()
+        mark = load(self._folder(run.sha) / MARK)
+        if not is_mark(mark):
+            slow = f"no end within {self.course.training_seconds} seconds"
+            trouble = slow if code is None else f"exit code {code}"
+            log = self._folder(run.sha) / LOG
+            mark = open_mark(f"the training run gave no verdict: {trouble}; see {log}")
+        if mark.get("outcome") in FATAL and not last:
+            return False
+        self.marks.write(run.sha, mark)
+        return True

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from toys import ROOT, TOY, code, notebook
+from toys import ROOT, TOY, notebook, training_cell
 
 from grader.course import load_course
 from grader.session import Grader
@@ -28,29 +28,14 @@ def essay(text):
 def full(text="my answer"):
     """The toy notebook with a training exercise and a written one."""
     document = notebook()
-    train = code(
-        "# trained elsewhere",
-        grade=True,
-        grade_id="train_laws",
-        locked=True,
-        points=2,
-        solution=False,
-    )
-    document["cells"] += [train | {"id": "train"}, essay(text)]
+    document["cells"] += [training_cell(), essay(text)]
     return document
 
 
 @pytest.fixture
 def fuller(class_folder):
     """A class whose course has all three kinds of exercise."""
-    folder = class_folder.folder
-    (folder / "source/toy/exercise.ipynb").write_text(json.dumps(full("*Your answer here.*")))
-    declared = folder / "hidden/course.py"
-    declared.write_text(
-        declared.read_text().replace("    limits=", '    training=("train",),\n    limits=')
-    )
-    (folder / "gradebook.db").unlink()
-    class_folder.nbgrader("generate_assignment", "toy", "--force")
+    class_folder.change(full("*Your answer here.*"), 'training=("train",),')
     class_folder.hand_in("ann", json.dumps(full()).encode())
     return class_folder
 
@@ -113,8 +98,11 @@ def test_the_verdict_says_what_is_open_and_sums_the_rest(fuller):
     load_course(TOY / "hidden")
 
 
-def test_a_training_verdict_above_the_marks_is_refused(fuller, tmp_path):
+def test_what_is_no_training_mark_is_refused(fuller, tmp_path):
     data = json.dumps(full()).encode()
-    (tmp_path / f"{hashlib.sha256(data).hexdigest()}.json").write_text('{"share": 99}')
+    mark = tmp_path / f"{hashlib.sha256(data).hexdigest()}.json"
     with Grader(load_course(fuller.folder / "hidden"), training=tmp_path) as grader:
-        assert grader.check(data)["exercises"]["train"]["outcome"] == "infrastructure"
+        for text in ('{"share": 99}', '{"share": NaN}', '{"note": "good"}', "[1]", '{"share": 1'):
+            mark.write_text(text)
+            train = grader.check(data)["exercises"]["train"]
+            assert train["outcome"] == "infrastructure" and str(mark) in train["note"]

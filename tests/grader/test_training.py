@@ -1,142 +1,241 @@
-"""The queue of training runs: where each runs, what it leaves, and that one that fails costs nobody a mark."""
+"""The queue of training runs: what it trains, which marks count, and that one that fails or is killed costs nobody a mark."""
 
+import hashlib
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
+import psutil
 import pytest
+from toys import notebook, training_cell
 
 from grader.course import CourseError
-from grader.training import TrainingQueue, slots
+from grader.slots import Slot
+from grader.training import TrainingQueue
+from grader.training_marks import TrainingMarks
 
 TRAINER = """
 import json, os, sys, time
 notebook, mark, out = sys.argv[1:4]
 began = time.time()
 source = open(notebook).read()
-time.sleep(0.3)
-open(os.path.join(out, "seen.json"), "w").write(json.dumps(
-    {"gpu": os.environ.get("CUDA_VISIBLE_DEVICES"), "threads": os.environ.get("OMP_NUM_THREADS"), "from": began, "to": time.time()}))
-if "hangs" in source:
-    time.sleep(60)
+with open(os.path.join(out, "runs"), "a+") as runs:
+    runs.seek(0)
+    earlier = len(runs.readlines())
+    time.sleep(0.3)
+    entry = {"slot": os.environ.get("SLOT"), "from": began, "to": time.time()}
+    print(json.dumps(entry), file=runs)
+while "hangs" in source or os.path.exists("hang"):
+    time.sleep(0.1)
 if "breaks" in source:
     sys.exit("no model here")
-json.dump({"share": 0.5, "note": "half", "laws": []}, open(mark, "w"))
+outcome = {"outcome": "timeout"} if "slow" in source or "late" in source and not earlier else {}
+json.dump({"share": 0.0 if outcome else 0.5, "note": "half", "laws": [], **outcome}, open(mark, "w"))
 """
 
 
 @pytest.fixture
 def trained(course, tmp_path):
-    """A queue whose trainer notes where it ran."""
+    """A course whose trainer notes when it ran."""
     (tmp_path / "trainer.py").write_text(TRAINER)
     command = (str(tmp_path / "trainer.py"), "{notebook}", "{mark}", "{out}")
-    return replace(course, trainer=command, training_seconds=20, training_memory_mb=1000)
+    files = (tmp_path / "trainer.py",)
+    return replace(course, trainer=command, training_files=files, training_seconds=20)
 
 
-def notebooks(tmp_path, **sources):
+@pytest.fixture
+def queue(trained, tmp_path):
+    """A queue with two slots."""
+    made = TrainingQueue(trained, TrainingMarks(trained, tmp_path / "marks", "bwrap"))
+    made.slots = [Slot(name, {"SLOT": name}) for name in ("a", "b")]
+    return made
+
+
+def notebooks(tmp_path, *sources):
+    """Their paths by SHA-256, in this order."""
     found = {}
-    for name, source in sources.items():
-        (tmp_path / name).write_text(source)
-        found[name] = tmp_path / name
+    for source in sources:
+        (tmp_path / f"{source}.ipynb").write_text(source)
+        found[digest(source)] = tmp_path / f"{source}.ipynb"
     return found
 
 
-def nvidia_smi(tmp_path, monkeypatch, lines):
-    """A driver's tool that reports these GPUs; nothing else of the path stays."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    tool = folder / "nvidia-smi"
-    tool.write_text(f"#!/bin/sh\nprintf '{lines}'\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+def digest(source):
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
-def seen(tmp_path, name):
-    return json.loads((tmp_path / "marks" / name / "seen.json").read_text())
+def runs(tmp_path, source):
+    """When and where it was trained, once or again."""
+    return list(map(json.loads, (tmp_path / "marks" / digest(source) / "runs").open()))
 
 
-def test_without_a_gpu_every_core_takes_one_run_with_one_thread(trained, tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
-    assert [slot.name for slot in slots(1)] == ["core 0", "core 1", "core 2"]
-    queue = TrainingQueue(trained, tmp_path / "marks")
-    assert queue.run(notebooks(tmp_path, a="1", b="2")) == 2
-    assert (seen(tmp_path, "a")["gpu"], seen(tmp_path, "a")["threads"]) == ("", "1")
+def mark(tmp_path, source):
+    return json.loads((tmp_path / "marks" / f"{digest(source)}.json").read_text())
 
 
-def test_memory_bounds_the_runs_on_a_gpu_and_one_always_fits(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 16)
-    nvidia_smi(tmp_path, monkeypatch, r"0, 16000\n1, 500\n")
-    names = [(slot.name, slot.environment["CUDA_VISIBLE_DEVICES"]) for slot in slots(5000)]
-    assert names == [("GPU 0, run 0", "0"), ("GPU 0, run 1", "0"), ("GPU 0, run 2", "0"), ("GPU 1, run 0", "1")]  # fmt: skip
-
-
-def test_a_gpu_with_room_for_one_takes_one_run_at_a_time(trained, tmp_path, monkeypatch):
-    nvidia_smi(tmp_path, monkeypatch, r"0, 1500\n")
-    queue = TrainingQueue(trained, tmp_path / "marks")
-    queue.run(notebooks(tmp_path, a="1", b="2", c="3"))
-    times = sorted((seen(tmp_path, n)["from"], seen(tmp_path, n)["to"]) for n in "abc")
-    assert all(first[1] <= second[0] for first, second in zip(times, times[1:], strict=False))
-    assert seen(tmp_path, "a")["gpu"] == "0"
+def test_a_slot_takes_one_run_at_a_time(queue, tmp_path):
+    assert queue.run(notebooks(tmp_path, *"12345")) == 5
+    times = sorted(
+        (run["slot"], run["from"], run["to"]) for s in "12345" for run in runs(tmp_path, s)
+    )
+    assert {slot for slot, _, _ in times} == {"a", "b"}
+    for first, second in zip(times, times[1:], strict=False):
+        assert first[0] != second[0] or first[2] <= second[1]
 
 
 def test_a_run_that_breaks_or_hangs_is_infrastructure_and_is_tried_again(trained, tmp_path):
-    queue = TrainingQueue(replace(trained, training_seconds=3), tmp_path / "marks")
-    found = notebooks(tmp_path, good="1", broken="breaks", slow="hangs")
+    course = replace(trained, training_seconds=2)
+    queue = TrainingQueue(course, TrainingMarks(course, tmp_path / "marks", "bwrap"))
+    found = notebooks(tmp_path, "good", "breaks", "hangs")
     assert queue.run(found) == 3
-    marks = {n: json.loads((tmp_path / f"marks/{n}.json").read_text()) for n in found}
-    assert marks["good"]["share"] == 0.5
-    assert marks["broken"]["outcome"] == marks["slow"]["outcome"] == "infrastructure"
-    assert "exit code 1" in marks["broken"]["note"] and "no end within 3 s" in marks["slow"]["note"]
-    assert "no model here" in (tmp_path / "marks/broken/log.txt").read_text()
-    assert queue.run(found) == 2, "the good one has its verdict"
+    assert mark(tmp_path, "good")["share"] == 0.5
+    broken, hung = mark(tmp_path, "breaks"), mark(tmp_path, "hangs")
+    assert broken["outcome"] == hung["outcome"] == "infrastructure"
+    assert "exit code 1" in broken["note"] and "no end within 2 s" in hung["note"]
+    log = tmp_path / "marks" / digest("breaks") / "log.txt"
+    assert "no model here" in log.read_text() and str(log) in broken["note"]
+    assert queue.run(found) == 2, "the good one has its mark"
 
 
-def test_a_course_without_a_trainer_says_so(course, tmp_path):
+def test_what_hangs_or_dies_beside_others_is_run_once_more_alone(queue, tmp_path):
+    sources = ("late", "slow", "late too", "good", "fine")
+    queue.run(notebooks(tmp_path, *sources))
+    assert [mark(tmp_path, s).get("outcome") for s in sources] == [None, "timeout", *[None] * 3]
+    assert [len(runs(tmp_path, s)) for s in sources] == [2, 2, 2, 1, 1]
+    first = [runs(tmp_path, s)[0]["to"] for s in sources]
+    second = sorted((run["from"], run["to"]) for s in sources for run in runs(tmp_path, s)[1:])
+    assert max(first) <= second[0][0]
+    assert all(one[1] <= two[0] for one, two in zip(second, second[1:], strict=False))
+
+
+def test_the_bytes_that_were_graded_are_trained_or_nothing(queue, tmp_path):
+    found = notebooks(tmp_path, "good", "fine")
+    (tmp_path / "good.ipynb").write_text("another")
+    queue.run(found)
+    assert mark(tmp_path, "good")["outcome"] == "infrastructure"
+    assert "changed after it was graded" in mark(tmp_path, "good")["note"]
+    assert (tmp_path / "marks" / digest("fine") / "notebook.ipynb").read_text() == "fine"
+
+
+def test_a_mark_counts_while_what_it_was_made_of_is_the_same(trained, queue, tmp_path):
+    queue.run(notebooks(tmp_path, "good"))
+    sha, folder = digest("good"), tmp_path / "marks"
+
+    def counts(course=trained, isolation="bwrap"):
+        return TrainingMarks(course, folder, isolation).done(sha)
+
+    assert counts() and not counts(isolation="none")
+    model = tmp_path / "models/tiny/weights"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"1")
+    larger = replace(trained, training_files=(*trained.training_files, tmp_path / "models"))
+    assert not counts(larger)
+    TrainingMarks(larger, folder, "bwrap").write(sha, {"share": 1.0})
+    (model.parent / "__pycache__").mkdir()
+    (model.parent / "__pycache__/a.pyc").write_bytes(b"")
+    assert counts(larger)
+    model.write_bytes(b"2")
+    assert not counts(larger)
+    (folder / f"{digest('fine')}.json").write_text((folder / f"{sha}.json").read_text())
+    assert not TrainingMarks(larger, folder, "bwrap").done(digest("fine")), "another notebook's"
+    (folder / f"{sha}.json").write_text('{"share": 0.25, "note": "by hand"}')
+    assert counts() and counts(larger) and counts(isolation="none")
+
+
+def test_a_course_that_cannot_train_or_names_what_is_not_there_says_so(course, tmp_path):
     with pytest.raises(CourseError, match="no `trainer`"):
-        TrainingQueue(course, tmp_path)
+        TrainingQueue(course, TrainingMarks(course, tmp_path, "bwrap"))
+    with pytest.raises(CourseError, match="nowhere, which is not there"):
+        TrainingMarks(replace(course, training_files=(Path("nowhere"),)), tmp_path, "bwrap")
 
 
-def test_a_class_is_graded_trained_and_recorded_by_one_command(class_folder, tmp_path):
-    folder = class_folder.folder
-    (folder / "trainer.py").write_text(TRAINER)
-    source = folder / "source/toy/exercise.ipynb"
-    document = json.loads(source.read_text())
-    marks = {
-        "grade": True,
-        "grade_id": "train_laws",
-        "locked": True,
-        "points": 4,
-        "solution": False,
-    }
-    cell = {
-        "cell_type": "code",
-        "id": "train",
-        "execution_count": None,
-        "outputs": [],
-        "source": "# run elsewhere",
-    }
-    clues = {"schema_version": 3, "task": False, "cell_type": "code", **marks}
-    document["cells"].append({**cell, "metadata": {"nbgrader": clues}})
-    source.write_text(json.dumps(document))
-    declared = folder / "hidden/course.py"
-    command = f'("{folder}/trainer.py", "{{notebook}}", "{{mark}}", "{{out}}")'
-    wanted = f'    training=("train",),\n    trainer={command},\n    limits='
-    declared.write_text(declared.read_text().replace("    limits=", wanted))
-    (folder / "gradebook.db").unlink()
-    class_folder.nbgrader("generate_assignment", "toy", "--force")
+@pytest.fixture
+def training_class(class_folder):
+    """A class of two, whose equal notebooks wait for a training run."""
+    trainer = class_folder.folder / "trainer.py"
+    trainer.write_text(TRAINER)
+    document = notebook()
+    document["cells"].append(training_cell())
+    class_folder.change(
+        document,
+        f'training=("train",), trainer=("{trainer}", "{{notebook}}", "{{mark}}", "{{out}}"),'
+        f' training_files=(Path("{trainer}"),),',
+    )
     for student in ("ann", "bob"):
         class_folder.hand_in(student, json.dumps(document).encode())
-    assert class_folder.grade().returncode == 0
-    assert class_folder.status()["ann"]["reasons"].endswith("train: needs_training")
-    done = class_folder.grade("--train")
+    return class_folder
+
+
+def ended(class_folder):
+    """How the training exercise of ann ended."""
+    return class_folder.status()["ann"]["reasons"]
+
+
+def test_a_class_is_graded_trained_and_recorded_by_one_command(training_class):
+    folder = training_class.folder
+    assert training_class.grade().returncode == 0
+    assert ended(training_class) == "train: needs_training"
+    done = training_class.grade("--train")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert class_folder.status()["ann"]["reasons"].endswith("train: partial")
-    assert len(list((folder / "build/grading/training").glob("*.json"))) == 1, (
-        "equal notebooks share"
-    )
-    before = class_folder.marks()
-    assert class_folder.grade().returncode == 0 and class_folder.marks() == before
+    assert ended(training_class) == "train: partial"
+    marks = list((folder / "build/grading/training").glob("*.json"))
+    assert len(marks) == 1, "equal notebooks share"
+    before = training_class.marks()
+    assert training_class.grade().returncode == 0 and training_class.marks() == before
+    assert before == {"ann": 3.0, "bob": 3.0}
     shutil.rmtree(folder / "autograded")
-    class_folder.nbgrader("autograde", "toy", "--force")
-    assert class_folder.marks() == before, "stock nbgrader reads the same training verdicts"
+    training_class.nbgrader("autograde", "toy", "--force")
+    assert training_class.marks() == before, "stock nbgrader reads the same training marks"
+
+
+def test_another_trainer_opens_the_exercise_again_until_it_has_trained(training_class):
+    trainer = training_class.folder / "trainer.py"
+    assert training_class.grade("--train").returncode == 0
+    trainer.write_text(TRAINER.replace("else 0.5", "else 1.0"))
+    assert training_class.grade().returncode == 0
+    assert ended(training_class) == "train: needs_training"
+    assert training_class.marks() == {"ann": 2.0, "bob": 2.0}
+    assert training_class.grade("--train").returncode == 0
+    assert ended(training_class) == "" and training_class.marks() == {"ann": 4.0, "bob": 4.0}
+
+
+def test_training_dies_with_a_run_however_that_is_ended_and_is_done_by_the_next(training_class):
+    hang = training_class.folder / "hidden/hang"
+    hang.touch()
+    for number, end in enumerate((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)):
+        process = subprocess.Popen(
+            **training_class.command(
+                sys.executable, "-m", "grader", "run", "--laws", "hidden", "--train"
+            ),
+            stderr=subprocess.DEVNULL,
+        )
+        below = hanging(process, training_class.folder, number + 1)
+        second = training_class.grade("--train")
+        assert second.returncode == 2 and "another run is grading here" in second.stderr
+        os.kill(process.pid, end)
+        assert process.wait(10) != 0
+        assert psutil.wait_procs(below, timeout=5)[1] == [], f"outlived {end.name}"
+    hang.unlink()
+    done = training_class.grade("--train")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert training_class.marks() == {"ann": 3.0, "bob": 3.0}
+
+
+def hanging(process, folder, count):
+    """The processes below a run of the grader, once its trainer has begun for the `count`th time."""
+    patience = time.monotonic() + 60
+    while time.monotonic() < patience:
+        noted = list(folder.glob("build/grading/training/*/runs"))
+        if noted and len(noted[0].read_text().splitlines()) == count:
+            below = psutil.Process(process.pid).children(recursive=True)
+            assert any("trainer.py" in " ".join(child.cmdline()) for child in below)
+            return below
+        assert process.poll() is None
+        time.sleep(0.1)
+    raise AssertionError("nothing was trained")

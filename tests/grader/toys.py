@@ -48,6 +48,12 @@ def notebook(solution=RIGHT, before=(), after=()):
     return document
 
 
+def training_cell():
+    """A graded cell of an exercise that is marked by a training run."""
+    marks = {"grade": True, "grade_id": "train_laws", "points": 2, "solution": False}
+    return code("# trained elsewhere", locked=True, **marks) | {"id": "train"}
+
+
 def whole(submission):
     """Both graded cells are there once, in order, as the source has them, and the worker gets no grade cell."""
     source = [c["metadata"]["nbgrader"] for c in notebook()["cells"] if c["metadata"]]
@@ -73,6 +79,14 @@ class ClassFolder:
         self.folder = folder
         if original:
             shutil.copytree(original(), folder, dirs_exist_ok=True)
+
+    def change(self, document, declared):
+        """Make this the instructor's notebook, and declare more of the course."""
+        (self.folder / "source/toy/exercise.ipynb").write_text(json.dumps(document))
+        course = self.folder / "hidden/course.py"
+        course.write_text(course.read_text().replace("    limits=", f"    {declared}\n    limits="))
+        (self.folder / "gradebook.db").unlink()
+        self.nbgrader("generate_assignment", "toy", "--force")
 
     def hand_in(self, student, data=None, name="toy/exercise.ipynb"):
         path = self.folder / "submitted" / student / name

@@ -6,6 +6,7 @@ from pathlib import Path
 from grader.course import Course, Limits
 
 ROOT = Path(__file__).parents[2]
+MODULES = ROOT / "source/sentiment"
 KEY = b"an arbitrary score, so that only the scorer can know it"
 
 
@@ -32,6 +33,10 @@ COURSE = Course(
     trainer=(
         *(str(ROOT / "ci/smoke.py"), "--notebook", "{notebook}", "--seeds", "42"),
         *("--mark", "{mark}", "--out", "{out}", "--isolation", "{isolation}"),
+    ),
+    training_files=(
+        *(ROOT / "ci/smoke.py", ROOT / "ci/gate", ROOT / "solutions/rewards_solution.py"),
+        *(ROOT / "models", *MODULES.glob("*.py"), *MODULES.glob("prompts_*.txt")),
     ),
     limits=Limits(),
 )

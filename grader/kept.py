@@ -1,0 +1,53 @@
+"""What is kept on disk between runs: JSON written whole or not at all, and fingerprints of what it depends on."""
+
+import hashlib
+import json
+from itertools import chain
+from pathlib import Path
+
+import grader
+from grader.course import CourseError
+
+
+def fingerprint(course, isolation, more=()):
+    """Changes with anything a verdict depends on, the submission apart; `more`: files, and folders with what they hold."""
+    digest = hashlib.sha256(isolation.encode())
+    for path in (
+        course.notebook,
+        *sorted(course.folder.rglob("*.py")),
+        *sorted(Path(grader.__file__).parent.rglob("*.py")),
+        *sorted(chain.from_iterable(map(files, more))),
+    ):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def files(path):
+    """The file, or those below the folder; caches and hidden ones are nobody's work."""
+    if not path.exists():
+        raise CourseError(f"the course names {path}, which is not there")
+    below = path.rglob("*") if path.is_dir() else [path]
+    return [file for file in below if file.is_file() and not unseen(file.relative_to(path).parts)]
+
+
+def unseen(parts):
+    return any(part == "__pycache__" or part.startswith(".") for part in parts)
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write(path, document):
+    """All or nothing, whenever the power goes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    temporary.write_text(json.dumps(document))
+    temporary.replace(path)
+
+
+def load(path):
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}

@@ -1,0 +1,64 @@
+"""Where training runs find room: on this machine's GPUs, or on its cores."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+import psutil
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Room for one training run: its name for logs and the environment that keeps a run there."""
+
+    name: str
+    environment: dict
+
+
+def slots(memory_mb):
+    """As many runs of `memory_mb` as fit in what is free, one to a GPU at least, and never more than cores."""
+    cores, devices = os.cpu_count() or 1, gpus()
+    if not devices:
+        fit = psutil.virtual_memory().available // (memory_mb << 20)
+        alone = {VISIBLE: "", **dict.fromkeys(THREADS, "1")}
+        return [Slot(f"core {n}", alone) for n in range(max(1, min(cores, fit)))]
+    room = {name: max(1, min(cores, (free or 0) // memory_mb)) for name, free in devices.items()}
+    places = [(name, n) for n in range(cores) for name in room if n < room[name]][:cores]
+    threads = dict.fromkeys(THREADS, str(max(1, cores // len(places))))
+    return [Slot(f"GPU {name}, run {n}", {VISIBLE: name, **threads}) for name, n in places]
+
+
+def gpus():
+    """Free memory (MiB; None: not told) of the GPUs that runs may use, by a name for CUDA_VISIBLE_DEVICES.
+
+    nvidia-smi numbers them by bus and CUDA by speed, so they go by UUID. Names that the operator chose are passed on as
+    they stand, and as in CUDA the list ends at the first that is not there.
+    """
+    known, chosen = driver_gpus(), os.environ.get(VISIBLE)
+    if chosen is None:
+        return {uuid: free for _, uuid, free in known}
+    found = {}
+    for name in map(str.strip, chosen.split(",")):
+        free = [f for index, uuid, f in known if name == index or (name and uuid.startswith(name))]
+        if not free and not name.startswith(
+            "MIG-"
+        ):  # a part of a GPU, which the query does not list
+            break
+        found[name] = free[0] if free else None
+    return found
+
+
+def driver_gpus():
+    """Index, UUID and free memory of every GPU, as the driver's own tool tells; empty without one."""
+    tool = shutil.which("nvidia-smi")
+    if not tool:
+        return []
+    query = [tool, "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"]
+    answer = subprocess.run(query, capture_output=True, text=True)
+    rows = [line.split(",") for line in answer.stdout.splitlines() if line.count(",") == 2]
+    rows = [[part.strip() for part in row] for row in rows] if not answer.returncode else []
+    return [(index, uuid, int(free) if free.isdigit() else None) for index, uuid, free in rows]
