@@ -44,9 +44,8 @@ def gpus():
     found = {}
     for name in map(str.strip, chosen.split(",")):
         free = [f for index, uuid, f in known if name == index or (name and uuid.startswith(name))]
-        if not free and not name.startswith(
-            "MIG-"
-        ):  # a part of a GPU, which the query does not list
+        part = name.startswith("MIG-")  # of a GPU: the query does not list it
+        if not free and not part:
             break
         found[name] = free[0] if free else None
     return found
