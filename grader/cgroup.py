@@ -55,17 +55,20 @@ class Group:
                 (folder / "cgroup.procs").write_text(str(pid))
 
     def out_of_memory(self):
-        """Whether the kernel ended a process here for want of memory; without cgroups nobody can tell, so True."""
+        """For want of whose memory the kernel ended a process here: "own", "machine", or "none" was short.
+
+        Without cgroups nobody can tell: "unknown".
+        """
         for folder in self.folders:
-            for file in ("memory.events", "memory.oom_control"):
-                with contextlib.suppress(OSError):
-                    return (
-                        " ".join((folder / file).read_text().split())
-                        .rpartition("oom_kill ")[2]
-                        .split()[0]
-                        != "0"
-                    )
-        return True
+            for file in ("memory.events", "memory.oom_control"):  # cgroup v2, v1
+                with contextlib.suppress(OSError, KeyError):
+                    counts = dict(line.split() for line in (folder / file).read_text().splitlines())
+                    if counts["oom_kill"] == "0":
+                        return "none"
+                    # a process that the whole machine's shortage ended counts as oom_kill too
+                    at_limit = counts.get("oom") or (folder / "memory.failcnt").read_text()
+                    return "machine" if at_limit.strip() == "0" else "own"
+        return "unknown"
 
     def remove(self):
         Group.leftover += self.folders

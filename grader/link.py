@@ -29,6 +29,7 @@ FIELDS = {
     "place": str,
 }
 TREES = ("value", "args", "kwargs")  # checked by wire.unpack
+MAX_ANSWER = 2 * (wire.MAX_HEADER + wire.MAX_BUFFERS)  # bytes to one request, callbacks included
 
 
 class SandboxError(Exception):
@@ -36,11 +37,43 @@ class SandboxError(Exception):
 
 
 class WorkerEnded(Exception):
-    """The worker is gone; `outcome` is the typed reason, `words` says it to the student."""
+    """The worker is gone; `outcome` is the typed reason, `words` says it to the student.
 
-    def __init__(self, outcome, words):
+    `doubtful`: this machine or somebody on it may have ended it, so the student deserves a second chance.
+    """
+
+    def __init__(self, outcome, words, doubtful=False):
         super().__init__(words)
-        self.outcome, self.words = outcome, words
+        self.outcome, self.words, self.doubtful = outcome, words, doubtful
+
+
+def how_it_ended(word, short_of_memory, limits):
+    """The typed end of a worker.
+
+    Args:
+        word: its doorman's last: "exit 3", "signal 9"; "" when the doorman went without one; None while it lives.
+        short_of_memory: what `Group.out_of_memory` says.
+    """
+    if word is None:
+        return WorkerEnded("crash", "the process closed the grader's channel")
+    kind, _, number = word.partition(" ")
+    if kind == "exit":
+        return WorkerEnded("crash", f"the process ended itself (exit code {number})")
+    sent = int(number) if kind == "signal" else None  # None: the doorman is gone
+    if sent == signal.SIGXCPU:
+        return WorkerEnded("timeout", f"more than {limits.cpu_seconds} seconds of computing")
+    killed = sent in (None, signal.SIGKILL)
+    if killed and short_of_memory == "machine":
+        return WorkerEnded("infrastructure", "this machine ran out of memory", doubtful=True)
+    if killed and short_of_memory == "own":
+        return WorkerEnded("out_of_memory", f"more than {limits.memory_mb} MB of memory")
+    if sent is None:  # and nothing inside can end it
+        return WorkerEnded("infrastructure", "the sandbox went down", doubtful=True)
+    if killed and short_of_memory == "unknown":
+        words = f"more than {limits.memory_mb} MB of memory"
+        return WorkerEnded("out_of_memory", words, doubtful=True)
+    words = f"the process was ended by signal {sent} ({signal.strsignal(sent)})"
+    return WorkerEnded("crash", words, doubtful=sent in (signal.SIGKILL, signal.SIGTERM))
 
 
 class Worker:
@@ -71,7 +104,7 @@ class Worker:
     def request(self, message, buffers, seconds, on_message):
         """Send a request; give the first reply that `on_message` leaves alone (None) instead of answering it."""
         self.number += 1
-        self.deadline = time.monotonic() + seconds
+        self.deadline, self.room = time.monotonic() + seconds, MAX_ANSWER
         question = wire.frame({"n": self.number, **message}, buffers)
         try:
             self._send(question)
@@ -115,6 +148,9 @@ class Worker:
             view = view[self.data.send(view, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
 
     def _read(self, size):
+        self.room -= size
+        if self.room < 0:
+            raise wire.WireError("far too much")
         data = bytearray()
         while len(data) < size:
             self._wait(select.POLLIN)
@@ -128,24 +164,14 @@ class Worker:
         """How the worker came to its end, as its doorman and the kernel tell it."""
         self.status.settimeout(2)
         try:
-            kind, _, number = self.status.recv(64).decode().partition(" ")
+            word = self.status.recv(64).decode()
+        except TimeoutError:
+            word = None
         except OSError:
-            kind = number = ""
-        out_of_memory = self.group.out_of_memory()
+            word = ""
+        short_of_memory = self.group.out_of_memory()
         self.kill()
-        if kind == "exit":
-            return WorkerEnded("crash", f"the process ended itself (exit code {number})")
-        if kind != "signal":
-            return WorkerEnded("crash", "the process closed the grader's channel")
-        if int(number) == signal.SIGXCPU:
-            return WorkerEnded(
-                "timeout", f"more than {self.limits.cpu_seconds} seconds of computing"
-            )
-        if int(number) == signal.SIGKILL and out_of_memory:
-            return WorkerEnded("out_of_memory", f"more than {self.limits.memory_mb} MB of memory")
-        return WorkerEnded(
-            "crash", f"the process was ended by signal {number} ({signal.strsignal(int(number))})"
-        )
+        return how_it_ended(word, short_of_memory, self.limits)
 
     def kill(self):
         """Ends the worker and, as its first process goes, everything it started."""

@@ -177,15 +177,17 @@ class Sandbox:
             if self.stage:
                 Path(self.stage).rmdir()  # what was mounted there lives on in the sandbox alone
 
-    def worker(self):
+    def worker(self, limits=None):
+        """A fresh worker under `limits`, or under the sandbox's own."""
+        limits = limits or self.limits
         try:
             self.wait()
-            return Worker(self.control, self.limits, self.isolation)
+            return Worker(self.control, limits, self.isolation)
         except OSError as error:  # the zygote died (out of memory, say): a new one, once
             self.close()
             self.wait()
             try:
-                return Worker(self.control, self.limits, self.isolation)
+                return Worker(self.control, limits, self.isolation)
             except OSError:
                 raise SandboxError(f"no worker could be started: {error}") from error
 

@@ -30,8 +30,22 @@ class Student:
         return self.calls[-1]
 
     def __call__(self, *args, **kwargs):
+        """The answer; a worker lost in a way that may be this machine's doing is silently replaced, once a call."""
         if self.over is not None:
             raise self.over
+        try:
+            return self._attempt(args, kwargs)
+        except WorkerEnded as end:
+            if not end.doubtful:
+                raise self._struck(end) from None
+        self.close()
+        self.calls.pop()
+        try:
+            return self._attempt(args, kwargs)
+        except WorkerEnded as end:
+            raise self._struck(end) from None
+
+    def _attempt(self, args, kwargs):
         if self.worker is None:
             self._load()
         call = Call(self.stem, args, kwargs)
@@ -39,8 +53,6 @@ class Student:
         start, self.answering = time.monotonic(), 0.0
         try:
             self._call(call)
-        except WorkerEnded as end:
-            self._strike(end)
         finally:
             self._lose_patience(time.monotonic() - start - self.answering)
         return call.got
@@ -90,20 +102,21 @@ class Student:
             raise WorkerEnded("out_of_memory", str(error))
         return error
 
-    def _strike(self, end):
+    def _struck(self, end):
         self.close()
-        self.strikes += 1
+        if end.outcome != "infrastructure":
+            self.strikes += 1
         if self.strikes >= self.course.limits.strikes:
             self.over = Ended(
                 end.outcome,
                 f"not run: earlier calls had ended so {self.strikes} times ({end.words})",
             )
-        raise Ended(end.outcome, end.words)
+        return Ended(end.outcome, end.words)
 
     def _load(self):
         """A statement that hangs or dies is left out of the next try, so it hurts only what needs it."""
-        why = None
-        for _ in range(MAX_RESTARTS):
+        why, spared = None, False
+        for _ in range(MAX_RESTARTS + 1):
             try:
                 if self._loaded():
                     return
@@ -113,6 +126,11 @@ class Student:
             except WorkerEnded as end:
                 why = end
                 self.close()
+                if end.doubtful and not spared:  # perhaps this machine's doing: the same again
+                    spared = True
+                    continue
+                if end.outcome == "infrastructure":
+                    raise Ended(end.outcome, end.words) from None
                 if self.at is None or self.at in self.skip:
                     break
                 self.load_errors.append(f"in cell {self._cell(self.at)}: {end.words}")
@@ -123,7 +141,7 @@ class Student:
 
     def _loaded(self):
         self.at = None
-        self.worker = self.sandbox.worker()
+        self.worker = self.sandbox.worker(self.course.limits)
         message = {
             "do": "load",
             "stem": self.stem,
@@ -181,21 +199,30 @@ class Student:
         )
         if not isinstance(args, tuple) or not isinstance(kwargs, dict):
             raise wire.WireError("not arguments")
+        if len(asked) >= MAX_CALLBACKS:
+            text = f"called more than {MAX_CALLBACKS} times"
+            return {"refused": "RuntimeError", "text": text}, []
         asked.append(Callback(message["name"], args, kwargs))
-        if len(asked) > MAX_CALLBACKS:
-            return {
-                "refused": "RuntimeError",
-                "text": f"called more than {MAX_CALLBACKS} times",
-            }, []
-        start = time.monotonic()
         try:
-            asked[-1].result = function(*args, **kwargs)
+            asked[-1].result = self._provided(function, asked[-1])
         except (TypeError, ValueError) as error:
-            return {
-                "refused": "TypeError" if isinstance(error, TypeError) else "ValueError",
-                "text": clean(str(error)),
-            }, []
-        finally:
-            self._give_back(time.monotonic() - start)
+            kind = "TypeError" if isinstance(error, TypeError) else "ValueError"
+            return {"refused": kind, "text": clean(str(error))}, []
+        except Ended:
+            self.close()  # the worker waits for an answer that will not come
+            raise
         answer = []
         return {"value": wire.pack(asked[-1].result, answer)}, answer
+
+    def _provided(self, function, asked):
+        """What it answers; TypeError and ValueError refuse what the student gave, Ended ends the law, all else is ours."""
+        start = time.monotonic()
+        try:
+            return function(*asked.args, **asked.kwargs)
+        except (TypeError, ValueError):
+            raise
+        except Exception as error:
+            words = f"{asked.name} failed: {type(error).__name__}: {error}"
+            raise Ended("infrastructure", clean(words)) from error
+        finally:
+            self._give_back(time.monotonic() - start)

@@ -1,9 +1,11 @@
 """The mark of exercise 5 from the gate's verdict, in the form that `grader --training` reads."""
 
 import ast
+import contextlib
 from typing import Any
 
 from grader.course import Course
+from grader.inside.slices import parse
 from grader.preflight import repair
 
 STEM = "train"
@@ -16,17 +18,48 @@ STUB = {
 
 
 def is_stub(notebook: bytes, course: Course) -> bool:
-    """Tell whether the notebook's `train` is still the stub, or not there: the run's marks are for one who trained."""
-    for cell in reversed(repair(notebook, course).cells):
-        try:
-            body = ast.parse(cell["source"]).body
-        except SyntaxError:  # magics and slips of other cells
-            continue
-        for node in reversed(body):
-            if isinstance(node, ast.FunctionDef) and node.name == STEM:
-                steps = [step for step in node.body if not isinstance(step, ast.Expr)]
-                return not steps or isinstance(steps[0], ast.Raise)
-    return True
+    """Tell whether the notebook's `train` does nothing, or is not there: the run's marks are for one who trained."""
+    found: list[ast.AST] = []
+    for cell in repair(notebook, course).cells:
+        # a cell that Python cannot read defines nothing
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            found += definitions(parse(cell["source"]))
+    return not found or does_nothing(found[-1])
+
+
+def definitions(statements: list[ast.stmt]) -> list[ast.AST]:
+    """Return every function, lambda or other name that becomes `train`, in blocks too but not in functions and classes.
+
+    A variable `train`, such as a part of the data, is none.
+    """
+    found: list[ast.AST] = []
+    for node in statements:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found += [node] if node.name == STEM else []
+        elif isinstance(node, ast.Assign) and isinstance(node.value, (ast.Lambda, ast.Name)):
+            targets = {target.id for target in node.targets if isinstance(target, ast.Name)}
+            found += [node.value] if STEM in targets else []
+        elif not isinstance(node, ast.ClassDef):
+            for block in ("body", "handlers", "orelse", "finalbody"):
+                found += definitions(getattr(node, block, []))
+    return found
+
+
+def does_nothing(node: ast.AST) -> bool:
+    """Tell whether a definition only describes itself, passes, raises or returns a constant."""
+    if isinstance(node, ast.Name):  # a function by another name
+        return False
+    if isinstance(node, ast.Lambda):
+        return isinstance(node.body, ast.Constant)
+    steps = (step for step in node.body if not isinstance(step, ast.Pass) and not constant(step))
+    first = next(steps, None)
+    return first is None or isinstance(first, ast.Raise)
+
+
+def constant(step: ast.stmt) -> bool:
+    """Tell whether a statement is a docstring, `...`, or a `return` of nothing that was worked out."""
+    kinds = (type(None), ast.Constant)
+    return isinstance(step, (ast.Expr, ast.Return)) and isinstance(step.value, kinds)
 
 
 def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:

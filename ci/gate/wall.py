@@ -26,6 +26,8 @@ CALL_SECONDS = 30.0  # one call, the scorer's time apart: it takes milliseconds 
 STEP_SECONDS = 2.0  # of slow calls on average, so that no submission drags its run out
 TEXT_SHARE = 4  # times the run's own text that a submission may have scored …
 CHARACTERS = 20  # … of tokens as long as this
+TEXT_COST = 100  # characters that a text counts for beside its own: an empty one is work too
+BATCH = 64  # texts in one forward pass, whatever the submission asks for
 CPU_SECONDS = 600  # a worker serves a whole run, not one law
 
 
@@ -51,22 +53,30 @@ def training_course(course: Course, config: TrainConfig) -> Course:
 
 
 def bounded_scorer(config: TrainConfig) -> Callable[..., list[float]]:
-    """Return `get_sentiment_scores`, which refuses (ValueError) once it has scored far more text than the run can write."""
-    left = TEXT_SHARE * CHARACTERS * config.max_completion_length
-    left *= config.step_completions * config.max_steps
+    """Return `get_sentiment_scores`, which ends the run once it was given far more text than the run can write."""
+    longest = TEXT_SHARE * CHARACTERS * config.max_completion_length
+    left = (longest + TEXT_SHARE * TEXT_COST) * config.step_completions * config.max_steps
 
-    def get_sentiment_scores(texts: list[str], batch_size: int = 64) -> list[float]:
+    def get_sentiment_scores(texts: list[str], batch_size: int = BATCH) -> list[float]:
         nonlocal left
-        left -= sum(map(len, texts)) if isinstance(texts, (list, tuple)) else 0
+        if not isinstance(texts, (list, tuple)) or not all(isinstance(t, str) for t in texts):
+            raise TypeError("get_sentiment_scores takes a list of strings: one completion an entry")
+        sentiment.get_sentiment_scores([], batch_size)  # refuses what it would refuse
+        left -= sum(len(text) + TEXT_COST for text in texts)
         if left < 0:
-            raise ValueError("far more text was scored than this run can have written")
-        return sentiment.get_sentiment_scores(texts, batch_size)
+            raise Ended("wrong", "far more text was scored than this run can have written")
+        # the tokenizer reads a text to its end, however late, and refuses lone surrogates
+        bounded = [text[:longest].encode(errors="replace").decode() for text in texts]
+        try:
+            return sentiment.get_sentiment_scores(bounded, BATCH)
+        except (TypeError, ValueError) as error:  # not the student's: these texts are in order
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
     return get_sentiment_scores
 
 
 class WalledRewards:
-    """`with WalledRewards(notebook, course, sandbox, stems) as rewards:` gives the `Rewards` that `train.run` takes."""
+    """`with WalledRewards(notebook, course, sandbox, config) as rewards:` gives the `Rewards` that `train.run` takes."""
 
     def __init__(
         self, notebook: bytes, course: Course, sandbox: Sandbox, config: TrainConfig
@@ -74,9 +84,11 @@ class WalledRewards:
         """Every exercise that the run of `config` uses gets a worker of its own, which lives until the end."""
         cells, trained = repair(notebook, course).cells, training_course(course, config)
         stems = [stem for stem in config.required_exercises() if stem != TRUSTED]
+        self.sentiment_model = config.sentiment_model
         self.students = {stem: Student(stem, cells, trained, sandbox) for stem in stems}
 
     def __enter__(self) -> Rewards:
+        sentiment.use_model(self.sentiment_model)  # a cell may score texts before the run does
         functions: Mapping[str, Callable] = {
             TRUSTED: load_rewards(ROOT / "solutions" / "rewards_solution.py")[TRUSTED],
             **{stem: walled(student) for stem, student in self.students.items()},

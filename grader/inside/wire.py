@@ -138,7 +138,7 @@ def unpack(tree, buffers, arrays=lambda array: array):
 
 def _unpack(tree, buffers, arrays):
     if not isinstance(tree, list):
-        if isinstance(tree, dict):
+        if isinstance(tree, dict) or (isinstance(tree, int) and not -(2**63) <= tree < 2**64):
             raise WireError("not a value")
         return tree
     kind, body = tree[0], tree[1]

@@ -1,13 +1,21 @@
 """A submission's rewards while the gate trains with them: called behind the wall, whatever they do."""
 
 import json
+import time
 
 import pytest
 import torch
 
 from ci.gate import ROOT, SOURCE
 from ci.gate.cases import cases, solution
-from ci.gate.wall import RunEnded, WalledRewards
+from ci.gate.wall import (
+    BATCH,
+    CHARACTERS,
+    TEXT_SHARE,
+    RunEnded,
+    WalledRewards,
+    bounded_scorer,
+)
 from config import TrainConfig
 from grader.course import load_course
 from grader.session import Grader
@@ -95,14 +103,108 @@ def test_slow_calls_use_the_run_s_patience_up(grader, monkeypatch):
     assert end.value.outcome == "timeout"
 
 
-def test_a_submission_cannot_have_endless_text_scored(grader, monkeypatch):
-    monkeypatch.setattr(
-        "ci.gate.wall.sentiment.get_sentiment_scores", lambda texts, size: [0.5] * len(texts)
-    )
-    cell = "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(['x' * 5_000] * 100)[:1]"
+@pytest.fixture
+def scored(monkeypatch):
+    """Every batch that reaches the trusted scorer, as (texts, batch_size); nothing is computed."""
+    seen = []
+
+    def get_sentiment_scores(texts, batch_size):
+        if batch_size < 1:
+            raise ValueError("batch_size must be 1 or more")
+        seen.append((texts, batch_size))
+        return [0.5] * len(texts)
+
+    monkeypatch.setattr("ci.gate.wall.sentiment.get_sentiment_scores", get_sentiment_scores)
+    return seen
+
+
+@pytest.mark.parametrize("texts", ["['x' * 5_000] * 100", "[''] * 5_000"])
+def test_a_submission_cannot_have_endless_text_scored(grader, scored, texts):
+    """Whatever it makes of an exception: the run is over."""
+    cell = f"def sentiment_reward(completions, **kwargs):\n    try:\n        return get_sentiment_scores({texts})[:1]\n    except BaseException:\n        return [0.5]"
     with pytest.raises(RunEnded, match="far more text") as end:
-        called(grader, cell, ["a"], calls=12)
+        called(grader, cell, ["a"], calls=20)
+    assert (end.value.stem, end.value.outcome) == ("sentiment_reward", "wrong")
+    assert len(scored) > 8
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_honest_work_may_score_the_run_s_text_and_more(scored, times):
+    config = TrainConfig.from_preset("smoke", max_completion_length=1, max_steps=5)
+    score = bounded_scorer(config)
+    for _ in range(times * config.max_steps):
+        score(["x" * CHARACTERS] * config.step_completions)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["{'a': 1}", "'a'", "None", "7", "['a', 7]", "[['a']]", "torch.ones(2)", "['a'], 0", "['a'], 'b'", "['a'], None"],
+)  # fmt: skip
+def test_the_trusted_scorer_takes_lists_of_texts_alone(grader, scored, given):
+    cell = f"def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores({given})"
+    with pytest.raises(RunEnded, match="TypeError|ValueError") as end:
+        called(grader, cell, ["a"])
     assert end.value.outcome == "wrong"
+    assert not any(texts for texts, _ in scored)
+
+
+def test_what_the_trusted_model_reads_at_once_is_bounded(grader, scored):
+    cell = "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(tuple(['x' * 100_000, chr(0xD800)]), batch_size=10**9)"
+    called(grader, cell, ["a", "b"])
+    ((texts, batch_size),) = [entry for entry in scored if entry[0]]
+    longest = TEXT_SHARE * CHARACTERS * TrainConfig.from_preset("smoke").max_completion_length
+    assert batch_size == BATCH and [len(text) for text in texts] == [longest, 1]
+    assert texts[1] == "?"
+
+
+@pytest.mark.parametrize("error", [OSError, RuntimeError, TypeError, KeyError, MemoryError])
+def test_trouble_of_the_trusted_scorer_is_nobody_s_mark(grader, monkeypatch, error):
+    def broken(texts, batch_size):
+        if texts:
+            raise error("no such model")
+        return []
+
+    monkeypatch.setattr("ci.gate.wall.sentiment.get_sentiment_scores", broken)
+    cell = "def sentiment_reward(completions, **kwargs):\n    try:\n        return get_sentiment_scores(completions)\n    except Exception:\n        return [0.5]"
+    with pytest.raises(RunEnded, match="no such model") as end:
+        called(grader, cell, ["a"])
+    assert end.value.outcome == "infrastructure"
+
+
+def test_a_sandbox_that_this_machine_kills_does_not_end_the_run(grader, monkeypatch):
+    killed = []
+
+    def unlucky(texts, batch_size):
+        if texts and not killed:
+            killed.append(grader.sandbox.process.kill())
+            time.sleep(0.5)  # until its workers are gone too
+        return [0.5] * len(texts)
+
+    monkeypatch.setattr("ci.gate.wall.sentiment.get_sentiment_scores", unlucky)
+    cell = (
+        "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(completions)"
+    )
+    assert called(grader, cell, calls=3).tolist() == [0.5] * 3
+    assert killed
+
+
+def test_a_cell_that_scores_texts_does_so_with_the_run_s_own_model(grader):
+    """Loading comes before the run has chosen its classifier."""
+    import sentiment
+
+    sentiment.use_model("another-model")
+    cell = "BASE = get_sentiment_scores(['a wonderful film'])[0]\n\ndef sentiment_reward(completions, **kwargs):\n    return [BASE] * len(completions)"
+    assert called(grader, cell, ["a"]).item() == pytest.approx(
+        sentiment.get_sentiment_scores(["a wonderful film"])[0]
+    )
+
+
+def test_the_run_s_own_limit_on_computing_holds_not_a_law_s(grader, monkeypatch):
+    cell = "import time\ndef sentiment_reward(completions, **kwargs):\n    end = time.process_time() + 3\n    while time.process_time() < end: pass\n    return [0.5] * len(completions)"
+    monkeypatch.setattr("ci.gate.wall.CPU_SECONDS", 1)
+    with pytest.raises(RunEnded, match="more than 1 seconds of computing") as end:
+        called(grader, cell)
+    assert end.value.outcome == "timeout"
 
 
 def test_log_probs_are_the_trusted_side_s(grader):

@@ -132,3 +132,11 @@ def test_forged_headers_are_refused(header):
 def test_a_huge_length_is_refused_before_anything_is_read():
     with pytest.raises(wire.WireError):
         wire.read_frame(reader(b"\xff\xff\xff\xff"))
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**400])
+def test_a_whole_number_that_the_other_side_would_not_have_sent_is_no_value(number):
+    """No float holds the last: it would fail wherever the trusted side reckons with it."""
+    assert wire.unpack(["l", [2**64 - 1, -(2**63)]], []) == [2**64 - 1, -(2**63)]
+    with pytest.raises(wire.WireError):
+        wire.unpack(["l", [number]], [])
