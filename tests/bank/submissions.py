@@ -38,17 +38,28 @@ class Submission:
 
     def notebook(self, source):
         """The submission as bytes: the notebook `source`, its other solutions kept, with this one's cells."""
-        document = copy.deepcopy(source)
-        at, solution = next(
-            (n, c)
-            for n, c in enumerate(document["cells"])
-            if c["metadata"].get("nbgrader", {}).get("grade_id") == self.stem
-        )
-        solution["source"] = self.cells[-1]
+        document = replaced(source, self.stem, self.cells[-1])
+        at = document["cells"].index(solution_cell(document, self.stem))
         document["cells"][at:at] = [
             helper(text, f"helper-{n}") for n, text in enumerate(self.cells[:-1])
         ]
         return json.dumps(document).encode()
+
+
+def solution_cell(document, stem):
+    """The cell where the notebook asks for the exercise."""
+    return next(
+        cell
+        for cell in document["cells"]
+        if cell["metadata"].get("nbgrader", {}).get("grade_id") == stem
+    )
+
+
+def replaced(document, stem, text):
+    """The notebook with another text in the exercise's cell."""
+    document = copy.deepcopy(document)
+    solution_cell(document, stem)["source"] = text
+    return document
 
 
 def helper(text, identity):

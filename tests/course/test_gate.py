@@ -1,6 +1,5 @@
 """The training gate without training: bounds, intervals, marks, reports, and what a reward function may do behind the wall."""
 
-import json
 from dataclasses import asdict
 from xml.etree import ElementTree
 
@@ -8,16 +7,13 @@ import jsonschema
 import numpy as np
 import pytest
 
-from ci.gate import ROOT
 from ci.gate.calibration import faults, rate, report
-from ci.gate.cases import cases, solution
+from ci.gate.cases import cases
 from ci.gate.report import html, junit, schema
 from ci.gate.statistics import paired_gain
 from ci.gate.thresholds import LOWER_ENDS, thresholds
-from ci.gate.training_mark import is_stub, training_mark
+from ci.gate.training_mark import training_mark
 from config import PRESETS
-from grader.course import load_course
-from grader.session import Grader
 from tests.bank.submissions import read
 
 GOOD = {
@@ -29,21 +25,6 @@ GOOD = {
     "repetition_rise": 0.01,
     "perplexity_ratio": 1.2,
 }
-
-
-@pytest.fixture(scope="module")
-def grader():
-    with Grader(load_course(ROOT / "tests" / "hidden")) as grader:
-        yield grader
-
-
-def with_cell(stem, cell):
-    """The instructor's notebook with another solution cell, as bytes."""
-    document = solution()
-    for entry in document["cells"]:
-        if entry["metadata"].get("nbgrader", {}).get("grade_id") == stem:
-            entry["source"] = cell
-    return json.dumps(document).encode()
 
 
 # --- the interval
@@ -155,18 +136,6 @@ def test_a_failed_check_is_a_line_with_the_worst_seed_s_figure():
     lines = {line["law"]: line for line in training_mark(verdict(perplexity_ratio=9.0))["laws"]}
     (failed,) = (line for line in lines.values() if not line["passed"])
     assert failed["got"] == "9.000; it must be at most 1.5" and "hacked" in failed["hint"]
-
-
-@pytest.mark.parametrize(
-    ("cell", "stub"),
-    [
-        ('def train():\n    """Doc."""\n    # YOUR CODE HERE\n    raise NotImplementedError("Exercise 5: train")', True),
-        ("# nothing here", True),
-        ("def train():\n    config = TrainConfig.from_preset(PRESET)\n    return experiment('mine', config, 1)", False),
-    ],
-)  # fmt: skip
-def test_a_stub_is_known(grader, cell, stub):
-    assert is_stub(with_cell("train", cell), grader.course) is stub
 
 
 def test_junit_names_what_failed_and_nothing_else():

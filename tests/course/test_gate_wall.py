@@ -19,6 +19,7 @@ from ci.gate.wall import (
 from config import TrainConfig
 from grader.course import load_course
 from grader.session import Grader
+from tests.bank.submissions import replaced
 
 
 @pytest.fixture(scope="module")
@@ -27,18 +28,9 @@ def grader():
         yield grader
 
 
-def with_cell(stem, cell):
-    """The instructor's notebook with another solution cell, as bytes."""
-    document = solution()
-    for entry in document["cells"]:
-        if entry["metadata"].get("nbgrader", {}).get("grade_id") == stem:
-            entry["source"] = cell
-    return json.dumps(document).encode()
-
-
 def called(grader, cell, texts=("a", "b", "c"), calls=1):
     """What `sentiment_reward`, replaced by `cell`, answers to the trainer."""
-    notebook = with_cell("sentiment_reward", cell)
+    notebook = json.dumps(replaced(solution(), "sentiment_reward", cell)).encode()
     config = TrainConfig.from_preset("smoke")
     with WalledRewards(notebook, grader.course, grader.sandbox, config) as rewards:
         for _ in range(calls):
@@ -208,9 +200,8 @@ def test_the_run_s_own_limit_on_computing_holds_not_a_law_s(grader, monkeypatch)
 
 
 def test_log_probs_are_the_trusted_side_s(grader):
-    notebook = with_cell(
-        "sequence_log_probs", "def sequence_log_probs(*args):\n    return 'forged'"
-    )
+    forged = "def sequence_log_probs(*args):\n    return 'forged'"
+    notebook = json.dumps(replaced(solution(), "sequence_log_probs", forged)).encode()
     config = TrainConfig.from_preset("smoke")
     walled = WalledRewards(notebook, grader.course, grader.sandbox, config)
     assert list(walled.students) == ["sentiment_reward", "exponential_shaping", "forward_kl_reward"]

@@ -8,6 +8,7 @@ from ci.gate import ROOT
 from ci.gate.cases import solution
 from ci.gate.training_mark import is_stub
 from grader.course import load_course
+from tests.bank.submissions import replaced
 
 WORK = "return experiment('mine', TrainConfig.from_preset(PRESET), from_namespace(globals()))"
 RIGHT = f"def train():\n    {WORK}"
@@ -20,10 +21,7 @@ def course():
 
 def with_train(cell, after=()):
     """The instructor's notebook with another `train`, and code cells at its end, as bytes."""
-    document = solution()
-    for entry in document["cells"]:
-        if entry["metadata"].get("nbgrader", {}).get("grade_id") == "train":
-            entry["source"] = cell
+    document = replaced(solution(), "train", cell)
     document["cells"] += [
         {"cell_type": "code", "id": f"after-{n}", "execution_count": None, "metadata": {}, "outputs": [], "source": text}
         for n, text in enumerate(after)

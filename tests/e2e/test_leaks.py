@@ -7,6 +7,7 @@ import pytest
 
 from grader.course import load_course
 from grader.session import Grader
+from tests.bank.submissions import replaced
 from tests.e2e import leaks
 from tests.e2e.leaks import ROOT
 
@@ -44,17 +45,12 @@ def test_the_packaged_course_holds_neither():
 
 def spied(wanted):
     """What a submission finds that reads every file in its sandbox."""
-    document = json.loads(leaks.RELEASE.read_text())
-    cell = next(
-        c
-        for c in document["cells"]
-        if c["metadata"].get("nbgrader", {}).get("grade_id") == "exponential_shaping"
-    )
     prints = {leaks.fingerprint(line) for line in wanted}
-    cell["source"] = (
+    cell = (
         f"{leaks.SPY}\nFOUND = look({prints!r})\n\n"
         "def exponential_shaping(scores, temperature=1.0):\n    raise RuntimeError(f'found {FOUND}')\n"
     )
+    document = replaced(json.loads(leaks.RELEASE.read_text()), "exponential_shaping", cell)
     with Grader(load_course(ROOT / "tests/hidden")) as grader:
         verdict = grader.check(json.dumps(document).encode(), exercises=["exponential_shaping"])
     return json.dumps(verdict["exercises"]["exponential_shaping"])

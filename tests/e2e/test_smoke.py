@@ -18,6 +18,7 @@ from ci.gate import ROOT
 from ci.gate.calibration import judged
 from ci.gate.cases import SMALLEST, cases, solution
 from ci.gate.report import schema
+from tests.bank.submissions import replaced
 
 SMOKE = [sys.executable, str(ROOT / "ci" / "smoke.py")]
 TINY = {"max_steps": 2, "validation_steps": 0}  # decides nothing: for what happens around a run
@@ -57,14 +58,6 @@ def smoke(out, *options, notebook=None):
     return json.loads(file.read_text()) if file.is_file() else None, done
 
 
-def replaced(stem, cell):
-    document = solution()
-    for entry in document["cells"]:
-        if entry["metadata"].get("nbgrader", {}).get("grade_id") == stem:
-            entry["source"] = cell
-    return document
-
-
 def test_two_steps_teach_nothing_and_the_verdict_says_so(tmp_path):
     mark = tmp_path / "mark.json"
     verdict, done = smoke(tmp_path / "out", "--seeds", "3", "--mark", str(mark))
@@ -81,7 +74,9 @@ def test_two_steps_teach_nothing_and_the_verdict_says_so(tmp_path):
 
 def test_work_that_fails_its_laws_is_not_trained(tmp_path):
     cell = "def exponential_shaping(scores, temperature=1.0):\n    return scores"
-    verdict, done = smoke(tmp_path / "out", notebook=replaced("exponential_shaping", cell))
+    verdict, done = smoke(
+        tmp_path / "out", notebook=replaced(solution(), "exponential_shaping", cell)
+    )
     assert done.returncode == 1 and verdict["seeds"] == []
     assert verdict["stopped"]["exercise"] == "exponential_shaping"
     assert "nothing was trained" in verdict["stopped"]["words"]
@@ -95,7 +90,9 @@ def test_a_reward_that_turns_bad_during_training_ends_the_run_with_its_outcome(t
         "        return ref_log_probs * float('nan')\n"
         "    return kl_coef * ref_log_probs\n"
     )
-    verdict, done = smoke(tmp_path / "out", notebook=replaced("forward_kl_reward", cell))
+    verdict, done = smoke(
+        tmp_path / "out", notebook=replaced(solution(), "forward_kl_reward", cell)
+    )
     assert done.returncode == 1, done.stderr
     assert verdict["laws"]["forward_kl_reward"]["outcome"] == "pass"
     assert (verdict["stopped"]["exercise"], verdict["outcome"]) == ("forward_kl_reward", "wrong")
