@@ -20,7 +20,7 @@ mutant --seeds 1` ({dates}; {devices} a run); every run is a line of [calibratio
 
 Rows of one kind of rewards differ in their seed alone; variants are the same rewards in another style, so they say that
 the style does not matter, and nothing more about chance. "limit" is a bad reward that the gate need not catch: it pays the
-word "great" at a learning rate where 40 steps have only made the text more positive, and the text is what is judged.
+word "great" at smoke's own learning rate, where 40 steps do not go far, and the text is what is judged.
 """
 
 

@@ -21,8 +21,11 @@ HACKED = {  # at smoke's full size: the two runs that judges of sentiment alone 
     "no KL term, fast": ({"kl_type": "none", "learning_rate": FAST}, "perplexity"),
     "forward, fast": ({"kl_type": "forward", "learning_rate": FAST}, "distinct_2"),
 }
-# A bad reward that may pass: in so few steps it has only made the text more positive, and the text is still good.
-LIMIT = ("hack, fast instead of faster", {"kl_type": "none", "learning_rate": FAST})
+# The hack at rates at which it gets less far: at smoke's own it may have made the text more positive, and nothing worse.
+SLOWER = {
+    "hack, fast": ("hacked", {"kl_type": "none", "learning_rate": FAST}, "repetition"),
+    "hack, gentle": ("limit", {"kl_type": "none"}, ""),
+}
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,10 @@ def cases(kinds: list[str], size: Mapping[str, Any] | None = None) -> list[Case]
         Case("hacked", name, json.dumps(source).encode(), settings, trips)
         for name, (settings, trips) in HACKED.items()
     ]
+    (hack,) = (case for case in found if case.name == "hack")
     found += [
-        Case("limit", LIMIT[0], s.notebook(source), size | LIMIT[1])
-        for s in read("controls")
-        if s.name == "hack"
+        Case(kind, name, hack.notebook, size | settings, trips)
+        for name, (kind, settings, trips) in SLOWER.items()
     ]
     found += [
         Case("variant", s.id, s.notebook(source), size)
