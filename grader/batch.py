@@ -69,7 +69,7 @@ class Batch:
         rows = []
         for entry in tqdm(found, "grading", unit="notebook", disable=None):
             if entry.student not in futures:
-                rows.append(row(entry.student, "missing", notes=entry.notes))
+                rows.append({"student": entry.student, "status": "missing", "notes": entry.notes})
                 continue
             verdict = futures[entry.student].result()
             write(
@@ -82,7 +82,8 @@ class Batch:
                 for stem in self.course.training
             ):
                 self.untrained[verdict["sha256"]] = self._staged(entry)
-        return rows
+        marks = gradebook.marks()
+        return [row(**entry, marks=marks.get(entry["student"])) for entry in rows]
 
     def _verdict(self, entry, pool):
         """The staged copy's verdict: kept from an earlier run if nothing changed, else on its way from a job."""
@@ -108,19 +109,21 @@ class Batch:
     def _stage(self, entry):
         """A plain copy under the proper name: nbgrader sees neither links nor other files."""
         target = self._staged(entry)
+        ours = read_bytes(target.with_name(TIMESTAMP))
         shutil.rmtree(target.parent, ignore_errors=True)
         target.parent.mkdir(parents=True)
         if entry.notebook:
             target.write_bytes(read(entry.notebook))
         else:
             target.write_text(json.dumps({"why_not": entry.why_not}))
-        self._stamp_time(entry, target.parent)
+        self._stamp_time(entry, target.parent, ours)
         return target
 
-    def _stamp_time(self, entry, folder):
+    def _stamp_time(self, entry, folder, ours):
         """nbgrader calls a student graded when the hand-in's timestamp is the graded one's: both are the collector's.
 
-        One that lay among the student's files is put aside, unless the instructor says that a collector wrote it.
+        One that lay among the student's files is put aside, unless the instructor says that a collector wrote it; `ours` is
+        the one of an earlier run.
         """
         from grader.pages import read_timestamp  # brings nbgrader along: not before the jobs start
 
@@ -130,12 +133,12 @@ class Batch:
                 shutil.copyfile(home / TIMESTAMP, folder / TIMESTAMP)
             return
         moment = file_time(entry.notebook) if entry.notebook else ""
-        put(folder / TIMESTAMP, moment)
+        put(folder / TIMESTAMP, moment, ours)
         if home.is_dir():
-            put(home / TIMESTAMP, moment)
+            put(home / TIMESTAMP, moment, ours)
 
     def _record(self, entry, verdict, gradebook):
-        """Into the gradebook, unless this very verdict is already there, with this very timestamp."""
+        """Into the gradebook, unless this very verdict is already there, with this very timestamp; what `row` is told."""
         status, notes = verdict["status"], entry.notes + verdict["notes"]
         done = self.work / "done" / f"{entry.student}.json"
         stamped = self._staged(entry).with_name(TIMESTAMP)
@@ -147,7 +150,7 @@ class Batch:
                 status, notes = "infrastructure", [*notes, trouble]
             else:
                 write(done, {"verdict": mark})
-        return row(entry.student, status, verdict, notes)
+        return {"student": entry.student, "status": status, "verdict": verdict, "notes": notes}
 
 
 def file_time(path):
@@ -155,11 +158,16 @@ def file_time(path):
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def put(path, text):
-    """Write a timestamp; what else lay there stays beside it."""
+def read_bytes(path):
+    return path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+
+
+def put(path, text, ours):
+    """Write a timestamp; what else lay there stays beside it, unless it was `ours`."""
     with contextlib.suppress(OSError):  # a folder that cannot be written: formgrader alone cares
-        if path.is_symlink() or not path.is_file() or path.read_bytes() != text.encode():
-            if os.path.lexists(path):
+        there = read_bytes(path)
+        if not there or there != text.encode():
+            if os.path.lexists(path) and not (there and there == ours):
                 path.replace(path.with_name(REFUSED))
             if text:
                 path.write_text(text)

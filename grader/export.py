@@ -9,6 +9,7 @@ from pathlib import Path
 from nbgrader.api import MissingEntry
 from nbgrader.plugins import ExportPlugin
 
+from grader.gradebook import is_open
 from grader.status import harmless
 
 FIELDS = (
@@ -46,11 +47,11 @@ def row(gradebook, assignment, student):
     except MissingEntry:
         return about | {"raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0}
     penalty = submission.late_submission_penalty or 0.0
-    waiting = [g.name for n in submission.notebooks for g in n.grades if g.needs_manual_grade]
+    waiting = [g.name for n in submission.notebooks for g in n.grades if is_open(g)]
     return about | {
         "timestamp": submission.timestamp,
-        "raw_score": submission.score,
+        "raw_score": round(submission.score, 4),
         "late_submission_penalty": penalty,
-        "score": max(0.0, submission.score - penalty),
+        "score": round(max(0.0, submission.score - penalty), 4),
         "open": " ".join(sorted(name.removesuffix("_laws") for name in waiting)),
     }

@@ -12,6 +12,11 @@ from pathlib import Path
 from grader.course import CourseError
 
 
+def is_open(grade):
+    """Whether it has no mark yet, neither automatic nor by hand; its `score` would say 0."""
+    return grade.auto_score is None and grade.manual_score is None
+
+
 class Gradebook:
     """nbgrader's Autograde, run in this process for one student at a time on the staged copies."""
 
@@ -62,6 +67,20 @@ class Gradebook:
 
         with Gradebook(self.app.coursedir.db_url) as database:
             return [student.id for student in database.students]
+
+    def marks(self):
+        """{student: {exercise: score}}, marks by hand before automatic ones; None where there is no mark yet."""
+        from nbgrader.api import Gradebook
+
+        with Gradebook(self.app.coursedir.db_url) as database:
+            notebooks = database.notebook_submissions(self.course.notebook.stem, self.course.name)
+            return {
+                notebook.student.id: {
+                    grade.name.removesuffix("_laws"): None if is_open(grade) else grade.score
+                    for grade in notebook.grades
+                }
+                for notebook in notebooks
+            }
 
     def has(self, student):
         folder = self.app.coursedir.format_path(

@@ -11,11 +11,15 @@ import sys
 from pathlib import Path
 
 import jinja2
+import jinja2.filters
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from nbgrader.utils import parse_utc
+from traitlets import List
 
+from grader.gradebook import is_open
 from grader.outputs import TEX
 from grader.text import clean
 
@@ -33,6 +37,8 @@ def mend(config):
     CourseDirectory.get_existing_timestamp = existing_timestamp
     NbGraderAPI.get_submitted_timestamp = submitted_timestamp
     config.HTMLExporter.preprocessors = [EscapeNames]
+    config.HTMLExporter.filters = {"float": as_number, "round": rounded}
+    config.GenerateFeedback.preprocessors = [GetMarks, CSSHTMLHeaderPreprocessor]
     if (
         FORMGRADER in sys.modules
     ):  # this is formgrader's process: its own pages come from these templates
@@ -43,11 +49,43 @@ def mend(config):
 class EscapeNames(NbGraderPreprocessor):
     """Names, in what a page's template is given, as HTML."""
 
+    display_data_priority = List(help="nbconvert sets it on every preprocessor").tag(config=True)
+
     def preprocess(self, nb, resources):
         for name in NAMES:
             if isinstance(resources.get(name), str):
                 resources[name] = html.escape(TEX.sub("", clean(resources[name])))
         return nb, resources
+
+
+class GetMarks(GetGrades):
+    """Scores for feedback pages; where there is no mark yet the page says so instead of 0."""
+
+    def preprocess(self, nb, resources):
+        self.waiting = 0.0
+        nb, resources = super().preprocess(nb, resources)
+        if self.waiting:
+            about = resources["nbgrader"]
+            about["score"] = f"{about['score']:g} so far, {self.waiting:g} not marked yet"
+        return nb, resources
+
+    def _get_score(self, cell, resources):
+        super()._get_score(cell, resources)
+        about = cell.metadata.nbgrader
+        where = (self.notebook_id, self.assignment_id, self.student_id)
+        if is_open(self.gradebook.find_grade(about["grade_id"], *where)):
+            self.waiting += about["points"]
+            about["score"] = "not marked yet"
+
+
+def as_number(value, default=0.0):
+    """In place of jinja's filter `float`, which nbgrader's template applies to scores: words stay words."""
+    return value if isinstance(value, str) else jinja2.filters.do_float(value, default)
+
+
+def rounded(value, *args):
+    """In place of `round`, in the same way."""
+    return value if isinstance(value, str) else jinja2.filters.do_round(value, *args)
 
 
 def existing_timestamp(coursedir, folder):

@@ -1,23 +1,35 @@
 """status.csv: one row a student, whatever became of the submission."""
 
 import csv
+import math
 import sys
 
+from grader.verdict import OPEN
+
+WAITING = {
+    "needs_training": "a training run: `python -m grader run --train`",
+    "needs_manual": "a mark by hand: Formgrader",
+}
 FIELDS = ("student", "status", "total", "max_total", "reasons", "notes", "sha256")
 
 
-def row(student, status, verdict=None, notes=()):
-    reasons = []
-    if verdict:
+def row(student, status, verdict=None, notes=(), marks=None):
+    """One line of the table; `marks` are the gradebook's, those by hand among them: {exercise: score, None while open}."""
+    reasons, total = [], verdict and verdict["total"]
+    if status in ("graded", "partial"):
+        marks = marks or {}
+        waiting = [stem for stem, score in marks.items() if score is None]
+        status = "partial" if waiting else "graded"
+        total = round(math.fsum(score for score in marks.values() if score is not None), 4)
         reasons = [
             f"{stem}: {e['outcome']}"
             for stem, e in verdict["exercises"].items()
-            if e["outcome"] != "pass"
+            if (stem in waiting if e["outcome"] in OPEN else e["outcome"] != "pass")
         ]
     values = (
         student,
         status,
-        verdict and verdict["total"],
+        total,
         verdict and verdict["max_total"],
         "; ".join(reasons),
         "; ".join(notes),
@@ -44,6 +56,7 @@ def harmless(value):
 
 
 def summary(rows):
+    """How many of each status, and what the open ones wait for."""
     counts = {}
     for entry in rows:
         counts[entry["status"]] = counts.get(entry["status"], 0) + 1
@@ -52,3 +65,6 @@ def summary(rows):
         or "nobody has handed in",
         file=sys.stderr,
     )
+    for outcome, remedy in WAITING.items():
+        if count := sum(outcome in entry["reasons"] for entry in rows):
+            print(f"{count} wait for {remedy}", file=sys.stderr)

@@ -55,8 +55,9 @@ class TrainingQueue:
     def run(self, notebooks):
         """Train what has no mark that counts, and return how many were missing."""
         missing = [sha for sha in notebooks if not self.marks.done(sha)]
-        names = ", ".join(slot.name for slot in self.slots)
-        print(f"training {len(missing)} notebooks on: {names}", file=sys.stderr)
+        names = ", ".join(slot.name for slot in self.slots[: len(missing)])
+        if missing:
+            print(f"training with {len(missing)} notebooks on: {names}", file=sys.stderr)
         with tqdm(None, "training", len(missing), unit="notebook", disable=None) as bar:
             copied = [sha for sha in missing if self._copy(sha, notebooks[sha])]
             again = self._train(copied, self.slots, bar)
