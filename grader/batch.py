@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from grader.collect import REFUSED, TIMESTAMP, find_submissions
+from grader.collect import REFUSED, TIMESTAMP, find_submissions, unusable
 from grader.course import CourseError
 from grader.gradebook import Gradebook
 from grader.jobs import Pool
@@ -64,12 +64,14 @@ class Batch:
         futures = {
             entry.student: self._verdict(entry, pool)
             for entry in found
-            if entry.notebook or entry.why_not
+            if (entry.notebook or entry.why_not) and not unusable(entry.student)
         }
         rows = []
         for entry in tqdm(found, "grading", unit="notebook", disable=None):
             if entry.student not in futures:
-                rows.append({"student": entry.student, "status": "missing", "notes": entry.notes})
+                why = unusable(entry.student)
+                status, notes = ("infrastructure", [why]) if why else ("missing", entry.notes)
+                rows.append({"student": entry.student, "status": status, "notes": notes})
                 continue
             verdict = futures[entry.student].result()
             write(
@@ -113,9 +115,13 @@ class Batch:
         shutil.rmtree(target.parent, ignore_errors=True)
         target.parent.mkdir(parents=True)
         if entry.notebook:
-            target.write_bytes(read(entry.notebook))
-        else:
-            target.write_text(json.dumps({"why_not": entry.why_not}))
+            try:
+                data = read(entry.notebook)
+            except OSError:
+                entry.notebook, entry.why_not = None, "locked"
+        if not entry.notebook:
+            data = json.dumps({"why_not": entry.why_not}).encode()
+        target.write_bytes(data)
         self._stamp_time(entry, target.parent, ours)
         return target
 

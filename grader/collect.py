@@ -1,5 +1,7 @@
 """Finds each student's one notebook in `submitted/`, however it is named or nested, and says what else lay there."""
 
+import contextlib
+import glob
 import os
 import stat
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from grader.text import clean
 
 IGNORED = {".ipynb_checkpoints", "__pycache__", "__MACOSX", ".git"}
 MAX_FILES = 2000
+MAX_NAME = 200  # bytes: files are named after students, and a name may have 255
 TIMESTAMP, REFUSED = "timestamp.txt", "timestamp.txt.refused"
 
 
@@ -30,6 +33,19 @@ def find_submissions(submitted, assignment, notebook_name):
         if path.is_dir() and not path.is_symlink() and path.name[0] != "."
     )
     return [find(folder, assignment, notebook_name) for folder in folders]
+
+
+def unusable(student):
+    """Why nbgrader could not grade a folder of this name, or an empty string."""
+    if student != student.strip() or not student.isprintable():
+        return (
+            "a folder's name with blanks at its ends or unprintable characters: rename the folder"
+        )
+    if glob.has_magic(student):
+        return "nbgrader cannot take a folder's name with * ? [ in it: rename the folder"
+    if len(os.fsencode(student)) > MAX_NAME:
+        return f"a folder's name of more than {MAX_NAME} bytes: rename the folder"
+    return ""
 
 
 def find(folder, assignment, notebook_name):
@@ -67,7 +83,9 @@ def plain_files(folder):
             if seen > MAX_FILES:
                 return
             path = Path(parent, name)
-            yield path if stat.S_ISREG(path.lstat().st_mode) else path.with_name(name + " (a link)")
+            with contextlib.suppress(OSError):  # a path that is too long, a folder that is locked
+                plain = stat.S_ISREG(path.lstat().st_mode)
+                yield path if plain else path.with_name(name + " (a link)")
 
 
 def shown(path, folder):

@@ -1,6 +1,5 @@
 """nbgrader's gradebook, filled by nbgrader's own Autograde in this process."""
 
-import glob
 import logging
 import subprocess
 import sys
@@ -90,8 +89,6 @@ class Gradebook:
 
     def record(self, student, verdict):
         """What went wrong, or an empty string."""
-        if glob.has_magic(student):
-            return "nbgrader cannot take a folder's name with * ? [ in it: rename the folder"
         from nbgrader.converters import Autograde
 
         from grader.nbgrader_parts import GradeSuites

@@ -76,10 +76,11 @@ def safe_markdown(text, attachments, limit):
     instructor's name. Attached pictures stay, under names that no renderer quotes. Gives text and attachments.
     """
     pictures, names = _pictures(attachments)
-    text = ATTACHED.sub(lambda match: names.get(unquote(match[0]), match[0]), clean(text, limit))
+    text = TEX.sub("", clean(text, limit))  # first: what it leaves may be a tag
+    text = ATTACHED.sub(lambda match: names.get(unquote(match[0]), match[0]), text)
     text = ADDRESS.sub(r"\1&#58;", TAG.sub("&lt;", text))
     kept = "|".join(re.escape(f"(attachment:{name}") + r"[\s)]" for name in pictures) or r"(?!)"
-    return TEX.sub("", re.sub(rf"{LINK.pattern}(?!{kept})", "] ", text)), pictures
+    return re.sub(rf"{LINK.pattern}(?!{kept})", "] ", text), pictures
 
 
 def _pictures(attachments):

@@ -20,6 +20,7 @@ MAX_PROSE = (
 MAX_ALL_PROSE = 60_000
 NO_NOTEBOOK = {  # by the word that batch.py leaves in the notebook's place; anyone can write such a file, so never more
     "several": "several notebooks were handed in, and none has the name that it was given out with",
+    "locked": "the notebook's file cannot be opened: its permissions or its disk forbid it",
     "none": "no notebook is among the files that were handed in",
 }
 HIDDEN = re.compile(

@@ -41,7 +41,7 @@ def row(student, status, verdict=None, notes=(), marks=None):
 def write_status(rows, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
-    with temporary.open("w", newline="") as file:
+    with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         table = csv.DictWriter(file, FIELDS)
         table.writeheader()
         table.writerows({name: harmless(value) for name, value in entry.items()} for entry in rows)
@@ -49,10 +49,11 @@ def write_status(rows, path):
 
 
 def harmless(value):
-    """A spreadsheet must not take a student's text for a formula."""
-    return (
-        "'" + value if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
-    )
+    """A student's text as one line that a spreadsheet takes for no formula."""
+    if not isinstance(value, str):
+        return value
+    value = " ⏎ ".join(value.splitlines())
+    return "'" + value if value.startswith(("=", "+", "-", "@", "\t")) else value
 
 
 def summary(rows):

@@ -2,13 +2,20 @@
 
 import ast
 import contextlib
+from itertools import takewhile
 from typing import Any
 
 from grader.course import Course
-from grader.inside.slices import parse
+from grader.inside.slices import Statement, describe, needed_statements, parse
 from grader.preflight import repair
 
 STEM = "train"
+STARTERS = {
+    "experiment",
+    "run",
+    "main",
+    "GRPOTrainer",
+}  # names that start a training, however they are reached
 STUB = {
     "share": 0.0,
     "outcome": "not_implemented",
@@ -18,48 +25,29 @@ STUB = {
 
 
 def is_stub(notebook: bytes, course: Course) -> bool:
-    """Tell whether the notebook's `train` does nothing, or is not there: the run's marks are for one who trained."""
-    found: list[ast.AST] = []
-    for cell in repair(notebook, course).cells:
-        # a cell that Python cannot read defines nothing
-        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            found += definitions(parse(cell["source"]))
-    return not found or does_nothing(found[-1])
+    """Tell whether the notebook's `train` starts no training, or is not there: the run's marks are for one who trained."""
+    cells = enumerate(repair(notebook, course).cells)
+    statements = [found for number, cell in cells for found in described(number, cell["source"])]
+    needed = needed_statements(statements, STEM)
+    return not any(trains(statement.node) for statement in needed if not statement.is_import)
 
 
-def definitions(statements: list[ast.stmt]) -> list[ast.AST]:
-    """Return every function, lambda or other name that becomes `train`, in blocks too but not in functions and classes.
-
-    A variable `train`, such as a part of the data, is none.
-    """
-    found: list[ast.AST] = []
-    for node in statements:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            found += [node] if node.name == STEM else []
-        elif isinstance(node, ast.Assign) and isinstance(node.value, (ast.Lambda, ast.Name)):
-            targets = {target.id for target in node.targets if isinstance(target, ast.Name)}
-            found += [node.value] if STEM in targets else []
-        elif not isinstance(node, ast.ClassDef):
-            for block in ("body", "handlers", "orelse", "finalbody"):
-                found += definitions(getattr(node, block, []))
-    return found
+def described(number: int, source: str) -> list[Statement]:
+    """Return a cell's statements; a cell that Python cannot read has none."""
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        return [describe(number, index, node) for index, node in enumerate(parse(source))]
+    return []
 
 
-def does_nothing(node: ast.AST) -> bool:
-    """Tell whether a definition only describes itself, passes, raises or returns a constant."""
-    if isinstance(node, ast.Name):  # a function by another name
-        return False
-    if isinstance(node, ast.Lambda):
-        return isinstance(node.body, ast.Constant)
-    steps = (step for step in node.body if not isinstance(step, ast.Pass) and not constant(step))
-    first = next(steps, None)
-    return first is None or isinstance(first, ast.Raise)
-
-
-def constant(step: ast.stmt) -> bool:
-    """Tell whether a statement is a docstring, `...`, or a `return` of nothing that was worked out."""
-    kinds = (type(None), ast.Constant)
-    return isinstance(step, (ast.Expr, ast.Return)) and isinstance(step.value, kinds)
+def trains(node: ast.AST) -> bool:
+    """Tell whether a statement names what starts a training; what stands after a function's `raise` is never reached."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return any(map(trains, takewhile(lambda step: not isinstance(step, ast.Raise), node.body)))
+    parts = list(ast.walk(node))
+    names = {part.id for part in parts if isinstance(part, ast.Name)}
+    return bool(
+        STARTERS & (names | {part.attr for part in parts if isinstance(part, ast.Attribute)})
+    )
 
 
 def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NOTEBOOK = Path(__file__).resolve().parent / "exercise.ipynb"
 
+LARGEST = 1e12  # of a reward: the squares of larger ones overflow in float32 sums
 EXERCISES = {  # stem → number; the stem is the function's name everywhere
     "sentiment_reward": "1",
     "exponential_shaping": "2",
@@ -121,7 +122,7 @@ def checked(stem: str, values: Any, count: int) -> "torch.Tensor":
     """Return what an exercise gave as a float32 tensor [count] on the CPU.
 
     Raises:
-        ExerciseError: it is not `count` finite numbers. TRL itself would train on: a NaN or inf
+        ExerciseError: it is not `count` finite numbers within ±1e12. TRL itself would train on: a NaN or inf
             silently gives its whole group an advantage of 0.
     """
     import torch
@@ -140,6 +141,10 @@ def checked(stem: str, values: Any, count: int) -> "torch.Tensor":
         bad = tensor[~tensor.isfinite()][0].item()
         raise ExerciseError(
             f"Exercise {EXERCISES[stem]}, {stem}, returned {bad}: every reward must be finite"
+        )
+    if count and tensor.abs().max() > LARGEST:
+        raise ExerciseError(
+            f"Exercise {EXERCISES[stem]}, {stem}, returned {tensor.abs().max():g}: beyond {LARGEST:g} the statistics of a group overflow"
         )
     return tensor
 

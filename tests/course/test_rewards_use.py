@@ -33,6 +33,7 @@ def test_numbers_in_any_container_become_a_float32_tensor(values):
         ([0.5, float("nan")], "returned nan: every reward must be finite"),
         ([float("inf"), 0.5], "returned inf"),
         ([-float("inf"), 0.5], "returned -inf"),
+        ([3.4e38, 0.5], r"returned 3.4e\+38: beyond 1e\+12"),
         (None, "returned no numbers"),
         ([0.5, None], "returned no numbers"),
         (["a", "b"], "returned no numbers"),

@@ -45,12 +45,17 @@ def with_train(cell, after=()):
         "train: object",
         "def other():\n    def train():\n        return 1",
         "class Trainer:\n    def train(self):\n        return 1",
-        f"{RIGHT}\ndef train():\n    pass",
+        "def train():\n    x = 1\n    return x",
+        "def train():\n    return ()",
+        "def train():\n    assert False",
+        "def train():\n    if True:\n        raise NotImplementedError",
+        "train = lambda: dict()",
+        "train = length_reward",
         f"%%bash\n{RIGHT}",
         f"{RIGHT}\n(",
     ],
 )
-def test_a_train_that_does_nothing_or_is_not_there_is_a_stub(course, cell):
+def test_a_train_that_starts_no_training_is_a_stub(course, cell):
     assert is_stub(with_train(cell), course)
 
 
@@ -71,21 +76,25 @@ def test_a_train_that_does_nothing_or_is_not_there_is_a_stub(course, cell):
         f"try:\n    import trl\nexcept ImportError:\n    raise\nelse:\n    def train():\n        {WORK}",
         f"def train():\n    raise NotImplementedError\n\ndef train():\n    {WORK}",
         f"{RIGHT}\ntrain = train()",  # a name used again
+        f"{RIGHT}\ntrain = load_prompts('train')",
+        f"def work(config):\n    {WORK}\n\ntrain = partial(work, PRESET)",
+        f"class Work:\n    def __call__(self):\n        {WORK}\n\ntrain = Work()",
+        "def train():\n    subprocess.run(['python', 'train.py'])",
         f"import train\n{RIGHT}\nfrom trl import train",
     ],
 )
-def test_a_train_that_does_something_is_none_however_it_is_written(course, cell):
+def test_a_train_that_trains_is_none_however_it_is_written(course, cell):
     assert not is_stub(with_train(cell), course)
 
 
 @pytest.mark.parametrize(
     ("cell", "after", "stub"),
     [
-        (RIGHT, ["def train():\n    pass"], True),
         ("def train():\n    raise NotImplementedError", [RIGHT], False),
+        ("def train():\n    raise NotImplementedError", ["mine = experiment('mine', CONFIG, 1)"], True),
         (RIGHT, ["a slip of the pen"], False),
         (RIGHT, ["mine = train()", "mine"], False),
     ],
-)
-def test_the_last_definition_in_the_notebook_counts(course, cell, after, stub):
+)  # fmt: skip
+def test_other_cells_count_as_far_as_train_needs_them(course, cell, after, stub):
     assert is_stub(with_train(cell, after), course) is stub

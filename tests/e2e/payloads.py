@@ -30,6 +30,8 @@ TAGS = [
     "<a href=\"javascript:{script}\" autofocus>x</a>",
 ]  # fmt: skip
 MARKDOWN = [
+    "<\\hrefx tabindex=0 autofocus onfocus=\"{script}\">x</hrefx>",
+    "<\\style>@import '{home}/style';</style>",
     "[x](javascript:{script})",
     "[x](\n javascript:{script})",
     "[x](java&#115;cript:{script})",

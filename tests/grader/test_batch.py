@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 from toys import RIGHT, ClassFolder, notebook
@@ -202,6 +204,57 @@ def timestamps(folder):
         return database.execute(
             "select student_id, timestamp from submitted_assignment order by 1"
         ).fetchall()
+
+
+ODD_NAMES = {
+    "n" * 252: "more than 200 bytes",
+    os.fsdecode(b"z\xff"): "unprintable",
+    "ann ": "blanks at its ends",
+    "x\ny,graded,2.0,2.0": "unprintable",
+    "a*": "rename",
+}
+
+
+def test_a_name_that_nobody_can_use_costs_the_others_nothing(class_folder):
+    for student in ("ann", *ODD_NAMES):
+        class_folder.hand_in(student)
+    deep = class_folder.folder / "submitted/bob" / "/".join(["d" * 200] * 18)
+    deep.mkdir(parents=True)
+    place = os.open(deep, os.O_RDONLY)  # a file whose path is too long to be asked for
+    os.mkdir("e" * 200, dir_fd=place)
+    inner = os.open("e" * 200, os.O_RDONLY, dir_fd=place)
+    os.mkdir("f" * 200, dir_fd=inner)
+    os.close(os.open("f" * 200 + "/" + "g" * 200, os.O_CREAT | os.O_WRONLY, dir_fd=inner))
+    done = class_folder.grade()
+    assert done.returncode == 1, done.stderr  # somebody is not graded
+    rows = class_folder.status()
+    assert (rows["ann"]["status"], rows["ann"]["total"]) == ("graded", "2.0")
+    assert rows["bob"]["status"] == "missing" and len(rows) == 2 + len(ODD_NAMES)
+    for student, words in ODD_NAMES.items():
+        shown = " ⏎ ".join(student.splitlines()).encode("utf-8", "backslashreplace").decode()
+        assert rows[shown]["status"] == "infrastructure" and words in rows[shown]["notes"]
+    assert class_folder.marks() == {"ann": 2.0}
+
+
+def test_a_locked_notebook_is_unreadable(class_folder, monkeypatch):
+    from grader import batch as module
+    from grader.collect import Found
+
+    def locked(path):
+        raise PermissionError(path)
+
+    monkeypatch.setattr(module, "read", locked)
+    entry = Found("ann", class_folder.hand_in("ann"))
+    stage = module.Batch.__new__(module.Batch)
+    stage.course, stage.keep_timestamps = (
+        SimpleNamespace(name="toy", notebook=Path("exercise.ipynb")),
+        False,
+    )
+    stage.staged, stage.submitted = (
+        class_folder.folder / "staged",
+        class_folder.folder / "submitted",
+    )
+    assert json.loads(stage._stage(entry).read_text()) == {"why_not": "locked"}
 
 
 def test_infrastructure_trouble_is_named_ungraded_and_ends_with_1(class_folder):

@@ -72,6 +72,13 @@ def test_markdown_of_a_student_is_disarmed_and_ours_is_not(fix):
     assert shown[4] == "a < b and `x&lt;y`"
 
 
+@pytest.mark.parametrize("word", ["href", "style", "html", "class", "require"])
+def test_what_tex_loses_leaves_no_tag(fix, word):
+    """MathJax's own commands are taken out; what stood around them must not become markup."""
+    text = prose(fix, f"<\\{word}x autofocus onfocus=alert(1)>x</{word}x> <\\\\{word}>")["source"]
+    assert not outputs.TAG.search(text) and f"&lt;{word}" in text
+
+
 def prose(fix, source, attachments=None):
     """The last cell of a submission, a student's Markdown."""
     document = notebook()
