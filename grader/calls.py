@@ -7,9 +7,8 @@ import numpy as np
 
 from grader.text import clean, show
 
-FILE_AND_LINE = re.compile(
-    r" \(<.*>, line \d+\)$"
-)  # ends a SyntaxError's message; the place has the line too
+# ends a SyntaxError's message; the place has the line too
+FILE_AND_LINE = re.compile(r" \(<[^<>]*>, line \d+\)$")
 
 
 @dataclass

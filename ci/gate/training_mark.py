@@ -15,12 +15,8 @@ STUB = {
     "note": "the function train is still the stub",
     "laws": [],
 }
-
-OTHERS = (
-    "partial",
-    "tampered",
-    "not_implemented",
-)  # these tell of another exercise, not of `train`
+# outcomes that tell of the exercise that stopped the run, not of `train`
+OTHERS = ("partial", "tampered", "not_implemented")
 
 
 def is_stub(notebook: bytes, course: Course) -> bool:
