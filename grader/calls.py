@@ -1,10 +1,14 @@
 """What is known of calls to a submitted function: arguments, results, errors, and whether it does anything at all."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from grader.text import clean, show
+
+# ends a SyntaxError's message; the place has the line too
+FILE_AND_LINE = re.compile(r" \(<[^<>]*>, line \d+\)$")
 
 
 @dataclass
@@ -43,6 +47,8 @@ class StudentError(Exception):
         )
         self.bases = {str(name) for name in description.get("bases") or []}
         self.place = clean(str(description.get("place") or ""))
+        if self.place and self.is_a("SyntaxError"):
+            self.message = FILE_AND_LINE.sub("", self.message)
         words = f"{self.type_name}: {self.message}" + (f" ({self.place})" if self.place else "")
         if load_errors and self.is_a("NameError"):
             words += f"; before that, {load_errors[0]}"

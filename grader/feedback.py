@@ -9,28 +9,51 @@ WORDS = {
     "out_of_memory": "needed too much memory",
     "crash": "the process died",
     "tampered": "graded after a repair",
-    "needs_training": "waits for a training run",
-    "needs_manual": "marked by hand",
-    "infrastructure": "could not be graded: the grader's trouble, not yours",
+}
+WAITS_FOR = {  # verdict.OPEN
+    "needs_training": "a training run with your functions decides",
+    "needs_manual": "a person reads it",
+    "infrastructure": "a fault on our side, not yours",
 }
 
 
 def exercise_text(stem, exercise, notes=()):
     """What a student reads about one exercise: outcome, then every law, with the smallest counterexample of a broken one."""
-    lines = [
-        f"{stem}: {exercise['points']:g} of {exercise['max_points']:g} points, {WORDS[exercise['outcome']]}"
-    ]
-    lines += [f"  {exercise['note']}"] if exercise["note"] else []
-    lines += [f"  note: {note}" for note in notes]
-    if exercise["outcome"] == "not_implemented" and exercise["laws"]:
-        return "\n".join([*lines, f"  {exercise['laws'][0]['got']}"]) + "\n"
-    for law in exercise["laws"]:
-        worth = f" ({law['weight']:g})" if "weight" in law else ""
-        lines.append(f"  {'holds ' if law['passed'] else 'BROKEN'}{worth}  {law['law']}")
-        if not law["passed"]:
-            details = (("at", law["counterexample"]), ("gave", law["got"]), ("hint", law["hint"]))
-            lines += [f"          {name:5}{text}" for name, text in details if text]
+    reason = no_law_ran(exercise)
+    # of an answer that waits for a run or a reader, the heading says all
+    note = "" if exercise["outcome"] in ("needs_training", "needs_manual") else exercise["note"]
+    said = reason or note
+    lines = [heading(stem, exercise)] + [f"  {said}"] * bool(said)
+    lines += [f"  note: {text}" for text in notes if text != said]
+    for law in [] if reason else exercise["laws"]:
+        lines += law_lines(law)
     return "\n".join(lines) + "\n"
+
+
+def no_law_ran(exercise):
+    """Why no law has anything of its own to say: a stub, a cell that defines nothing, a fault of ours; or an empty string."""
+    outcome, laws = exercise["outcome"], exercise["laws"]
+    reasons = [law["got"] for law in laws if law.get("outcome") == outcome]
+    undefined = outcome == "wrong" and len(reasons) == len(laws)
+    whole = undefined or outcome in ("not_implemented", "infrastructure")
+    return reasons[0] if reasons and whole else ""
+
+
+def heading(stem, exercise):
+    outcome, most = exercise["outcome"], f"{exercise['max_points']:g} points"
+    if outcome in WAITS_FOR:
+        return f"{stem}: not marked yet, {most}: {WAITS_FOR[outcome]}"
+    words = "could not be read" if exercise.get("unreadable") else WORDS[outcome]
+    return f"{stem}: {exercise['points']:g} of {most}, {words}"
+
+
+def law_lines(law):
+    worth = f" ({law['weight']:g})" if "weight" in law else ""
+    details = (("at", law["counterexample"]), ("gave", law["got"]), ("hint", law["hint"]))
+    return [
+        f"  {'holds ' if law['passed'] else 'BROKEN'}{worth}  {law['law']}",
+        *(f"          {name:5}{text}" for name, text in details if text),
+    ]
 
 
 def verdict_text(verdict):

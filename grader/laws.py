@@ -31,6 +31,10 @@ class LawFailed(AssertionError):
         self.words, self.got, self.expected = words, got, expected
 
 
+class Disagreement(LawFailed):
+    """Two calls that must agree do not: the words show both results, for the last one alone may be right in itself."""
+
+
 def law(claim, weight, value=False, hint=None):
     """Declare a law: `weight` in points; `value=True` for the one law that compares with the oracle."""
 
@@ -67,8 +71,10 @@ def _failure(declared, student, error):
     calls = student.calls[-3:]
     numbers = getattr(error, "got", None)
     got = show(calls[-1].got if calls else numbers)
-    if isinstance(error, StudentError):
+    if isinstance(error, (StudentError, Disagreement)):
         words = got = str(error)
+    elif getattr(error, "expected", None) is not None:
+        words = ""  # a wrong number: the law and the value say it all, unless there is a cause
     else:
         words = getattr(error, "words", "") or clean(str(error).partition("\n")[0])
     cause = None
@@ -134,6 +140,16 @@ def near(got, expected, rtol=1e-4, atol=1e-6):
     if wrong.any() or np.isnan(got).any():
         where = f" at position {int(np.argmax(wrong))}" if got.size > 1 else ""
         raise LawFailed(f"the value{where} is not the one asked for", got, expected)
+
+
+def agree(first, second, where, **tolerance):
+    """Fails unless two calls gave the same; `where` says what each result stands for: ("in the batch", "alone")."""
+    try:
+        near(second, first, **tolerance)
+    except LawFailed:
+        results = zip((first, second), where, strict=True)
+        words = ", ".join(f"{show(np.asarray(got).tolist())} {place}" for got, place in results)
+        raise Disagreement(words) from None
 
 
 def raises(kind, student, *args, **kwargs):

@@ -8,7 +8,13 @@ from grader.course import exercises
 from grader.preflight import MAX_BYTES, Unreadable, repair
 from grader.sandbox import Sandbox
 from grader.training_marks import TrainingMarks
-from grader.verdict import exercise_verdict, open_verdict, training_verdict, verdict
+from grader.verdict import (
+    exercise_verdict,
+    open_verdict,
+    training_verdict,
+    unread_verdict,
+    verdict,
+)
 
 
 class Grader:
@@ -50,7 +56,7 @@ class Grader:
         try:
             submission = repair(data, self.course)
         except Unreadable as reason:
-            marked = {e.stem: open_verdict(e, "not_implemented", str(reason)) for e in plan}
+            marked = {e.stem: unread_verdict(e, str(reason)) for e in plan}
             return verdict(name, data, marked, self.isolation, [str(reason)], unreadable=True)
         return verdict(
             name, data, self._marks(plan, submission, data), self.isolation, submission.notes

@@ -120,7 +120,7 @@ def row(item, error, student):
 def smallest(failures):
     """The last failing example, which is hypothesis's smallest, with the cause that most examples point at."""
     last, causes = failures[-1], Counter(f["cause"] for f in failures if f["cause"])
-    words = [last["words"]] if last["words"] != last["got"] else []
+    words = [last["words"]] if last["words"] not in ("", last["got"]) else []
     hint = "; ".join(words + [cause for cause, _ in causes.most_common(1)])
     return {"counterexample": last["counterexample"], "got": last["got"], "hint": hint}
 

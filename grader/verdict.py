@@ -55,6 +55,11 @@ def open_verdict(exercise, outcome, note=""):
     }
 
 
+def unread_verdict(exercise, reason):
+    """Of a submission that could not be read: nothing implemented, and `unreadable` for whoever puts it into words."""
+    return open_verdict(exercise, "not_implemented", reason) | {"unreadable": True}
+
+
 def training_verdict(exercise, training):
     """Marks of a training exercise: the share of the cell's points that the training's own verdict gives."""
     if training is None:

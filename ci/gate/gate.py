@@ -8,6 +8,7 @@ notebook ──▶ laws ──▶ training, one run a seed ──▶ figures ─
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ci.gate.wall import RunEnded, WalledRewards
 from config import TrainConfig
 from grader.preflight import repair
 from grader.session import Grader
+from rewards import EXERCISES
 from runs import Run, new_record
 from trainer import device_name
 
@@ -60,9 +62,9 @@ def run_gate(request: Request, judge_laws: Grader) -> dict[str, Any]:
     verdict = header(request, configs[0], judge_laws.isolation, laws)
     failing = [stem for stem, row in laws.items() if row["points"] < row["max_points"]]
     if failing:
-        first = failing[0]
-        words = f"these do not pass their laws, so nothing was trained: {', '.join(failing)}"
-        return ended(verdict, first, laws[first]["outcome"], words)
+        ours = [stem for stem in failing if laws[stem]["outcome"] == "infrastructure"]
+        first = (ours or failing)[0]
+        return ended(verdict, first, laws[first]["outcome"], not_trained(stems, failing, ours))
     judge, cells = Judge(), repair(request.notebook, judge_laws.course).cells
     try:
         for config in configs:
@@ -71,7 +73,8 @@ def run_gate(request: Request, judge_laws: Grader) -> dict[str, Any]:
                 trained = train_seed(config, rewards, run_key(cells, config))
             verdict["seeds"].append(seed_verdict(config, trained, judge))
     except RunEnded as end:
-        return ended(verdict, end.stem, end.outcome, end.words)
+        words = f"the training run ended at {exercises([end.stem])}: {end.words}"
+        return ended(verdict, end.stem, end.outcome, words)
     passed = all(seed["passed"] for seed in verdict["seeds"])
     return {**verdict, "passed": passed, "outcome": "pass" if passed else "wrong"}
 
@@ -106,6 +109,24 @@ def ended(verdict: dict[str, Any], stem: str, outcome: str, words: str) -> dict[
     """Return the verdict of a run that one exercise stopped."""
     stopped = {"exercise": stem, "outcome": outcome, "words": words}
     return {**verdict, "outcome": outcome, "stopped": stopped}
+
+
+def not_trained(needed: Sequence[str], failing: Sequence[str], ours: Sequence[str]) -> str:
+    """Return why there was no training; `ours` are the exercises whose laws could not be run."""
+    if ours:
+        return f"Not trained yet: {exercises(ours)} could not be graded for a reason on our side."
+    have = "has not all its" if len(failing) == 1 else "have not all their"
+    return (
+        f"Not trained, so 0 marks: {exercises(failing)} {have} marks yet. "
+        f"Training needs {exercises(needed, names=False)} complete."
+    )
+
+
+def exercises(stems: Sequence[str], names: bool = True) -> str:
+    """Return "exercise 2 (exponential_shaping)", or, of several without names, "exercises 1, 2 and 3a"."""
+    listed = [EXERCISES[stem] + (f" ({stem})" if names else "") for stem in stems]
+    together = " and ".join([", ".join(listed[:-1]), listed[-1]] if listed[1:] else listed)
+    return f"exercise{'s' if listed[1:] else ''} {together}"
 
 
 def seed_verdict(config: TrainConfig, trained: Run, judge: Judge) -> dict[str, Any]:

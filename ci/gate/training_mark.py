@@ -22,6 +22,8 @@ STUB = {
     "note": "the function train is still the stub",
     "laws": [],
 }
+# outcomes that tell of the exercise that stopped the run, not of `train`
+OTHERS = ("partial", "tampered", "not_implemented")
 
 
 def is_stub(notebook: bytes, course: Course) -> bool:
@@ -58,9 +60,8 @@ def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:
     """
     if verdict["stopped"]:
         stopped = verdict["stopped"]
-        note = f"the training run needs {stopped['exercise']}: {stopped['words']}"
-        outcome = "wrong" if stopped["outcome"] in ("partial", "tampered") else stopped["outcome"]
-        return {"share": 0.0, "outcome": outcome, "note": note, "laws": []}
+        outcome = "wrong" if stopped["outcome"] in OTHERS else stopped["outcome"]
+        return {"share": 0.0, "outcome": outcome, "note": stopped["words"], "laws": []}
     learned = all(
         check["passed"]
         for seed in verdict["seeds"]
@@ -82,17 +83,17 @@ def note_on(verdict: dict[str, Any]) -> str:
 
 def laws_of(verdict: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a line for every check: it holds when it holds for every seed; what it gave is the worst seed's figure."""
-    lines = []
+    lines, needs = [], {"at least": "is needed", "at most": "is allowed"}
     for checks in zip(*(seed["checks"] for seed in verdict["seeds"]), strict=True):
         first, passed = checks[0], all(check["passed"] for check in checks)
         worst = min if first["sense"] == "at least" else max
         value = worst(check["value"] for check in checks)
-        got = f"{value:.3f}; it must be {first['sense']} {first['bound']:g}"
+        got = f"{value:.3f}; {first['sense']} {first['bound']:g} {needs[first['sense']]}"
         lines.append(
             {
                 "law": first["claim"],
                 "passed": passed,
-                "got": "" if passed else got,
+                "got": got,
                 "hint": "" if passed else first["reason"],
             }
         )

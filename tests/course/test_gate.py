@@ -9,6 +9,7 @@ import pytest
 
 from ci.gate.calibration import faults, rate, report
 from ci.gate.cases import cases
+from ci.gate.gate import not_trained
 from ci.gate.report import html, junit, schema
 from ci.gate.statistics import paired_gain
 from ci.gate.thresholds import LOWER_ENDS, thresholds
@@ -123,6 +124,7 @@ def test_verdicts_of_all_kinds_follow_the_schema():
         (verdict(gain_low=0.1, distinct_2_ratio=0.1), 0.0, None),
         (stopped("timeout"), 0.0, "timeout"),
         (stopped("partial"), 0.0, "wrong"),
+        (stopped("not_implemented"), 0.0, "wrong"),
         (stopped("infrastructure"), 0.0, "infrastructure"),
     ],
 )
@@ -132,10 +134,27 @@ def test_marks_need_a_proven_gain_first_and_honest_text_for_the_rest(document, s
     assert mark["note"]
 
 
-def test_a_failed_check_is_a_line_with_the_worst_seed_s_figure():
+@pytest.mark.parametrize(
+    ("failing", "ours", "words"),
+    [
+        (["forward_kl_reward"], [], "Not trained, so 0 marks: exercise 3b (forward_kl_reward) has not all its marks yet. "),
+        (["sentiment_reward", "sequence_log_probs"], [], "exercises 1 (sentiment_reward) and 3a (sequence_log_probs) have not all their marks yet. "),
+        (["sentiment_reward", "forward_kl_reward"], ["forward_kl_reward"], "Not trained yet: exercise 3b (forward_kl_reward) could not be graded for a reason on our side."),
+    ],
+)  # fmt: skip
+def test_who_is_not_trained_reads_which_exercises_are_missing(failing, ours, words):
+    needed = ["sentiment_reward", "exponential_shaping", "sequence_log_probs", "forward_kl_reward"]
+    said = not_trained(needed, failing, ours)
+    assert words in said
+    assert ours or said.endswith("Training needs exercises 1, 2, 3a and 3b complete.")
+
+
+def test_a_check_is_a_line_with_the_worst_seed_s_figure():
     lines = {line["law"]: line for line in training_mark(verdict(perplexity_ratio=9.0))["laws"]}
+    held = lines["P(positive) rises on held-out prompts"]
+    assert held["got"] == "0.400; at least 0.3 is needed" and not held["hint"]
     (failed,) = (line for line in lines.values() if not line["passed"])
-    assert failed["got"] == "9.000; it must be at most 1.5" and "hacked" in failed["hint"]
+    assert failed["got"] == "9.000; at most 1.5 is allowed" and "hacked" in failed["hint"]
 
 
 def test_junit_names_what_failed_and_nothing_else():

@@ -79,7 +79,9 @@ def test_work_that_fails_its_laws_is_not_trained(tmp_path):
     )
     assert done.returncode == 1 and verdict["seeds"] == []
     assert verdict["stopped"]["exercise"] == "exponential_shaping"
-    assert "nothing was trained" in verdict["stopped"]["words"]
+    words = verdict["stopped"]["words"]
+    assert words.startswith("Not trained, so 0 marks: exercise 2 (exponential_shaping) has not all")
+    assert words.endswith("Training needs exercises 1, 2, 3a and 3b complete.")
 
 
 def test_a_reward_that_turns_bad_during_training_ends_the_run_with_its_outcome(tmp_path):

@@ -7,7 +7,7 @@ from hints import only_match
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from grader.laws import check, law, near, raises, vector
+from grader.laws import agree, check, law, near, raises, vector
 
 
 def likely_cause(call, got, expected):
@@ -98,7 +98,7 @@ def test_default_temperature(student, scores):
 def test_batch_independent(student, scores, temperature):
     together = vector(student(scores, temperature), len(scores))
     alone = vector(student(scores[:1], temperature), 1)
-    near(alone, together[:1])
+    agree(together[:1], alone, ("in the whole batch", "alone"))
 
 
 @law("a temperature of zero is refused with ValueError", weight=0.25)

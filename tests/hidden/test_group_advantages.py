@@ -7,7 +7,7 @@ from hints import only_match
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from grader.laws import check, law, near, raises, vector
+from grader.laws import agree, check, law, near, raises, vector
 
 
 def likely_cause(call, got, expected):
@@ -31,6 +31,9 @@ def likely_cause(call, got, expected):
             "it looks as if the whole batch was normalised at once, not each group": lambda: (
                 oracles.advantages(rewards, len(rewards), eps)
             ),
+            "it looks as if the whole batch's mean was removed, not each group's": lambda: (
+                (table - rewards.mean()) / (std + eps)
+            ).ravel(),
             "it looks as if groups were taken apart: rows of one group are adjacent": lambda: (
                 (interleaved - interleaved.mean(0)) / (interleaved.std(0, ddof=1) + eps)
             ).ravel(),
@@ -124,8 +127,9 @@ def test_constant_group(student, batch):
 def test_groups_independent(student, batch):
     rewards, size = batch
     together = vector(student(rewards, size), len(rewards))
-    near(
-        vector(student(rewards[size : 2 * size], size), size), together[size : 2 * size], atol=1e-4
+    alone = vector(student(rewards[size : 2 * size], size), size)
+    agree(
+        together[size : 2 * size], alone, ("in the whole batch", "for the group alone"), atol=1e-4
     )
 
 

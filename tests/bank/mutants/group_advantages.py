@@ -60,6 +60,16 @@ def group_advantages(rewards, num_generations, eps=1e-4):
     groups = rewards.view(-1, num_generations)
     return ((groups - groups.mean(1, keepdim=True)) / (rewards.std() + eps)).flatten()
 
+# %% batch_mean
+# wrong: each group's std, but the batch's mean
+# fails: test_value test_eps test_default_eps test_constant_group test_groups_independent
+# hint: whole batch's mean was removed
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - rewards.mean()) / (groups.std(1, keepdim=True) + eps)).flatten()
+
 # %% not_scaled
 # wrong: only centred
 # fails: test_value
