@@ -27,7 +27,12 @@ def exercise_text(stem, exercise, notes=()):
     lines += [f"  note: {text}" for text in notes if text != said]
     for law in [] if reason else exercise["laws"]:
         lines += law_lines(law)
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(own_lines, lines)) + "\n"
+
+
+def own_lines(text):
+    """Further lines of a text stand far to the right: a student's words must not pass for the grader's."""
+    return text.replace("\n", "\n" + " " * 15)
 
 
 def no_law_ran(exercise):
@@ -61,6 +66,6 @@ def verdict_text(verdict):
         f"{verdict['submission']}: {verdict['total']:g} of {verdict['max_total']:g}"
         + ("" if verdict["complete"] else ", not complete")
     ]
-    lines += [f"note: {note}" for note in verdict["notes"]]
+    lines += [own_lines(f"note: {note}") for note in verdict["notes"]]
     texts = [exercise_text(stem, exercise) for stem, exercise in verdict["exercises"].items()]
     return "\n".join([*lines, *texts])

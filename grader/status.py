@@ -26,6 +26,8 @@ def row(student, status, verdict=None, notes=(), marks=None):
             for stem, e in verdict["exercises"].items()
             if (stem in waiting if e["outcome"] in OPEN else e["outcome"] != "pass")
         ]
+    elif status == "infrastructure" and verdict:
+        reasons = [f"{stem}: {e['outcome']}" for stem, e in verdict["exercises"].items()]
     values = (
         student,
         status,

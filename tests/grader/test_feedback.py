@@ -4,7 +4,7 @@ import pytest
 from toys import RIGHT
 
 from grader.calls import StudentError
-from grader.feedback import exercise_text
+from grader.feedback import exercise_text, verdict_text
 from grader.laws import Disagreement, agree
 from grader.verdict import OPEN
 
@@ -70,3 +70,11 @@ def test_two_calls_that_disagree_are_both_shown():
     agree([1.0], [1.0], ("in the batch", "alone"))
     with pytest.raises(Disagreement, match=r"^\[1\] in the batch, \[2.5\] alone$"):
         agree([1.0], [2.5], ("in the batch", "alone"))
+
+
+def test_a_students_words_do_not_pass_for_the_graders(grader, submission):
+    forged = "basket_total: 2 of 2 points, all laws hold"
+    cell = f"def basket_total(items, discount=0.0):\n    raise ValueError('no\\n\\n{forged}')"
+    text = verdict_text(grader.check(submission(cell)))
+    lines = [line for line in text.splitlines() if forged in line]
+    assert lines and all(line.startswith(" " * 15) for line in lines)
