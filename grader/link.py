@@ -28,6 +28,8 @@ FIELDS = {
     "text": str,
     "place": str,
 }
+ERROR = {"cell": str, "type": str, "bases": list, "text": str, "place": str}
+ITEMS = {"at": int, "errors": dict, "modified": (int, str), "bases": str}  # what the lists hold
 TREES = ("value", "args", "kwargs")  # checked by wire.unpack
 MAX_ANSWER = 2 * (wire.MAX_HEADER + wire.MAX_BUFFERS)  # bytes to one request, callbacks included
 
@@ -76,6 +78,15 @@ def how_it_ended(word, short_of_memory, limits):
     return WorkerEnded("crash", words, doubtful=sent in (signal.SIGKILL, signal.SIGTERM))
 
 
+def check(fields, types):
+    """WireError if a field is unknown or of another type."""
+    for name, value in fields.items():
+        if not isinstance(value, types.get(name, ())):
+            raise wire.WireError(f"no such field: {name}")
+        if isinstance(value, list) and not all(isinstance(item, ITEMS[name]) for item in value):
+            raise wire.WireError(f"not what {name} holds")
+
+
 class Worker:
     def __init__(self, control, limits, isolation):
         """Ask the zygote at the other end of `control` for a worker; OSError if it gives none."""
@@ -110,8 +121,7 @@ class Worker:
             self._send(question)
             while True:
                 reply, arrays = wire.read_frame(self._read)
-                self._check(reply)
-                answer = on_message(reply, arrays)
+                answer = self._understood(on_message, reply, arrays)
                 if answer is None:
                     return reply, arrays
                 if answer:
@@ -127,12 +137,17 @@ class Worker:
                 "crash", "the process wrote to the grader's channel or returned far too much"
             ) from None
 
-    def _check(self, reply):
+    def _understood(self, on_message, reply, arrays):
+        """What `on_message` makes of it; if it fails, then because of what the worker wrote."""
         if reply.get("n") != self.number:
             raise wire.WireError("out of step")
-        for name, value in reply.items():
-            if name not in TREES and not isinstance(value, FIELDS.get(name, ())):
-                raise wire.WireError(f"no such field: {name}")
+        check({name: value for name, value in reply.items() if name not in TREES}, FIELDS)
+        for error in reply.get("errors", ()):
+            check(error, ERROR)
+        try:
+            return on_message(reply, arrays)
+        except Exception as error:
+            raise wire.WireError("not understood") from error
 
     def _wait(self, event):
         poll = select.poll()

@@ -1,15 +1,32 @@
 """The submitted function as the laws see it: called like a function, answered from behind the wall."""
 
+import contextlib
 import time
 
 from grader.calls import Call, Callback, Ended, Evidence, StudentError
 from grader.inside import wire
+from grader.inside.worker import PARSING
 from grader.link import SandboxError, WorkerEnded
 from grader.text import clean
 
 MAX_CALLBACKS = 200
 MAX_RESTARTS = 5
-UNHURRIED = 0.25  # seconds a call may take without using up patience
+UNHURRIED = 0.25  # seconds a call may take without using up patience …
+UNHURRIED_LOAD = 1.0  # … and loading the notebook
+ALL_CALLS = 4  # times the patience: what calls may take altogether, however quick each is
+
+
+def _order(at):
+    return (at[1] != PARSING, *at)
+
+
+@contextlib.contextmanager
+def interpreting():
+    """Whatever fails here, for want of memory too, fails because of what the worker sent."""
+    try:
+        yield
+    except Exception:
+        raise WorkerEnded("crash", "the answer was not a value") from None
 
 
 class Student:
@@ -19,8 +36,10 @@ class Student:
         self.stem, self.cells, self.course, self.sandbox = stem, cells, course, sandbox
         self.calls, self.failures, self.evidence = [], [], Evidence()
         self.worker, self.skip, self.load_errors, self.at = None, [], [], None
-        self.strikes, self.over, self.patience = 0, None, course.limits.exercise_seconds
-        self.answering = 0.0  # seconds of the current call that answers from this side took
+        self.strikes, self.over, self.spared = 0, None, False
+        self.patience = course.limits.exercise_seconds
+        self.left = ALL_CALLS * self.patience
+        self.answering = 0.0  # seconds of the current call or load that answers from this side took
 
     def __repr__(self):
         return f"<{self.stem} of the submission>"
@@ -30,13 +49,13 @@ class Student:
         return self.calls[-1]
 
     def __call__(self, *args, **kwargs):
-        """The answer; a worker lost in a way that may be this machine's doing is silently replaced, once a call."""
+        """The answer; a worker lost in a way that may be this machine's doing is silently replaced, but only once."""
         if self.over is not None:
             raise self.over
         try:
             return self._attempt(args, kwargs)
         except WorkerEnded as end:
-            if not end.doubtful:
+            if not self._spares(end):
                 raise self._struck(end) from None
         self.close()
         self.calls.pop()
@@ -50,18 +69,27 @@ class Student:
             self._load()
         call = Call(self.stem, args, kwargs)
         self.calls.append(call)
-        start, self.answering = time.monotonic(), 0.0
-        try:
+        with self._losing_patience(UNHURRIED):
             self._call(call)
-        finally:
-            self._lose_patience(time.monotonic() - start - self.answering)
         return call.got
 
-    def _lose_patience(self, seconds):
-        """Slow calls, not many calls, use patience up: a busy machine must not cost marks."""
-        self.patience -= max(0.0, seconds - UNHURRIED)
-        if self.over is None and self.patience < 0:
-            self.over = Ended("timeout", "not run: earlier calls had taken too long altogether")
+    def _spares(self, end):
+        """Whether this end is forgiven: one is, if it may be this machine's doing; the next is put down to the student."""
+        spared, self.spared = self.spared, self.spared or end.doubtful
+        return end.doubtful and not spared
+
+    @contextlib.contextmanager
+    def _losing_patience(self, unhurried):
+        """Slow calls, far more than many calls, use patience up: a busy machine must not cost marks."""
+        start, self.answering = time.monotonic(), 0.0
+        try:
+            yield
+        finally:
+            seconds = time.monotonic() - start - self.answering
+            self.patience -= max(0.0, seconds - unhurried)
+            self.left -= seconds
+            if self.over is None and min(self.patience, self.left) < 0:
+                self.over = Ended("timeout", "not run: earlier calls had taken too long altogether")
 
     def _give_back(self, seconds):
         """What the trusted side takes for its own answers is not the student's time."""
@@ -83,23 +111,22 @@ class Student:
             self.course.limits.call_seconds,
             lambda m, b: self._answer(m, b, call.callbacks),
         )
-        call.modified = tuple(reply.get("modified", ()))
-        call.requires_grad = reply.get("grad", False)
-        if reply.get("is") == "error":
-            call.got = self._error(reply)
-            raise call.got
-        try:
-            call.got = wire.unpack(reply.get("value"), arrays)
-        except wire.WireError:
-            raise WorkerEnded("crash", "the answer was not a value") from None
-        self.evidence.add(call)
+        with interpreting():
+            call.modified = tuple(reply.get("modified", ()))
+            call.requires_grad = reply.get("grad", False)
+            if reply.get("is") == "error":
+                call.got = StudentError(reply, self.load_errors)
+            else:
+                call.got = wire.unpack(reply.get("value"), arrays)
+                self.evidence.add(call)
+        if isinstance(call.got, StudentError):
+            raise self._error(call.got)
 
-    def _error(self, reply):
-        error = StudentError(reply, self.load_errors)
+    def _error(self, error):
         if error.is_a("NotImplementedError"):
-            raise Ended("not_implemented", str(error))
+            return Ended("not_implemented", str(error))
         if error.is_a("MemoryError") or "can't allocate memory" in error.message:
-            raise WorkerEnded("out_of_memory", str(error))
+            return WorkerEnded("out_of_memory", str(error))
         return error
 
     def _struck(self, end):
@@ -115,10 +142,13 @@ class Student:
 
     def _load(self):
         """A statement that hangs or dies is left out of the next try, so it hurts only what needs it."""
-        why, spared = None, False
+        why = None
         for _ in range(MAX_RESTARTS + 1):
             try:
-                if self._loaded():
+                self.worker, self.at = self.sandbox.worker(self.course.limits), None
+                with self._losing_patience(UNHURRIED_LOAD):
+                    loaded = self._loaded()
+                if loaded:
                     return
                 break
             except SandboxError as error:
@@ -126,22 +156,23 @@ class Student:
             except WorkerEnded as end:
                 why = end
                 self.close()
-                if end.doubtful and not spared:  # perhaps this machine's doing: the same again
-                    spared = True
-                    continue
-                if end.outcome == "infrastructure":
+                spared = self._spares(end)
+                if end.outcome == "infrastructure" and not spared:
                     raise Ended(end.outcome, end.words) from None
+                if self.over is not None:
+                    break
+                if spared:  # perhaps this machine's doing: the same again
+                    continue
                 if self.at is None or self.at in self.skip:
                     break
-                self.load_errors.append(f"in cell {self._cell(self.at)}: {end.words}")
+                self.load_errors.append(f"in cell {self._cell()}: {end.words}")
                 self.skip.append(self.at)
         self.close()
         self.over = self._not_loaded(why)
         raise self.over
 
     def _loaded(self):
-        self.at = None
-        self.worker = self.sandbox.worker(self.course.limits)
+        end = time.monotonic() + self.patience + UNHURRIED_LOAD
         message = {
             "do": "load",
             "stem": self.stem,
@@ -154,30 +185,41 @@ class Student:
         reply, _ = self.worker.request(
             message,
             [],
-            self.course.limits.load_seconds,
-            lambda m, b: self._while_loading(m, b, asked),
+            min(self.course.limits.load_seconds, self.patience + UNHURRIED_LOAD),
+            lambda m, b: self._while_loading(m, b, asked, end),
         )
-        for error in reply.get("errors", [])[:3]:
-            if isinstance(error, dict):
-                self.load_errors.append(
-                    f"in cell {clean(str(error.get('cell')))}: {StudentError(error)}"
-                )
+        with interpreting():
+            self.load_errors += [
+                f"in cell {clean(error.get('cell', '?'))}: {StudentError(error)}"
+                for error in reply.get("errors", [])[:3]
+            ]
         return reply.get("defined") is True
 
-    def _while_loading(self, message, buffers, asked):
+    def _while_loading(self, message, buffers, asked, end):
+        """Each statement has its time, and all together until `end`."""
         if message.get("is") != "progress":
             return self._answer(message, buffers, asked)
-        self.at = message.get("at")
-        self.worker.deadline = time.monotonic() + self.course.limits.load_seconds
+        self._move_to(message.get("at"))
+        limit = time.monotonic() + self.course.limits.load_seconds
+        self.worker.deadline = min(limit, end + self.answering)
         return ()
 
-    def _cell(self, at):
-        try:
-            return clean(self.cells[at[0]]["id"])
-        except (TypeError, IndexError, KeyError):
-            return "?"
+    def _move_to(self, at):
+        """Cells are parsed one after another, then their statements run: [cell, PARSING] or [cell, statement]."""
+        cell, statement = at
+        known = 0 <= cell < len(self.cells)
+        known = known and PARSING <= statement < len(self.cells[cell]["source"])
+        if not known or (self.at is not None and _order(at) <= _order(self.at)):
+            raise wire.WireError("no such statement, or an earlier one")
+        self.at = at
+
+    def _cell(self):
+        return clean(str(self.cells[self.at[0]]["id"]))
 
     def _not_loaded(self, end):
+        if self.over is not None:
+            where = f" (in cell {self._cell()})" if self.at else ""
+            return Ended("timeout", f"loading the notebook took too long altogether{where}")
         if end is not None:
             return Ended(end.outcome, "; ".join(self.load_errors) or end.words)
         if self.load_errors:

@@ -6,12 +6,14 @@ A value is a JSON scalar, or a list that begins with its kind: ["l", items], ["t
 """
 
 import json
+import math
 import sys
 
 MAX_HEADER = 4 << 20
 MAX_BUFFERS = 32 << 20
 MAX_DEPTH = 20
 MAX_NODES = 50_000
+MAX_TREE = 2 * MAX_NODES  # of what comes in: several arguments, each as large as may be
 DTYPES = {
     "bool",
     "int8",
@@ -30,6 +32,13 @@ DTYPES = {
 
 class WireError(Exception):
     """What came in is no frame of this protocol."""
+
+
+# what reading forged JSON may raise
+NOT_READ = (
+    *(ValueError, TypeError, LookupError, AttributeError),
+    *(RecursionError, OverflowError, MemoryError),
+)
 
 
 class TooLarge(Exception):
@@ -61,9 +70,10 @@ def read_frame(read):
     try:
         message = json.loads(read(size))
         sizes = message.pop("sizes")
-        if not all(type(n) is int and n >= 0 for n in sizes) or sum(sizes) > MAX_BUFFERS:
+        whole = all(type(n) is int and n >= 0 for n in sizes)
+        if not whole or len(sizes) > MAX_TREE or sum(sizes) > MAX_BUFFERS:
             raise WireError("buffers too large")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except NOT_READ as error:
         raise WireError("not a frame") from error
     return message, [read(n) for n in sizes]
 
@@ -88,13 +98,13 @@ def pack_arguments(args, kwargs, buffers):
 
 
 def _pack(value, buffers, depth, budget, first):
-    budget[0] -= 1 + (len(value) // 16 if isinstance(value, str) else 0)
+    budget[0] -= _nodes(value)
     if depth > MAX_DEPTH or budget[0] < 0:
         raise TooLarge
     array = as_array(value)
     if array is not None:
         budget[1] -= array.nbytes
-        if budget[1] < 0:
+        if budget[1] < 0 or not _holds(array.shape):
             raise TooLarge
         buffers.append(array.tobytes())
         return ["a", str(array.dtype), list(array.shape), first + len(buffers) - 1]
@@ -111,6 +121,16 @@ def _pack(value, buffers, depth, budget, first):
             [[key, _pack(item, buffers, depth + 1, budget, first)] for key, item in value.items()],
         ]
     return ["o", value.type_name if isinstance(value, Opaque) else type(value).__name__[:100]]
+
+
+def _nodes(value):
+    """What a value counts for by itself, without what it holds."""
+    return 1 + (len(value) // 16 if isinstance(value, str) else 0)
+
+
+def _holds(shape):
+    """Whether an array of this shape is its bytes: one of [10⁹, 0] has none, and is 10⁹ lists as a list."""
+    return 0 not in shape or math.prod(size or 1 for size in shape) <= MAX_NODES
 
 
 def as_array(value):
@@ -131,26 +151,47 @@ def as_array(value):
 def unpack(tree, buffers, arrays=lambda array: array):
     """The inverse of `pack`; `arrays` turns each NumPy array into what the receiver wants."""
     try:
-        return _unpack(tree, buffers, arrays)
-    except (ValueError, TypeError, IndexError, KeyError, RecursionError, OverflowError) as error:
+        return _Unpacking(buffers, arrays).value(tree, 0)
+    except NOT_READ as error:
         raise WireError("not a value") from error
 
 
-def _unpack(tree, buffers, arrays):
-    if not isinstance(tree, list):
-        if isinstance(tree, dict) or (isinstance(tree, int) and not -(2**63) <= tree < 2**64):
-            raise WireError("not a value")
-        return tree
-    kind, body = tree[0], tree[1]
-    if kind == "l" or kind == "t":
-        items = [_unpack(item, buffers, arrays) for item in body]
-        return items if kind == "l" else tuple(items)
-    if kind == "d":
-        return {str(key): _unpack(item, buffers, arrays) for key, item in body}
-    if kind == "o":
-        return Opaque(str(body))
-    if kind != "a" or body not in DTYPES:
-        raise WireError("unknown kind")
-    import numpy
+class _Unpacking:
+    """One tree's way in: what it may still hold, and the buffers that no array has taken yet."""
 
-    return arrays(numpy.frombuffer(bytearray(buffers[tree[3]]), body).reshape(tree[2]))
+    def __init__(self, buffers, arrays):
+        self.left, self.buffers, self.arrays = MAX_TREE, dict(enumerate(buffers)), arrays
+
+    def value(self, tree, depth):
+        self.left -= _nodes(tree)
+        if self.left < 0 or depth > MAX_DEPTH + 1:  # arguments stand in a tuple of their own
+            raise WireError("too deep or too large")
+        if not isinstance(tree, list):
+            if isinstance(tree, dict) or (isinstance(tree, int) and not -(2**63) <= tree < 2**64):
+                raise WireError("not a value")
+            return tree
+        kind, body = tree[0], tree[1]
+        if kind == "l" or kind == "t":
+            items = [self.value(item, depth + 1) for item in body]
+            return items if kind == "l" else tuple(items)
+        if kind == "d":
+            return {_text(key): self.value(item, depth + 1) for key, item in body}
+        if kind == "o":
+            return Opaque(_text(body)[:100])
+        if kind != "a" or body not in DTYPES:
+            raise WireError("unknown kind")
+        return self.arrays(self.array(body, tree[2], tree[3]))
+
+    def array(self, dtype, shape, number):
+        import numpy
+
+        if not all(type(size) is int and size >= 0 for size in shape) or not _holds(shape):
+            raise WireError("no shape")
+        # taken out: a buffer that several arrays named would be copied for each
+        return numpy.frombuffer(bytearray(self.buffers.pop(number)), dtype).reshape(shape)
+
+
+def _text(value):
+    if not isinstance(value, str):
+        raise WireError("not a text")
+    return value

@@ -10,7 +10,8 @@ import re
 import symtable
 from dataclasses import dataclass, field
 
-MAGIC = re.compile(r"^(\s*)([%!?].*|[\w.]+\?{1,2}\s*|[\w.,\s]+=\s*[!%].*)$")
+# `(?!\s)`: the leading space is taken as a whole, or a line of spaces would cost its length squared
+MAGIC = re.compile(r"^(\s*)(?!\s)([%!?].*|[\w.]+\?{1,2}\s*|[\w.,\s]+=\s*[!%].*)$")
 TRANSPARENT_MAGICS = ("%%time", "%%capture", "%%timeit")
 
 

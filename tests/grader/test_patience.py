@@ -4,13 +4,15 @@ import time
 from dataclasses import replace
 
 import pytest
-from toys import RIGHT
+from toys import RIGHT, TOY
 
 from grader.calls import Ended
-from grader.course import Limits
+from grader.course import Limits, load_course
+from grader.jobs import Pool
 from grader.preflight import repair
 from grader.sandbox import Sandbox
-from grader.student import Student
+from grader.session import Grader
+from grader.student import ALL_CALLS, Student
 
 BUSY = RIGHT.replace(
     "    return",
@@ -62,3 +64,58 @@ def test_a_course_may_allow_less_computing_than_the_sandbox_does_by_itself(cours
         with pytest.raises(Ended, match="more than 1 seconds of computing") as end:
             total(["a"])
         assert end.value.outcome == "timeout"
+
+
+# as default arguments, so that the function needs them all
+SLEEPY = "import time\n{statements}\ndef basket_total(items, discount=0.0, _all=({names})):\n    return 1.0"
+
+
+def sleepy(count, seconds):
+    statements = "\n".join(f"_p{n} = time.sleep({seconds})" for n in range(count))
+    return SLEEPY.format(statements=statements, names=", ".join(f"_p{n}" for n in range(count)))
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(8, 0.8), (500, 0.8), (5, 9)])
+def test_loading_takes_of_the_exercise_s_patience_however_often_it_begins_anew(
+    course, grader, submission, count, seconds
+):
+    limits = {"load_seconds": 1.5, "exercise_seconds": 2.0}
+    total = student(course, grader.sandbox, submission, sleepy(count, seconds), **limits)
+    start = time.monotonic()
+    with pytest.raises(Ended, match="altogether") as end:
+        total(["a"])
+    assert end.value.outcome == "timeout" and total.over is end.value and total.worker is None
+    assert time.monotonic() - start < 2.0 + 4 * 1.0 + 5  # 1.0: unhurried; 5: a busy machine
+
+
+def test_a_statement_within_its_time_is_no_matter(course, grader, submission):
+    limits = {"load_seconds": 5.0, "exercise_seconds": 3.0}
+    total = student(course, grader.sandbox, submission, sleepy(2, 0.6), **limits)
+    assert total(["a"]) == 1.0
+    total.close()
+
+
+def test_many_calls_that_are_almost_slow_end_too(course, grader, submission):
+    lazy = (
+        "import time\ndef basket_total(items, discount=0.0):\n    time.sleep(0.2)\n    return 1.0"
+    )
+    total = student(course, grader.sandbox, submission, lazy, exercise_seconds=1.0)
+    with pytest.raises(Ended, match="altogether") as end:
+        for _ in range(10 * ALL_CALLS):
+            total(["a"])
+    total.close()
+    assert end.value.outcome == "timeout"
+
+
+def test_a_job_that_used_its_time_up_is_the_students_timeout(monkeypatch, submission, tmp_path):
+    """Nobody else's: the verdict is final, a rerun keeps it, and the next student has a new job."""
+    path = tmp_path / "exercise.ipynb"
+    path.write_bytes(submission())
+    with Pool(Grader(load_course(TOY / "hidden")), 1, TOY / "hidden") as pool:
+        monkeypatch.setattr(Pool, "_seconds", lambda self: 0.01)
+        verdict = pool.submit(path).result()
+        monkeypatch.undo()
+        assert pool.submit(path).result()["total"] == 2.0
+    exercise = verdict["exercises"]["basket_total"]
+    assert (verdict["status"], verdict["complete"], verdict["total"]) == ("graded", True, 0.0)
+    assert exercise["outcome"] == "timeout" and "altogether" in exercise["note"]

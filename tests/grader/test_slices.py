@@ -107,3 +107,23 @@ def test_a_percent_line_inside_a_string_is_left_alone():
     assert (
         kept('TEXT = """\n%not magic\n"""\ndef f(): return TEXT')[0] == "TEXT = '\\n%not magic\\n'"
     )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " " * 290_000 + "x y",
+        "a" + " " * 290_000 + "b",
+        "a?" + " " * 290_000 + "b",
+        "a b = " + " " * 290_000,
+    ],
+)
+def test_a_line_as_long_as_a_notebook_may_be_is_read_at_once(line):
+    """Quadratic work would take many minutes."""
+    with pytest.raises(SyntaxError):
+        slices.parse(f"{line}\n(")
+
+
+@pytest.mark.parametrize("line", ["  !ls", "\tx = !ls", "    a, b = %time f()", "  f.g?? ", "  ?f"])
+def test_an_indented_magic_leaves_its_indentation(line):
+    assert slices.ast.unparse(slices.parse(f"if True:\n{line}\n{line}")[0]).count("pass") == 2

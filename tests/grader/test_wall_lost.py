@@ -1,5 +1,6 @@
 """The wall: workers that this machine ended, not the student; and trouble with what the trusted side answers."""
 
+import contextlib
 import os
 import signal
 import time
@@ -124,6 +125,26 @@ def test_a_student_who_kills_its_own_process_is_marked_for_it(own, student):
             total(["a"])
         assert (end.value.outcome, total.strikes) == (KILLED, strikes)
     assert total.over is not None
+
+
+@pytest.mark.parametrize("signal", [9, 15])
+def test_who_dies_again_and_again_has_one_second_chance_an_exercise(own, student, signal):
+    """Every worker answers one call, so that no call dies twice."""
+    dies = f"import os\nCALLS = []\ndef basket_total(items, discount=0.0):\n    CALLS.append(1)\n    if len(CALLS) > 1:\n        os.kill(os.getpid(), {signal})\n    return 1.0"
+    total, answers = student(lambda items: [1.0], dies), []
+    for _ in range(8):
+        with contextlib.suppress(Ended):
+            answers.append(total(["a"]))
+    assert len(answers) == 3 and total.strikes == 2 and total.over.outcome in ("crash", KILLED)
+
+
+def test_two_deaths_while_loading_are_one_too_many(own, student):
+    cell = "import os\nDIES = os.kill(os.getpid(), 15)"
+    total = student(lambda items: [1.0], RIGHT.replace("=0.0", "=DIES or 0.0"), before=[cell])
+    for _ in range(2):
+        with pytest.raises(Ended, match="DIES") as end:
+            total(["a"])
+        assert end.value.outcome != "infrastructure" and len(total.skip) == 1
 
 
 @pytest.mark.parametrize("victim", [the_worker, bubblewrap])

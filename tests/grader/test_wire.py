@@ -140,3 +140,44 @@ def test_a_whole_number_that_the_other_side_would_not_have_sent_is_no_value(numb
     assert wire.unpack(["l", [2**64 - 1, -(2**63)]], []) == [2**64 - 1, -(2**63)]
     with pytest.raises(wire.WireError):
         wire.unpack(["l", [number]], [])
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        ["l", [["a", "uint8", [8], 0]] * 2],  # each would be a copy of the buffer
+        ["l", [0] * 120_000],
+        ["l", ["x" * 16_000] * 120],
+        ["a", "uint8", [10**9, 0], 1],  # no bytes, and 10⁹ lists as a list
+        ["a", "uint8", [-1], 0],
+        ["a", "uint8", None, 0],
+        ["a", "uint8", [8], 7],
+        ["d", [[["l", []], 1]]],
+        ["o", ["l", []]],
+    ],
+)
+def test_a_value_that_would_grow_on_this_side_is_refused(tree):
+    with pytest.raises(wire.WireError):
+        wire.unpack(tree, [bytes(8), b""])
+
+
+def test_what_is_too_deep_to_leave_is_too_deep_to_enter():
+    tree = 1
+    for _ in range(wire.MAX_DEPTH + 2):
+        tree = ["l", [tree]]
+    assert wire.unpack(tree[1][0], [])
+    with pytest.raises(wire.WireError):
+        wire.unpack(tree, [])
+
+
+def test_an_empty_array_crosses_if_it_is_as_short_as_a_list():
+    assert across(np.zeros((0, 768))).shape == (0, 768)
+    assert isinstance(across(np.zeros((10**9, 0))), wire.Opaque)
+
+
+def test_want_of_memory_while_a_value_is_read_is_no_value():
+    def none_left(array):
+        raise MemoryError
+
+    with pytest.raises(wire.WireError):
+        wire.unpack(["a", "uint8", [8], 0], [bytes(8)], none_left)
