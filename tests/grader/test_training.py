@@ -214,6 +214,8 @@ def test_training_dies_with_a_run_however_that_is_ended_and_is_done_by_the_next(
                 sys.executable, "-m", "grader", "run", "--laws", "hidden", "--train"
             ),
             stderr=subprocess.DEVNULL,
+            # a shell that started this in the background has SIGINT ignored, which children inherit
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         below = hanging(process, training_class.folder, number + 1)
         second = training_class.grade("--train")
