@@ -102,22 +102,25 @@ class Evidence:
 
 
 def _parts(value):
-    """What a list, tuple, dict or array holds, to be looked at one by one; None for anything else."""
+    """What a list, tuple or array holds, or a dict's pairs, to be looked at one by one; None for anything else."""
     if isinstance(value, dict):
         return value.items()
     return value if isinstance(value, (list, tuple, np.ndarray)) else None
 
 
 def _words(value):
-    """Every number and text in an answer as a word. No array is made of an answer: its texts could make it vast."""
+    """Every number and text in an answer as a word, a dict as one. No array is made of it: texts could make that vast."""
     value = _plain(value)
     if isinstance(value, np.ndarray):
         value = value.ravel()[:LOOKED_AT].tolist()
     if (parts := _parts(value)) is None:
         yield repr(float(value) if isinstance(value, (int, float)) else value)
+        return
+    words = itertools.chain.from_iterable(map(_words, parts))
+    if isinstance(value, dict):
+        yield repr(list(itertools.islice(words, LOOKED_AT)))
     else:
-        for part in parts:
-            yield from _words(part)
+        yield from words
 
 
 def _same(argument, got):

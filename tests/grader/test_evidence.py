@@ -21,7 +21,10 @@ def trivial(*pairs):
     return evidence.trivial()
 
 
-@pytest.mark.parametrize("answer", [1, [1.0, True], np.ones(3), np.ones((2, 0)), None, [], "x"])
+@pytest.mark.parametrize(
+    "answer",
+    [1, [1.0, True], np.ones(3), np.ones((2, 0)), None, [], "x", {"a": 1, "b": 2}],
+)
 def test_an_answer_that_never_changes_is_trivial(answer):
     assert trivial((1, answer), ([2], answer)) == CONSTANT
 
@@ -39,13 +42,13 @@ def test_an_answer_that_never_changes_is_trivial(answer):
     ],
 )
 def test_what_was_given_is_trivial_in_whatever_form_it_returns(argument, answer):
-    assert trivial((argument, answer)) == IDENTITY
+    assert trivial((argument, answer), (0.5, 0.5)) == IDENTITY
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        *([1.5, 2.0], [[1.5], [2.5]], np.array([[1.5, 2.5]]), [1.5, "b"], {"a": 1.5, "b": 2.5}),
+        *([1.5, 2.0], [[1.5], [2.5]], np.array([[1.5, 2.5]]), [1.5, "b"], [{"a": 1}, {"a": 2}]),
         *([Opaque("f"), 1.0], [VECTOR, VECTOR], [[], [1], [[2, "c"]]]),
     ],
 )
