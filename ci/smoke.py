@@ -22,7 +22,15 @@ from grader.link import SandboxError
 from grader.preflight import Unreadable
 from grader.session import Grader
 
-OWN = {"seed", "output_dir", "save_steps", "rewards", "resume"}  # settings that are the gate's
+OWN = {
+    "preset",
+    "seed",
+    "output_dir",
+    "save_steps",
+    "rewards",
+    "resume",
+}  # the gate's, or options of their own
+REPORTS = ("smoke.json", "smoke.html", "smoke.xml")
 BOOLEANS = {"true": True, "false": False}
 
 
@@ -66,7 +74,7 @@ def other_settings(pairs):
     for pair in pairs:
         name, _, value = pair.partition("=")
         if name in OWN:
-            raise ConfigError(f"--set {pair}: the gate sets {name} itself")
+            raise ConfigError(f"--set {pair}: {name} is the gate's own (see --help)")
         kind = kinds.get(name, str)
         try:
             settings[name] = BOOLEANS[value.lower()] if kind is bool else kind(value)
@@ -77,6 +85,8 @@ def other_settings(pairs):
 
 def judge(options):
     """Run the gate and write its reports; returns the exit code."""
+    for name in REPORTS:  # an earlier run's must not stand for this one
+        (options.out / name).unlink(missing_ok=True)
     data = options.notebook.read_bytes()
     with Grader(load_course(ROOT / "tests" / "hidden"), options.isolation) as judge_laws:
         # torch and TRL load after the sandbox has started: a process with threads should not fork

@@ -17,6 +17,12 @@ EXAMPLES = """examples:
   python -m grader run                                grade everyone in submitted/, into the gradebook
   python -m grader run --train                        the same, and the training run of every notebook
   python -m grader doctor                             what this machine can do, and how to mend the rest
+
+exit codes:
+  0    every notebook has its verdict, whatever its marks; doctor: grading works here
+  1    some are not judged for a reason on our side, which is said; doctor: something is missing
+  2    nothing was done: the command line, the course or the sandbox cannot be used as they are
+  130  stopped by Ctrl-C; the same command goes on
 """
 
 
@@ -61,11 +67,17 @@ def arguments():
 
 def grading_options(parser, jobs):
     text = f"notebooks graded at the same time (default: {jobs})"
-    parser.add_argument("--jobs", type=int, default=0, metavar="N", help=text)
+    parser.add_argument("--jobs", type=positive, default=0, metavar="N", help=text)
     text = "training marks, <sha256 of the notebook>.json; one made by hand counts as it is (default: %(default)s)"
     parser.add_argument("--training", type=Path, default=TRAINING, metavar="FOLDER", help=text)
     text = "none: run student code WITHOUT a sandbox, as you; only for code you trust"
     parser.add_argument("--isolation", choices=["bwrap", "none"], default="bwrap", help=text)
+
+
+def positive(text):
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError("a whole number above 0")
+    return int(text)
 
 
 def consult(options):
@@ -127,13 +139,14 @@ def as_text(verdict):
 
 def verdicts(grader, options):
     """In the order given; one notebook or one job needs no second process."""
-    if min(len(options.notebooks), options.jobs or 1) == 1:
+    jobs = min(len(options.notebooks), options.jobs or 1)
+    if jobs == 1:
         with grader:
             yield from (grader.check(path, options.exercise) for path in options.notebooks)
         return
     from grader.jobs import Pool
 
-    with Pool(grader, options.jobs, options.laws.resolve()) as pool:
+    with Pool(grader, jobs, options.laws.resolve()) as pool:
         for future in [pool.submit(path, options.exercise) for path in options.notebooks]:
             yield future.result()
 

@@ -21,6 +21,7 @@ from grader.course import CourseError
 from grader.gradebook import Gradebook
 from grader.jobs import Pool
 from grader.kept import fingerprint, load, sha256, write
+from grader.preflight import placeholder
 from grader.session import read
 from grader.status import row
 
@@ -53,11 +54,8 @@ class Batch:
             self.submitted = gradebook.submitted
             found = find_submissions(self.submitted, self.course.name, self.course.notebook.stem)
             rows = self._grade(found, gradebook, pool)
-        rows += [
-            row(student, "missing")
-            for student in gradebook.students()
-            if student not in {r["student"] for r in rows}
-        ]
+        seen = {entry["student"] for entry in rows}
+        rows += [row(name, "missing") for name in gradebook.students() if name not in seen]
         return sorted(rows, key=lambda entry: entry["student"])
 
     def _grade(self, found, gradebook, pool):
@@ -73,10 +71,10 @@ class Batch:
                 status, notes = ("infrastructure", [why]) if why else ("missing", entry.notes)
                 rows.append({"student": entry.student, "status": status, "notes": notes})
                 continue
-            verdict = futures[entry.student].result()
+            stamp, verdict = futures[entry.student][0], futures[entry.student][1].result()
             write(
                 self.work / "verdicts" / f"{entry.student}.json",
-                {"stamp": self._stamp(verdict["sha256"]), "verdict": verdict},
+                {"stamp": stamp, "verdict": verdict},
             )
             rows.append(self._record(entry, verdict, gradebook))
             if any(
@@ -88,18 +86,19 @@ class Batch:
         return [row(**entry, marks=marks.get(entry["student"])) for entry in rows]
 
     def _verdict(self, entry, pool):
-        """The staged copy's verdict: kept from an earlier run if nothing changed, else on its way from a job."""
+        """A stamp of all it depends on, and the staged copy's verdict: the kept one if they agree, or a job's, on its way."""
         staged = self._stage(entry)
         kept, sha = load(self.work / "verdicts" / f"{entry.student}.json"), sha256(staged)
+        stamp = self._stamp(sha)  # before the job looks: what changes later makes it stale
         if (
-            kept.get("stamp") == self._stamp(sha)
+            kept.get("stamp") == stamp
             and kept["verdict"]["sha256"] == sha
             and kept["verdict"]["status"] != "infrastructure"
         ):
             done = Future()
             done.set_result(kept["verdict"])
-            return done
-        return pool.submit(staged, name=entry.student)
+            return stamp, done
+        return stamp, pool.submit(staged, name=entry.student)
 
     def _stamp(self, sha):
         """Changes with anything that the verdict on this notebook depends on."""
@@ -114,14 +113,7 @@ class Batch:
         ours = read_bytes(target.with_name(TIMESTAMP))
         shutil.rmtree(target.parent, ignore_errors=True)
         target.parent.mkdir(parents=True)
-        if entry.notebook:
-            try:
-                data = read(entry.notebook)
-            except OSError:
-                entry.notebook, entry.why_not = None, "locked"
-        if not entry.notebook:
-            data = json.dumps({"why_not": entry.why_not}).encode()
-        target.write_bytes(data)
+        target.write_bytes(read(entry.notebook) if entry.notebook else placeholder(entry.why_not))
         self._stamp_time(entry, target.parent, ours)
         return target
 
@@ -160,7 +152,10 @@ class Batch:
 
 
 def file_time(path):
-    moment = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+    try:
+        moment = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+    except OSError:  # it went meanwhile
+        return ""
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

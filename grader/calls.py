@@ -29,7 +29,6 @@ class Call:
     kwargs: dict
     got: object = None
     modified: tuple = ()
-    requires_grad: bool = False
     callbacks: list = field(default_factory=list)
 
     @property
@@ -114,7 +113,7 @@ def _words(value):
     if isinstance(value, np.ndarray):
         value = value.ravel()[:LOOKED_AT].tolist()
     if (parts := _parts(value)) is None:
-        yield repr(float(value) if isinstance(value, (int, float)) else value)
+        yield repr(float(value) + 0.0 if isinstance(value, (int, float)) else value)  # -0.0 is 0.0
         return
     words = itertools.chain.from_iterable(map(_words, parts))
     if isinstance(value, dict):

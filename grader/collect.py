@@ -2,6 +2,7 @@
 
 import contextlib
 import glob
+import itertools
 import os
 import stat
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from grader.text import clean
 
-IGNORED = {".ipynb_checkpoints", "__pycache__", "__MACOSX", ".git"}
+IGNORED = {"__pycache__", "__MACOSX", "node_modules"}  # and whatever begins with a dot
 MAX_FILES = 2000
 MAX_NAME = 200  # bytes: files are named after students, and a name may have 255
 TIMESTAMP, REFUSED = "timestamp.txt", "timestamp.txt.refused"
@@ -54,7 +55,7 @@ def find(folder, assignment, notebook_name):
     notebooks = [path for path in files if path.suffix.lower() == ".ipynb"]
     proper = folder / assignment / f"{notebook_name}.ipynb"
     named = [path for path in notebooks if path.name == proper.name]
-    if proper in notebooks:
+    if is_plain(proper, folder):
         found.notebook = proper
     elif len(named) == 1 or len(notebooks) == 1:
         found.notebook = (named if len(named) == 1 else notebooks)[0]
@@ -66,7 +67,8 @@ def find(folder, assignment, notebook_name):
     known = {found.notebook, *(folder / assignment / name for name in (TIMESTAMP, REFUSED))}
     others = [path for path in files if path not in known]
     if others:
-        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+        some = "at least " if len(files) == MAX_FILES else ""
+        more = f" and {some}{len(others) - 5} more" if len(others) > 5 else ""
         found.notes.append(
             "left out: " + ", ".join(shown(path, folder) for path in others[:5]) + more
         )
@@ -74,18 +76,28 @@ def find(folder, assignment, notebook_name):
 
 
 def plain_files(folder):
-    """Files below the folder; links are never followed, and count as other files."""
-    seen = 0
+    """Files below the folder, at most MAX_FILES; links are never followed, and count as other files."""
+    return itertools.islice(_walk(folder), MAX_FILES)
+
+
+def _walk(folder):
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in IGNORED)
+        folders[:] = sorted(name for name in folders if name not in IGNORED and name[0] != ".")
         for name in sorted(names):
-            seen += 1
-            if seen > MAX_FILES:
-                return
             path = Path(parent, name)
             with contextlib.suppress(OSError):  # a path that is too long, a folder that is locked
                 plain = stat.S_ISREG(path.lstat().st_mode)
                 yield path if plain else path.with_name(name + " (a link)")
+
+
+def is_plain(path, folder):
+    """Whether there is a file that can be reached from the folder without a link."""
+    try:
+        way = [path, *path.parents]
+        links = any(part.is_symlink() for part in way[: way.index(folder)])
+        return not links and stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def shown(path, folder):

@@ -12,7 +12,7 @@ from pathlib import Path
 from grader.cgroup import hierarchies
 from grader.course import CourseError, Limits, exercises, load_course
 from grader.link import SandboxError
-from grader.sandbox import Sandbox
+from grader.sandbox import Sandbox, check_outside
 
 PACKAGES = ("numpy", "torch", "pytest", "hypothesis", "nbgrader", "nbconvert", "nbformat", "tqdm")
 CONTAINER = """\
@@ -126,6 +126,9 @@ def course(laws):
         plan = exercises(declared)
         configure_hypothesis()
         check_weights(declared, plan)
+        check_outside(declared.folder, declared.notebook, *declared.training_files, Path.cwd())
+    except SandboxError as error:
+        return "course", False, str(error), ""
     except (CourseError, OSError) as error:
         return "course", False, str(error), "name the folder of laws with --laws"
     points = sum(exercise.max_points for exercise in plan)

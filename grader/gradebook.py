@@ -9,11 +9,29 @@ from contextlib import suppress
 from pathlib import Path
 
 from grader.course import CourseError
+from grader.text import clean
 
 
 def is_open(grade):
     """Whether it has no mark yet, neither automatic nor by hand; its `score` would say 0."""
     return grade.auto_score is None and grade.manual_score is None
+
+
+class Reports(logging.Handler):
+    """Keeps what nbgrader reports of trouble: its exception only says that it did."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.texts = []
+
+    def emit(self, record):
+        self.texts.append(record.getMessage())
+
+    def reason(self, error):
+        """The last line of the first traceback, else what `error` says."""
+        told = [text for text in self.texts if text.startswith("Traceback")]
+        last = told[0].strip().rpartition("\n")[2] if told else f"{type(error).__name__}: {error}"
+        return clean(last)
 
 
 class Gradebook:
@@ -30,7 +48,9 @@ class Gradebook:
         self.app = AutogradeApp()
         self.app.initialize([course.name])
         configure(self.app.config, str(laws))
-        self.app.log.setLevel(logging.CRITICAL)
+        self.reports = Reports()
+        self.app.log.setLevel(logging.ERROR)
+        self.app.log.handlers, self.app.log.propagate = [self.reports], False
         self.app.coursedir.assignment_id = course.name
         self.submitted = Path(
             self.app.coursedir.root, self.app.coursedir.submitted_directory
@@ -96,9 +116,10 @@ class Gradebook:
         coursedir = self.app.coursedir
         coursedir.student_id = student
         folder = coursedir.format_path(coursedir.submitted_directory, student, self.course.name)
+        self.reports.texts.clear()
         GradeSuites.verdicts = {str(Path(folder, f"{self.course.notebook.stem}.ipynb")): verdict}
         try:
             Autograde(coursedir=coursedir, parent=self.app, force=True).start()
         except Exception as error:  # noqa: BLE001  one student's trouble must not stop the others
-            return f"the gradebook could not be written: {type(error).__name__}: {error}"[:300]
+            return f"the gradebook could not be written: {self.reports.reason(error)}"
         return ""

@@ -76,7 +76,7 @@ def _failure(declared, student, error):
     elif getattr(error, "expected", None) is not None:
         words = ""  # a wrong number: the law and the value say it all, unless there is a cause
     else:
-        words = getattr(error, "words", "") or clean(str(error).partition("\n")[0])
+        words = clean(getattr(error, "words", "") or str(error).partition("\n")[0])
     cause = None
     if declared.hint and calls and getattr(error, "expected", None) is not None:
         with contextlib.suppress(Exception):  # odd results must not turn a hint into trouble

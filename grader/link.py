@@ -22,7 +22,6 @@ FIELDS = {
     "defined": bool,
     "errors": list,
     "modified": list,
-    "grad": bool,
     "type": str,
     "bases": list,
     "text": str,
@@ -32,6 +31,10 @@ ERROR = {"cell": str, "type": str, "bases": list, "text": str, "place": str}
 ITEMS = {"at": int, "errors": dict, "modified": (int, str), "bases": str}  # what the lists hold
 TREES = ("value", "args", "kwargs")  # checked by wire.unpack
 MAX_ANSWER = 2 * (wire.MAX_HEADER + wire.MAX_BUFFERS)  # bytes to one request, callbacks included
+LOOK, LATE = (
+    0.5,
+    1.0,
+)  # seconds: how long a wait is at most, and how late this process may be back from it
 
 
 class SandboxError(Exception):
@@ -56,17 +59,18 @@ def how_it_ended(word, short_of_memory, limits):
         word: its doorman's last: "exit 3", "signal 9"; "" when the doorman went without one; None while it lives.
         short_of_memory: what `Group.out_of_memory` says.
     """
-    if word is None:
-        return WorkerEnded("crash", "the process closed the grader's channel")
-    kind, _, number = word.partition(" ")
+    if word is None and short_of_memory not in ("machine", "own"):
+        # or this machine is so slow that the doorman had no turn
+        return WorkerEnded("crash", "the process closed the grader's channel", doubtful=True)
+    kind, _, number = (word or "").partition(" ")
     if kind == "exit":
         return WorkerEnded("crash", f"the process ended itself (exit code {number})")
-    sent = int(number) if kind == "signal" else None  # None: the doorman is gone
+    sent = int(number) if kind == "signal" else None  # None: the doorman is gone or silent
     if sent == signal.SIGXCPU:
         return WorkerEnded("timeout", f"more than {limits.cpu_seconds} seconds of computing")
     killed = sent in (None, signal.SIGKILL)
     if killed and short_of_memory == "machine":
-        return WorkerEnded("infrastructure", "this machine ran out of memory", doubtful=True)
+        return out_of_memory()
     if killed and short_of_memory == "own":
         return WorkerEnded("out_of_memory", f"more than {limits.memory_mb} MB of memory")
     if sent is None:  # and nothing inside can end it
@@ -87,10 +91,16 @@ def check(fields, types):
             raise wire.WireError(f"not what {name} holds")
 
 
+def out_of_memory():
+    """The end of a worker because this process, not that one, is short of memory: sizes are bounded on the wire."""
+    return WorkerEnded("infrastructure", "this machine ran out of memory", doubtful=True)
+
+
 class Worker:
     def __init__(self, control, limits, isolation):
         """Ask the zygote at the other end of `control` for a worker; OSError if it gives none."""
         self.limits, self.isolation, self.number, self.pidfd = limits, isolation, 0, None
+        self.given_back = 0.0  # seconds
         self.data, data = socket.socketpair()
         self.status, status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.status.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -131,6 +141,9 @@ class Worker:
             raise WorkerEnded("timeout", f"no answer within {seconds:g} seconds") from None
         except (EOFError, ConnectionError):
             raise self._ended() from None
+        except MemoryError:
+            self.kill()
+            raise out_of_memory() from None
         except wire.WireError:
             self.kill()
             raise WorkerEnded(
@@ -146,15 +159,30 @@ class Worker:
             check(error, ERROR)
         try:
             return on_message(reply, arrays)
+        except MemoryError:
+            raise
         except Exception as error:
             raise wire.WireError("not understood") from error
 
+    def give_back(self, seconds):
+        """What took so long was not the worker: it has that much longer."""
+        self.given_back += seconds
+        self.deadline += seconds
+
     def _wait(self, event):
+        """Until the worker is ready or its time is up, which stands still while this process does (a paused machine)."""
         poll = select.poll()
         poll.register(self.data, event)
-        left = self.deadline - time.monotonic()
-        if left <= 0 or not poll.poll(left * 1000):
-            raise TimeoutError
+        ready = False
+        while not ready:
+            start = time.monotonic()
+            asked = min(max(self.deadline - start, 0.0), LOOK)
+            ready = bool(poll.poll(asked * 1000))
+            late = time.monotonic() - start - asked
+            if late > LATE:
+                self.give_back(late)
+            elif not ready and time.monotonic() >= self.deadline:
+                raise TimeoutError
 
     def _send(self, data):
         view = memoryview(data)

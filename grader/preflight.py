@@ -18,7 +18,7 @@ MAX_PROSE = (
     20_000  # of one Markdown cell: what renders it needs minutes for a long line of brackets
 )
 MAX_ALL_PROSE = 60_000
-NO_NOTEBOOK = {  # by the word that batch.py leaves in the notebook's place; anyone can write such a file, so never more
+NO_NOTEBOOK = {  # by the word that stands in the notebook's place; anyone can write such a file, so never more
     "several": "several notebooks were handed in, and none has the name that it was given out with",
     "locked": "the notebook's file cannot be opened: its permissions or its disk forbid it",
     "none": "no notebook is among the files that were handed in",
@@ -26,6 +26,11 @@ NO_NOTEBOOK = {  # by the word that batch.py leaves in the notebook's place; any
 HIDDEN = re.compile(
     r"^[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
 )
+
+
+def placeholder(why):
+    """The bytes that stand for a notebook that is not there; `why` is a key of NO_NOTEBOOK."""
+    return json.dumps({"why_not": why}).encode()
 
 
 class Unreadable(Exception):

@@ -38,6 +38,17 @@ def python_folders():
     return sorted((inside, outside) for inside, outside in folders.items() if outside != "/usr")
 
 
+def check_outside(*paths):
+    """SandboxError if one of these lies where every worker can read."""
+    for path in paths:
+        for folder in (*SYSTEM, *(outside for _, outside in python_folders())):
+            if Path(path).resolve().is_relative_to(Path(folder).resolve()):
+                raise SandboxError(
+                    f"{path} lies below {folder}, which every submission can read: move the course to another folder,"
+                    " or the Python environment to a folder of its own"
+                )
+
+
 def python_inside():
     """The interpreter by its place inside."""
     if sys.prefix == sys.base_prefix:

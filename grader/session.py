@@ -5,8 +5,8 @@ import hashlib
 from pathlib import Path
 
 from grader.course import exercises
-from grader.preflight import MAX_BYTES, Unreadable, repair
-from grader.sandbox import Sandbox
+from grader.preflight import MAX_BYTES, Unreadable, placeholder, repair
+from grader.sandbox import Sandbox, check_outside
 from grader.training_marks import TrainingMarks
 from grader.verdict import (
     exercise_verdict,
@@ -25,6 +25,8 @@ class Grader:
         self.course, self.isolation = course, isolation
         self.training = Path(training).resolve() if training else None
         self.marks = TrainingMarks(course, self.training, isolation)
+        if isolation != "none":
+            check_outside(course.folder, course.notebook, *course.training_files, Path.cwd())
         self.plan = exercises(course)
         self.sandbox = Sandbox(list(course.preload), course.limits, isolation)
 
@@ -52,7 +54,7 @@ class Grader:
         """The verdict on a notebook (a path, or its bytes); `exercises` names the stems to judge, None means all."""
         data = notebook if isinstance(notebook, bytes) else read(notebook)
         name = name or ("" if isinstance(notebook, bytes) else str(notebook))
-        plan = [e for e in self.plan if exercises is None or e.stem in exercises]
+        plan = self.judged(exercises)
         try:
             submission = repair(data, self.course)
         except Unreadable as reason:
@@ -72,8 +74,13 @@ class Grader:
                 marked[exercise.stem] = exercise_verdict(
                     exercise, rows[exercise.stem], trivial[exercise.stem]
                 )
+            elif exercise.kind == "training":
+                trained = self.marks.read(hashlib.sha256(data).hexdigest())
+                marked[exercise.stem] = training_verdict(exercise, trained)
             else:
-                marked[exercise.stem] = self.marked_elsewhere(exercise, data)
+                marked[exercise.stem] = open_verdict(
+                    exercise, "needs_manual", "read and marked by hand"
+                )
             if exercise.stem in submission.tampered and marked[exercise.stem]["outcome"] not in (
                 "infrastructure",
                 "needs_manual",
@@ -82,15 +89,15 @@ class Grader:
                 marked[exercise.stem]["outcome"] = "tampered"
         return marked
 
-    def marked_elsewhere(self, exercise, data):
-        """The marks of an exercise without laws."""
-        if exercise.kind == "training":
-            trained = self.marks.read(hashlib.sha256(data).hexdigest())
-            return training_verdict(exercise, trained)
-        return open_verdict(exercise, "needs_manual", "read and marked by hand")
+    def judged(self, exercises):
+        """The part of the plan that these stems name, all of it for None."""
+        return [e for e in self.plan if exercises is None or e.stem in exercises]
 
 
 def read(path):
-    """At most what preflight accepts, and one byte more, so that it can say so."""
-    with Path(path).open("rb") as file:
-        return file.read(MAX_BYTES + 1)
+    """At most what preflight accepts, and one byte more, so that it can say so; or that the file cannot be opened."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError:
+        return placeholder("locked")

@@ -6,7 +6,7 @@ import time
 from grader.calls import Call, Callback, Ended, Evidence, StudentError
 from grader.inside import wire
 from grader.inside.worker import PARSING
-from grader.link import SandboxError, WorkerEnded
+from grader.link import SandboxError, WorkerEnded, out_of_memory
 from grader.text import clean
 
 MAX_CALLBACKS = 200
@@ -22,9 +22,11 @@ def _order(at):
 
 @contextlib.contextmanager
 def interpreting():
-    """Whatever fails here, for want of memory too, fails because of what the worker sent."""
+    """Whatever fails here fails because of what the worker sent; its size is bounded, so memory is this machine's matter."""
     try:
         yield
+    except MemoryError:
+        raise out_of_memory() from None
     except Exception:
         raise WorkerEnded("crash", "the answer was not a value") from None
 
@@ -36,10 +38,9 @@ class Student:
         self.stem, self.cells, self.course, self.sandbox = stem, cells, course, sandbox
         self.calls, self.failures, self.evidence = [], [], Evidence()
         self.worker, self.skip, self.load_errors, self.at = None, [], [], None
-        self.strikes, self.over, self.spared = 0, None, False
+        self.strikes, self.over, self.spared, self.before = 0, None, False, None
         self.patience = course.limits.exercise_seconds
         self.left = ALL_CALLS * self.patience
-        self.answering = 0.0  # seconds of the current call or load that answers from this side took
 
     def __repr__(self):
         return f"<{self.stem} of the submission>"
@@ -75,26 +76,25 @@ class Student:
 
     def _spares(self, end):
         """Whether this end is forgiven: one is, if it may be this machine's doing; the next is put down to the student."""
-        spared, self.spared = self.spared, self.spared or end.doubtful
-        return end.doubtful and not spared
+        if self.spared or not end.doubtful:
+            return False
+        self.spared = True
+        self.patience, self.left, self.over = self.before
+        return True
 
     @contextlib.contextmanager
     def _losing_patience(self, unhurried):
         """Slow calls, far more than many calls, use patience up: a busy machine must not cost marks."""
-        start, self.answering = time.monotonic(), 0.0
+        worker, start = self.worker, time.monotonic()
+        given_back, self.before = worker.given_back, (self.patience, self.left, self.over)
         try:
             yield
         finally:
-            seconds = time.monotonic() - start - self.answering
+            seconds = time.monotonic() - start - (worker.given_back - given_back)
             self.patience -= max(0.0, seconds - unhurried)
             self.left -= seconds
             if self.over is None and min(self.patience, self.left) < 0:
                 self.over = Ended("timeout", "not run: earlier calls had taken too long altogether")
-
-    def _give_back(self, seconds):
-        """What the trusted side takes for its own answers is not the student's time."""
-        self.answering += seconds
-        self.worker.deadline += seconds
 
     def close(self):
         if self.worker is not None:
@@ -113,7 +113,6 @@ class Student:
         )
         with interpreting():
             call.modified = tuple(reply.get("modified", ()))
-            call.requires_grad = reply.get("grad", False)
             if reply.get("is") == "error":
                 call.got = StudentError(reply, self.load_errors)
             else:
@@ -156,13 +155,12 @@ class Student:
             except WorkerEnded as end:
                 why = end
                 self.close()
-                spared = self._spares(end)
-                if end.outcome == "infrastructure" and not spared:
+                if self._spares(end):  # perhaps this machine's doing: the same again
+                    continue
+                if end.outcome == "infrastructure":
                     raise Ended(end.outcome, end.words) from None
                 if self.over is not None:
                     break
-                if spared:  # perhaps this machine's doing: the same again
-                    continue
                 if self.at is None or self.at in self.skip:
                     break
                 self.load_errors.append(f"in cell {self._cell()}: {end.words}")
@@ -201,7 +199,7 @@ class Student:
             return self._answer(message, buffers, asked)
         self._move_to(message.get("at"))
         limit = time.monotonic() + self.course.limits.load_seconds
-        self.worker.deadline = min(limit, end + self.answering)
+        self.worker.deadline = min(limit, end + self.worker.given_back)
         return ()
 
     def _move_to(self, at):
@@ -267,4 +265,4 @@ class Student:
             words = f"{asked.name} failed: {type(error).__name__}: {error}"
             raise Ended("infrastructure", clean(words)) from error
         finally:
-            self._give_back(time.monotonic() - start)
+            self.worker.give_back(time.monotonic() - start)

@@ -17,12 +17,17 @@ def show(value, limit=300):
     return clean(_show(value, [60]), limit)
 
 
+def _cut(array, most):
+    """The part of it that may be shown: an array of millions is no list of millions."""
+    return array[(slice(most),) * array.ndim]
+
+
 def _show(value, budget):
     budget[0] -= 1
     if budget[0] < 0:
         return "…"
     if hasattr(value, "tolist"):  # a NumPy array: the dtype says what kind of tensor it was
-        return f"{value.dtype}{_show(value.tolist(), budget)}"
+        return f"{value.dtype}{_show(_cut(value, budget[0] + 1).tolist(), budget)}"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, (list, tuple)):

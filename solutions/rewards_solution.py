@@ -45,6 +45,7 @@ def sequence_log_probs(
         logits: [B, T, V] float32, finite, within ±10,000, without gradient; logits[:, t - 1] predict token t.
         token_ids: [B, T] int64, every id valid, masked positions included.
         completion_mask: [B, T] int64, 1 = this token counts, gaps allowed.
+        All three are on one device, which in training is the GPU where there is one: new tensors need device=logits.device.
 
     Returns:
         [B] values, at most 0. Position 0 is never scored nor counted, whatever its mask.

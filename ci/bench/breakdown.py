@@ -20,7 +20,7 @@ from typing import Any
 from unittest import mock
 
 from ci.bench import ROOT
-from ci.bench.machine import add_run_options, configuration, hardware
+from ci.bench.machine import WARM_UP, add_run_options, configuration, hardware
 
 PARTS = ("sampling", "classifier", "reference", "exercises", "loss", "backward", "optimiser")
 
@@ -71,7 +71,7 @@ def measure(
     """Train once and return milliseconds a step, part by part, after the warm-up."""
     from transformers import TrainerCallback
 
-    from ci.bench.contenders import CONTENDERS, WARM_UP
+    from ci.bench.contenders import CONTENDERS
 
     config.output_dir = str(folder)
     trainer = CONTENDERS[name](config, reward)

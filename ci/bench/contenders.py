@@ -18,6 +18,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 import train
 from ci.bench import ROOT
+from ci.bench.machine import WARM_UP
 from config import TrainConfig
 from data import load_prompts, prompt_texts
 from measure import generate
@@ -29,7 +30,6 @@ from tracking import VALIDATION_TEMPERATURE
 from trainer import build_trainer
 
 SOLUTIONS = ROOT / "solutions" / "rewards_solution.py"
-WARM_UP = 3  # steps that no rate counts: allocators fill, kernels are chosen, graphs recorded
 
 
 @dataclass

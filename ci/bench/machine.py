@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from config import TrainConfig
 
+WARM_UP = 3  # steps that no rate counts: allocators fill, kernels are chosen, graphs recorded
 SIZES = {
     "124M": {},
     "355M": {"n_embd": 1024, "n_layer": 24, "n_head": 16},
@@ -25,7 +26,16 @@ def add_run_options(parser: argparse.ArgumentParser, steps: int | None = None) -
     parser.add_argument("--random", choices=SIZES, help="a GPT-2 of this size, random weights")
     parser.add_argument("--sentiment_model", help="classifier, instead of the preset's")
     text = "optimiser steps (default: %(default)s; None: the preset's)"
-    parser.add_argument("--steps", type=int, default=steps, help=text)
+    parser.add_argument("--steps", type=more_than_warm_up, default=steps, help=text)
+
+
+def more_than_warm_up(text: str) -> int:
+    """Return a number of steps of which some are timed."""
+    if not text.isdecimal() or int(text) <= WARM_UP:
+        raise argparse.ArgumentTypeError(
+            f"the first {WARM_UP} steps are not timed: more are needed"
+        )
+    return int(text)
 
 
 def configuration(args: argparse.Namespace, folder: Path) -> "TrainConfig":

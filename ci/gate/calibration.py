@@ -16,7 +16,7 @@ HEAD = """# How often the smoke gate errs
 
 One run each: preset `smoke`, one seed, as for exercise 5's mark (`make smoke` asks three seeds to pass), hidden laws switched
 off, so that controls reach the training at all. Made by `python ci/calibrate.py` and `python ci/calibrate.py --kinds variant
-mutant --seeds 1` ({dates}; {devices} a run); every run is a line of [calibration.jsonl](calibration.jsonl).
+mutant --seeds 1` ({dates}; each run on {devices}); every run is a line of [calibration.jsonl](calibration.jsonl).
 
 Rows of one kind of rewards differ in their seed alone; variants are the same rewards in another style, so they say that
 the style does not matter, and nothing more about chance. "limit" is a bad reward that the gate need not catch: it pays the

@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+import platform
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ci.gate import ROOT, SOURCE
-from ci.gate.judges import Judge, vader_scores
+from ci.gate.judges import JUDGE, Judge, vader_scores
 from ci.gate.statistics import paired_gain
 from config import TrainConfig
 from pretrained import model_path
@@ -19,22 +21,28 @@ from train import run
 from trainer import device_name
 
 KEY = "gate_key.txt"
-SPECTATORS = {"checks", "evaluate", "examples", "plots"}  # modules that take no part in a run
+SPECTATORS = {"checks", "evaluate", "examples", "plots"}  # modules that take no part in a run …
+FIGURING = {"judges", "measure", "statistics", "wall"}  # … and the gate's that do
+JUDGING = ("numpy", "scipy", "scikit-learn", "vaderSentiment")
 PLACES = {"output_dir", "resume", "rewards"}  # settings that no figure depends on
 
 
 def run_key(cells: list[dict[str, str]], config: TrainConfig) -> str:
-    """Return a digest of all that a run's figures depend on: its code, settings, models, processor and packages.
+    """Return a digest of all that a run's figures depend on: its code, ours, settings, models, number format and packages.
 
     Args:
         cells: the submission's code, as preflight gives it.
     """
     record = new_record(config, device_name())
     settings = {k: v for k, v in config.as_dict().items() if k not in PLACES}
+    judging = {name: version(name) for name in JUDGING}
     said = [[cell["source"] for cell in cells], settings, record["device"], record["versions"]]
+    said += [judging, platform.machine()]
     digest = hashlib.sha256(json.dumps(said).encode())
     folders = [Path(model_path(name)) for name in (config.model, config.sentiment_model)]
+    folders.append(JUDGE)
     files = [path for path in SOURCE.glob("*.py") if path.stem not in SPECTATORS]
+    files += [path for path in Path(__file__).parent.glob("*.py") if path.stem in FIGURING]
     files += [*SOURCE.glob("*.txt"), ROOT / "solutions/rewards_solution.py"]
     files += [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
     for path in sorted(path for path in files if path.is_file() and path.suffix != ".md"):

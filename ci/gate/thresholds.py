@@ -1,4 +1,4 @@
-"""What a run must show, each bound with its reason: the only place where the gate's thresholds stand.
+"""What a run must show, each bound with its reason; bounds that students are told stand in checks.py.
 
 `docs/calibration.md` has the distributions they were set from: honest runs and negative controls over 20 seeds.
 """
@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from checks import GAINS
+from checks import GAINS, LEAST_DISTINCT_2, MOST_PERPLEXITY, MOST_REPETITION
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def thresholds(preset: str) -> list[Threshold]:
             "distinct_2",
             "distinct_2_ratio",
             "at least",
-            0.7,
+            LEAST_DISTINCT_2,
             "the text is still varied: its distinct-2, divided by the base model's",
             "a collapsed run writes a few phrases again and again: far below (docs/calibration.md)",
             "text",
@@ -85,7 +85,7 @@ def thresholds(preset: str) -> list[Threshold]:
             "repetition",
             "repetition_rise",
             "at most",
-            0.10,
+            MOST_REPETITION,
             "words are not repeated within a completion much more than the base model repeats them",
             "a reward for one word is served best by writing it again and again",
             "text",
@@ -94,7 +94,7 @@ def thresholds(preset: str) -> list[Threshold]:
             "perplexity",
             "perplexity_ratio",
             "at most",
-            1.5,
+            MOST_PERPLEXITY,
             "the base model still finds the text plausible: its perplexity on it, divided by that on its own text",
             "a hacked run writes what no review says: far above (docs/calibration.md)",
             "text",

@@ -16,10 +16,11 @@ STARTERS = {
     "main",
     "GRPOTrainer",
 }  # names that start a training, however they are reached
+SCRIPT = "train.py"  # … and the file that does
 STUB = {
     "share": 0.0,
     "outcome": "not_implemented",
-    "note": "the function train is still the stub",
+    "note": f"the function train starts no training: it calls none of {', '.join(sorted(STARTERS))}, and no train.py",
     "laws": [],
 }
 # outcomes that tell of the exercise that stopped the run, not of `train`
@@ -28,10 +29,15 @@ OTHERS = ("partial", "tampered", "not_implemented")
 
 def is_stub(notebook: bytes, course: Course) -> bool:
     """Tell whether the notebook's `train` starts no training, or is not there: the run's marks are for one who trained."""
-    cells = enumerate(repair(notebook, course).cells)
-    statements = [found for number, cell in cells for found in described(number, cell["source"])]
+    cells = [cell["source"] for cell in repair(notebook, course).cells]
+    statements = [found for number, cell in enumerate(cells) for found in described(number, cell)]
     needed = needed_statements(statements, STEM)
-    return not any(trains(statement.node) for statement in needed if not statement.is_import)
+    starters = STARTERS | set().union(*(aliases(statement.node) for statement in needed))
+    return not any(
+        trains(statement.node, starters) or runs_script(statement.node, cells[statement.cell])
+        for statement in needed
+        if not statement.is_import
+    )
 
 
 def described(number: int, source: str) -> list[Statement]:
@@ -41,15 +47,39 @@ def described(number: int, source: str) -> list[Statement]:
     return []
 
 
-def trains(node: ast.AST) -> bool:
-    """Tell whether a statement names what starts a training; what stands after a function's `raise` is never reached."""
+def aliases(node: ast.AST) -> set[str]:
+    """Return the other names under which imports in a statement bring what starts a training."""
+    imports = [part for part in ast.walk(node) if isinstance(part, (ast.Import, ast.ImportFrom))]
+    names = [name for part in imports for name in part.names]
+    return {name.asname for name in names if name.asname and name.name in STARTERS}
+
+
+def trains(node: ast.AST, starters: set[str]) -> bool:
+    """Tell whether a statement calls what starts a training, or hands it to a call, or names the script that does.
+
+    What stands after a function's `raise` is never reached.
+    """
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return any(map(trains, takewhile(lambda step: not isinstance(step, ast.Raise), node.body)))
+        reached = takewhile(lambda step: not isinstance(step, ast.Raise), node.body)
+        return any(trains(step, starters) for step in reached)
     parts = list(ast.walk(node))
-    names = {part.id for part in parts if isinstance(part, ast.Name)}
-    return bool(
-        STARTERS & (names | {part.attr for part in parts if isinstance(part, ast.Attribute)})
+    calls = [part for part in parts if isinstance(part, ast.Call)]
+    called = [part for call in calls for part in (call.func, *call.args)]
+    names = {
+        part.id if isinstance(part, ast.Name) else getattr(part, "attr", "") for part in called
+    }
+    strings = [
+        part.value for call in calls for part in ast.walk(call) if isinstance(part, ast.Constant)
+    ]
+    return bool(starters & names) or any(
+        SCRIPT in text for text in strings if isinstance(text, str)
     )
+
+
+def runs_script(node: ast.AST, source: str) -> bool:
+    """Tell whether a shell or magic line in a statement, `!python train.py`, runs the script that trains."""
+    lines = [line.lstrip() for line in source.splitlines()[node.lineno - 1 : node.end_lineno]]
+    return any(line.startswith(("!", "%")) and SCRIPT in line for line in lines)
 
 
 def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:

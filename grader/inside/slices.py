@@ -6,6 +6,7 @@ needed name, or changes the object behind one (`CACHE["x"] = 1`, `torch.set_defa
 
 import ast
 import builtins
+import copy
 import re
 import symtable
 from dataclasses import dataclass, field
@@ -39,8 +40,23 @@ def parse(source):
         return ast.parse("\n".join(plain)).body
 
 
+class _OwnScopes(ast.NodeTransformer):
+    """Comprehensions as generators: since Python 3.12 a symbol table takes the others' variables for its own."""
+
+    def visit_ListComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
+
+
 def describe(cell, index, node):
-    top = symtable.symtable(ast.unparse(node), "cell", "exec")
+    scoped = _OwnScopes().visit(copy.deepcopy(node))
+    top = symtable.symtable(ast.unparse(scoped), "cell", "exec")
     statement = Statement(
         cell, index, node, is_import=isinstance(node, (ast.Import, ast.ImportFrom))
     )

@@ -141,8 +141,8 @@ def call(link, function, request, buffers, arrays):
     before = {name: fingerprint(value) for name, value in originals.items()}
     try:
         result = function(*args, **kwargs)
-        buffers, grad = [], bool(getattr(result, "requires_grad", False))
-        answer = {"is": "value", "value": wire.pack(result, buffers), "grad": grad}
+        buffers = []
+        answer = {"is": "value", "value": wire.pack(result, buffers)}
     except BaseException as error:
         answer, buffers = {"is": "error", **describe_error(error)}, []
     answer["modified"] = [

@@ -6,6 +6,8 @@ another. What "positive" means is read off the classifier's own labels, never as
 
 import os
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -17,9 +19,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 DEFAULT_MODEL = "nlptown/bert-base-multilingual-uncased-sentiment"
+# their tables of positions begin after the padding token's: that many fewer tokens fit
+FIRST_POSITION_AFTER_PAD = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert"}
 POLARITY = {"negative": 0.0, "neg": 0.0, "neutral": 0.0, "positive": 1.0, "pos": 1.0}
 
 _model_name = os.environ.get("SENTIMENT_MODEL", DEFAULT_MODEL)
+_stand_in: Callable[[list[str]], list[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,17 @@ def use_model(name: str) -> None:
     """Choose the classifier that `get_sentiment_scores` uses from now on; it is loaded at the first call."""
     global _model_name
     _model_name = name
+
+
+@contextmanager
+def answered_by(scorer: Callable[[list[str]], list[float]]) -> Iterator[None]:
+    """Let `get_sentiment_scores` answer with `scorer`'s numbers for a while, whoever calls it and under whatever name."""
+    global _stand_in
+    _stand_in = scorer
+    try:
+        yield
+    finally:
+        _stand_in = None
 
 
 def positive_labels(id2label: dict[int, str]) -> list[float]:
@@ -80,6 +96,8 @@ def _classifier(name: str) -> Classifier:
     )
     positive = torch.tensor(positive_labels(model.config.id2label), device=model.device)
     positions = getattr(model.config, "max_position_embeddings", 512)
+    if model.config.model_type in FIRST_POSITION_AFTER_PAD:
+        positions -= model.config.pad_token_id + 1
     return Classifier(model, tokenizer, positive, min(tokenizer.model_max_length, positions))
 
 
@@ -104,6 +122,8 @@ def get_sentiment_scores(texts: list[str], batch_size: int = 64) -> list[float]:
         raise TypeError("get_sentiment_scores takes a list of strings: one completion an entry")
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}: it must be 1 or more")
+    if _stand_in is not None:
+        return _stand_in(list(texts))
     if not texts:
         return []
     import torch

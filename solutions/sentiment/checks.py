@@ -8,13 +8,11 @@ They catch slips early. The mark is decided by hidden laws, which try many more 
 
 import argparse
 import copy
-import inspect
 import json
 import math
 import sys
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,8 @@ GAINS = {
     "medium": 0.20,
     "full": 0.25,
 }  # in P(positive); the grader asks for smoke's
+LEAST_DISTINCT_2, MOST_PERPLEXITY = 0.7, 1.5  # of the base model's
+MOST_REPETITION = 0.10  # more than the base model's
 
 
 def check(function: Callable, stem: str | None = None) -> None:
@@ -45,7 +45,11 @@ def check(function: Callable, stem: str | None = None) -> None:
         AssertionError: an example fails; the message shows it, what the function gave, and a hint.
         NotImplementedError: the function is still the stub.
     """
-    stem = stem or function.__name__
+    stem = stem or getattr(function, "__name__", "")
+    if stem not in EXAMPLES:
+        raise ValueError(
+            f"{stem or function!r} is no exercise: check(function, STEM) with one of {', '.join(EXAMPLES)}"
+        )
     for example in EXAMPLES[stem]:
         problem = try_example(function, stem, example)
         if problem:
@@ -60,7 +64,13 @@ def try_example(function: Callable, stem: str, example: Example) -> str:
     args, kwargs = copy.deepcopy((list(example.args), example.kwargs))
     arguments = [*map(show, args), *(f"{name}={show(value)}" for name, value in kwargs.items())]
     call = f"  call      {stem}({', '.join(arguments)})"
-    with fake_scorer(function) as calls:
+    calls: list[list[str]] = []
+
+    def known_scores(texts: list[str]) -> list[float]:
+        calls.append(texts)
+        return [FAKE_SCORES.get(text, 0.25) for text in texts]
+
+    with sentiment.answered_by(known_scores):
         try:
             result = function(*args, **kwargs)
         except NotImplementedError:
@@ -114,30 +124,6 @@ def matches(result: Any, expected: list[float] | type[Exception]) -> bool:
     )
 
 
-@contextmanager
-def fake_scorer(function: Callable):
-    """Let a function see known scores in place of the classifier's; yields the list of calls made."""
-    calls: list[list[str]] = []
-
-    def scorer(texts: list[str], batch_size: int = 64) -> list[float]:
-        calls.append(list(texts))
-        return [FAKE_SCORES.get(text, 0.25) for text in texts]
-
-    namespaces = [vars(sentiment), getattr(inspect.unwrap(function), "__globals__", {})]
-    saved = [
-        (space, space["get_sentiment_scores"])
-        for space in namespaces
-        if "get_sentiment_scores" in space
-    ]
-    for space, _ in saved:
-        space["get_sentiment_scores"] = scorer
-    try:
-        yield calls
-    finally:
-        for space, original in saved:
-            space["get_sentiment_scores"] = original
-
-
 def show(value: Any) -> str:
     """Return a short, readable form of an argument or a result."""
     if isinstance(value, type):
@@ -169,11 +155,16 @@ def check_run(trained: Any) -> None:
         f"P(positive) on held-out prompts went from {before['mean_sentiment']:.3f} to {after['mean_sentiment']:.3f}: a gain of less "
         f"than {wanted}. Does the reward rise in the curve above? If not, check exercises 1 to 3 again: the grader trains with the same settings"
     )
-    assert after["distinct_2"] >= 0.7 * before["distinct_2"], (
+    assert after["distinct_2"] >= LEAST_DISTINCT_2 * before["distinct_2"], (
         f"distinct-2 fell from {before['distinct_2']:.3f} to {after['distinct_2']:.3f}: the model writes the same words again and again. "
         "Read its completions; a gentler learning rate or fewer steps may help"
     )
-    assert after["perplexity"] <= 1.5 * before["perplexity"], (
+    repeated = after["repetition"] - before["repetition"]
+    assert repeated <= MOST_REPETITION, (
+        f"repetition rose from {before['repetition']:.3f} to {after['repetition']:.3f}: completions say the same words over and over. "
+        "Read them; a gentler learning rate or fewer steps may help"
+    )
+    assert after["perplexity"] <= MOST_PERPLEXITY * before["perplexity"], (
         f"perplexity under the base model rose from {before['perplexity']:.1f} to {after['perplexity']:.1f}: this is no longer review prose. "
         "Read its completions; the KL term keeps the policy near the reference"
     )

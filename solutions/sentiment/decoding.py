@@ -111,7 +111,9 @@ class Decoder:
         rows, step = self.prepared(prompt_ids, width)
         logits = self.read_prompts(rows, prompt_ids)
         if logits.isnan().any():  # once a rollout: weights that are no numbers stay so
-            raise ConfigError("the model's outputs are not numbers: lower --learning_rate")
+            raise ConfigError(
+                "the model's outputs are not numbers: lower --learning_rate of the run that made it"
+            )
         self.record(rows, logits)
         for column in range(1, self.most):
             if column % CHECK_EVERY == 0 and rows.done.all():
@@ -181,7 +183,7 @@ class Decoder:
         output = self.model.generate(
             input_ids=token_ids.to(self.model.device), attention_mask=attention_mask.to(self.model.device), do_sample=True,
             temperature=self.temperature, top_k=0, top_p=1.0, max_new_tokens=self.most, pad_token_id=self.pad_id,
-            eos_token_id=self.eos.tolist(),
+            eos_token_id=self.eos.tolist(), repetition_penalty=1.0, no_repeat_ngram_size=0,
         )  # fmt: skip
         return [up_to_first(ids, self.eos.tolist()) for ids in output[:, width:].tolist()]
 

@@ -16,8 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import sentiment
-from config import PRESETS
-from measure import Evaluation, evaluate_model
+from config import PRESETS, ConfigError
+from measure import Evaluation, check_length, evaluate_model
 from pretrained import ModelUnavailable, load_language_model
 
 COLUMNS = (
@@ -67,6 +67,7 @@ def before_and_after(evaluations: Sequence[Evaluation], count: int = 3) -> str:
 def compare(names: Sequence[str], **settings) -> list[Evaluation]:
     """Evaluate models by name, the base model first, on the same prompts and seed; `settings` are `evaluate_model`'s."""
     base, tokenizer = load_language_model(names[0])
+    check_length("--max_new_tokens", settings["max_new_tokens"], base, tokenizer)
     evaluations = [evaluate_model(names[0], base, tokenizer, base, **settings)]
     for name in names[1:]:
         model, own_tokenizer = load_language_model(name)
@@ -136,7 +137,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print the table and before/after texts; write JSON and a figure when asked; 1 when a model cannot be had."""
+    """Print the table and before/after texts; write JSON and a figure when asked; 1 when a model cannot be had or used so."""
     args = parse_args(argv)
     if args.sentiment_model:
         sentiment.use_model(args.sentiment_model)
@@ -146,7 +147,7 @@ def main(argv: list[str] | None = None) -> int:
     }
     try:
         evaluations = compare([args.base, *getattr(args, "trained", [])], **settings)
-    except ModelUnavailable as error:
+    except (ModelUnavailable, ConfigError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 1
     print(table(evaluations))

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import sentiment
-from data import prompt_texts
+from config import ConfigError
+from data import SPLITS, prompt_texts
 from decoding import Decoder
 from pretrained import autocast
 from reference import to_sequences
@@ -46,6 +47,19 @@ class Evaluation:
         return {name: value for name, value in asdict(self).items() if name != "completions"}
 
 
+def check_length(
+    flag: str, most: int, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
+) -> None:
+    """Raise ConfigError when the longest prompt and a completion of `most` tokens do not fit in the model's context."""
+    context = getattr(model.config, "max_position_embeddings", math.inf)
+    longest = max(
+        len(tokenizer(text).input_ids) for split in SPLITS for text in prompt_texts(split)
+    )
+    if longest + most > context:
+        room = context - longest
+        raise ConfigError(f"{flag} {most}: {model.name_or_path} has room for {room} tokens")
+
+
 def generate(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
@@ -66,7 +80,8 @@ def generate(
     )
     prompt_ids = [ids for ids in tokenizer(list(prompts)).input_ids for _ in range(num_samples)]
     results: list[list[int]] = []
-    with torch.random.fork_rng(), autocast():
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices), autocast():
         torch.manual_seed(seed)
         for start in range(0, len(prompt_ids), SAMPLED_ROWS):
             results += decoder.sample(prompt_ids[start : start + SAMPLED_ROWS])

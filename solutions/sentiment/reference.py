@@ -59,7 +59,7 @@ def to_sequences(
         completion_ids = [
             tokenizer(text, add_special_tokens=False).input_ids for text in completions
         ]
-    prompt_ids = [tokenizer(text, add_special_tokens=False).input_ids for text in prompts]
+    prompt_ids = [tokenizer(text).input_ids for text in prompts]  # as they are sampled from
     lengths = [(len(p), len(c)) for p, c in zip(prompt_ids, completion_ids, strict=True)]
     width = max(p + c for p, c in lengths)
     token_ids = torch.full((len(lengths), width), tokenizer.pad_token_id, dtype=torch.int64)

@@ -72,11 +72,12 @@ class Rewards:
     def status(self, stem: str) -> str:
         """Return "implemented", "NotImplementedError" or what is wrong, from one call on a tiny input."""
         try:
-            self[stem](*probe(stem))
+            arguments = probe(stem)
+            checked(stem, self[stem](*arguments), PROBED.get(stem, 1))
         except NotImplementedError:
             return "NotImplementedError"
         except ExerciseError as error:
-            return str(error).partition(": ")[2]
+            return str(error).removeprefix(f"Exercise {EXERCISES[stem]}, {stem}").lstrip(",: ")
         except Exception as error:  # student code may raise anything; here it is only described
             return f"raises {type(error).__name__}: {error}"
         return "implemented"
@@ -147,6 +148,9 @@ def checked(stem: str, values: Any, count: int) -> "torch.Tensor":
             f"Exercise {EXERCISES[stem]}, {stem}, returned {tensor.abs().max():g}: beyond {LARGEST:g} the statistics of a group overflow"
         )
     return tensor
+
+
+PROBED = {"sentiment_reward": 0, "group_advantages": 2}  # results of `probe`, where it is not one
 
 
 def probe(stem: str) -> tuple:

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import sentiment
 from config import ConfigError, TrainConfig, parse_args
+from measure import check_length
 from pretrained import ModelUnavailable, load_language_model
 from reference import Reference
 from rewards import ExerciseError, Rewards, call_exercise, load_rewards
 from runs import Run, last_checkpoint, load_run, new_record, prepare_folder, read_record, saved_run
-from trainer import build_trainer, check_length, check_machine, device_name, save_final
+from trainer import build_trainer, check_machine, device_name, save_final
 
 if TYPE_CHECKING:
     import torch
@@ -121,7 +122,7 @@ def train_in_folder(
         ["warm-up: an unknown model fails here, before the language models load"]
     )
     policy, tokenizer = load_language_model(config.model)
-    check_length(config, policy, tokenizer)
+    check_length("--max_completion_length", config.max_completion_length, policy, tokenizer)
     base, _ = load_language_model(config.model)
     reference = (
         Reference(base, tokenizer, rewards["sequence_log_probs"])

@@ -1,14 +1,13 @@
 """TRL's `GRPOTrainer`, set up for this course: precision, LoRA, what is changed of TRL's defaults, what is checked first."""
 
 import contextlib
-import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config import ConfigError, TrainConfig, world_size
-from data import SPLITS, load_prompts, prompt_texts
+from data import load_prompts
 from policy import attach
 from pretrained import compute_dtype, device
 
@@ -110,20 +109,6 @@ def check_machine(config: TrainConfig) -> None:
         )
 
 
-def check_length(
-    config: TrainConfig, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
-) -> None:
-    """Raise ConfigError when the longest prompt and a full completion do not fit in the model's context."""
-    context = getattr(model.config, "max_position_embeddings", math.inf)
-    longest = max(
-        len(tokenizer(text).input_ids) for split in SPLITS for text in prompt_texts(split)
-    )
-    if longest + config.max_completion_length > context:
-        raise ConfigError(
-            f"--max_completion_length {config.max_completion_length}: {config.model} has room for {context - longest} tokens"
-        )
-
-
 def save_final(trainer: "GRPOTrainer", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
     """Save the trained model, LoRA merged in, with its tokenizer: a folder that `from_pretrained` reads alone."""
     model = trainer.accelerator.unwrap_model(trainer.model)
@@ -134,12 +119,13 @@ def save_final(trainer: "GRPOTrainer", tokenizer: "PreTrainedTokenizerBase", fol
 
 
 def device_name() -> str:
-    """Return what this process computes on, for run.json."""
+    """Return what this process computes on and in which number format, for run.json."""
     import torch
 
     threads = torch.get_num_threads()
-    return (
+    name = (
         torch.cuda.get_device_name(device())
         if torch.cuda.is_available()
         else f"CPU, {threads} thread{'s' * (threads > 1)}"
     )
+    return f"{name}, {str(compute_dtype()).removeprefix('torch.')}"

@@ -105,6 +105,10 @@ TRIVIAL = {
     "constant": ("wrong", "return [0.5] * len(first)"),
     "zeros": ("wrong", "return torch.zeros(len(first))"),
     "one_number": ("wrong", "return 0.0"),
+    "nothing_times_input": (
+        "wrong",
+        "return 0 * torch.as_tensor([float(len(str(f))) - 3 for f in first])",
+    ),
     "identity": ("wrong", "return first"),
 }
 

@@ -1,5 +1,7 @@
 """The visible checks pass right work, and tell plausible slips what was called, expected, given, and where to look."""
 
+import json
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +11,7 @@ import checks
 import sentiment
 from checks import check, check_run, overview
 from rewards import EXERCISES, load_rewards
+from tests.bank.submissions import read
 from tests.course.slips import SLIPS, defined
 
 pytestmark = pytest.mark.usefixtures("own_examples")
@@ -37,6 +40,20 @@ def test_reference_solution_passes(solutions, stem, capsys):
 )  # fmt: skip
 def test_right_work_in_another_style_passes(source):
     check(defined(source))
+
+
+@pytest.mark.parametrize("variant", read("variants"), ids=lambda variant: variant.id)
+def test_right_work_of_every_kind_that_the_laws_accept_passes(variant, source, tmp_path):
+    """Callable objects, partial functions and lambdas among it: the fake scorer reaches them all."""
+    path = tmp_path / "exercise.ipynb"
+    path.write_bytes(variant.notebook(json.loads((source / "exercise.ipynb").read_text())))
+    check(load_rewards(path)[variant.stem], variant.stem)
+
+
+def test_a_function_of_no_exercise_is_told_which_there_are():
+    for function in (lambda scores: scores, partial(max, 1)):
+        with pytest.raises(ValueError, match="no exercise.*sentiment_reward, exponential_shaping"):
+            check(function)
 
 
 @pytest.mark.parametrize("slip", SLIPS)
@@ -117,19 +134,19 @@ def test_an_exception_is_shown_as_the_answer():
 
 @pytest.mark.parametrize("slip", ["one call a text", "no keywords", "constant"])
 def test_the_real_scorer_is_back_after_a_check(slip):
-    original, function = sentiment.get_sentiment_scores, defined(SLIPS[slip])
+    before = sentiment.get_sentiment_scores(["A joy."])
     with pytest.raises(AssertionError):
-        check(function)
-    assert sentiment.get_sentiment_scores is original
-    assert function.__globals__["get_sentiment_scores"] is original
+        check(defined(SLIPS[slip]))
+    assert sentiment.get_sentiment_scores(["A joy."]) == before != [0.97]
 
 
-def run_like(gain=0.4, distinct=0.9, perplexity=1.1, preset="smoke"):
+def run_like(gain=0.4, distinct=0.9, repetition=0.05, perplexity=1.1, preset="smoke"):
     """Stand for a finished run: what `check_run` reads of one."""
-    before = {"mean_sentiment": 0.5, "distinct_2": 0.6, "perplexity": 12.0}
+    before = {"mean_sentiment": 0.5, "distinct_2": 0.6, "repetition": 0.1, "perplexity": 12.0}
     after = {
         "mean_sentiment": 0.5 + gain,
         "distinct_2": 0.6 * distinct,
+        "repetition": 0.1 + repetition,
         "perplexity": 12.0 * perplexity,
     }
     return SimpleNamespace(config={"preset": preset}, before=before, after=after, gain=gain)
@@ -147,6 +164,7 @@ def test_healthy_run_passes(capsys):
         ({"gain": 0.05}, "went from 0.500 to 0.550"),
         ({"gain": 0.25}, "a gain of less than 0.3"),
         ({"distinct": 0.3}, "distinct-2 fell from 0.600 to 0.180"),
+        ({"repetition": 0.3}, "repetition rose from 0.100 to 0.400"),
         ({"perplexity": 3}, "rose from 12.0 to 36.0"),
     ],
 )

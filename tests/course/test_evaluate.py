@@ -276,16 +276,25 @@ def test_missing_model_is_one_line(capsys):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_a_model_that_cannot_be_used_so_is_one_line(models, tmp_path, capsys):
+    from evaluate import main
+
+    model, tokenizer = load_language_model("tiny-gpt2")
+    with torch.no_grad():
+        model.lm_head.weight.fill_(math.nan)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    broken = [str(tmp_path), "--sentiment_model", "tiny-sentiment", "--num_samples", "1"]
+    for arguments in (["tiny-gpt2", "--max_new_tokens", "300"], broken):
+        assert main(["score", *arguments]) == 1
+        [line] = capsys.readouterr().err.splitlines()
+        assert "has room for" in line or "outputs are not numbers" in line
+
+
 @pytest.mark.parametrize(
     "line",
-    [
-        "",
-        "score",
-        "compare tiny-gpt2",
-        "score tiny-gpt2 --num_samples 0",
-        "score x --temperature -1",
-    ],
-)
+    ["", "score", "compare tiny-gpt2", "score tiny-gpt2 --num_samples 0", "score x --temperature -1"],
+)  # fmt: skip
 def test_wrong_command_line_is_exit_2(line, capsys):
     from evaluate import main
 

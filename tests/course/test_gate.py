@@ -1,20 +1,24 @@
 """The training gate without training: bounds, intervals, marks, reports, and what a reward function may do behind the wall."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import jsonschema
 import numpy as np
 import pytest
+import torch
 
+import checks
 from ci.gate.calibration import faults, rate, report
 from ci.gate.cases import cases
 from ci.gate.gate import not_trained
+from ci.gate.measure import run_key
 from ci.gate.report import html, junit, schema
 from ci.gate.statistics import paired_gain
 from ci.gate.thresholds import LOWER_ENDS, thresholds
 from ci.gate.training_mark import training_mark
-from config import PRESETS
+from config import PRESETS, TrainConfig
 from tests.bank.submissions import read
 
 GOOD = {
@@ -62,13 +66,43 @@ def test_too_few_prompts_or_uneven_ones_are_refused(prompts, words):
 # --- the bounds
 
 
-def test_every_preset_has_bounds_and_every_bound_a_reason():
-    assert set(LOWER_ENDS) == set(PRESETS)
+def test_every_preset_asks_for_what_students_are_told():
+    assert set(LOWER_ENDS) == set(PRESETS) == set(checks.GAINS)
     for preset in PRESETS:
-        for threshold in thresholds(preset):
-            assert (
-                threshold.reason and threshold.claim and threshold.sense in ("at least", "at most")
-            )
+        bounds = {threshold.name: threshold.bound for threshold in thresholds(preset)}
+        assert bounds["gain"] == checks.GAINS[preset] > bounds["interval"] == LOWER_ENDS[preset]
+        assert bounds["distinct_2"] == checks.LEAST_DISTINCT_2
+        assert bounds["perplexity"] == checks.MOST_PERPLEXITY
+
+
+# --- what a run's figures depend on
+
+
+@pytest.mark.parametrize(
+    "changed",
+    ["source/sentiment/policy.py", "source/sentiment/prompts_eval.txt", "ci/gate/statistics.py", "models/ngram-judge/config.json",
+     "models/tiny-gpt2/config.json"],
+)  # fmt: skip
+def test_a_run_counts_no_longer_once_something_it_depends_on_changes(monkeypatch, changed):
+    cells, config = [{"source": "x = 1"}], TrainConfig.from_preset("smoke")
+    before, read_bytes = run_key(cells, config), Path.read_bytes
+    assert run_key(cells, config) == before
+    assert run_key(cells, replace(config, seed=7)) != before
+    assert run_key(cells, replace(config, output_dir="elsewhere")) == before
+    assert run_key([{"source": "x = 2"}], config) != before
+    monkeypatch.setattr(
+        Path, "read_bytes", lambda path: read_bytes(path) + b" " * str(path).endswith(changed)
+    )
+    assert run_key(cells, config) != before
+
+
+def test_the_number_format_is_part_of_it(monkeypatch):
+    cells, config = [], TrainConfig.from_preset("smoke")
+    keys = set()
+    for dtype in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr("trainer.compute_dtype", lambda dtype=dtype: dtype)
+        keys.add(run_key(cells, config))
+    assert len(keys) == 2
 
 
 @pytest.mark.parametrize("threshold", thresholds("smoke"), ids=lambda t: t.name)

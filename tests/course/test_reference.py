@@ -1,7 +1,10 @@
 """log P_ref is that of each completion alone after its prompt, whatever it is batched with."""
 
+import copy
+
 import pytest
 import torch
+from tokenizers.processors import TemplateProcessing
 
 import reference
 from reference import Reference, to_sequences
@@ -154,6 +157,20 @@ def test_sequences_are_prompt_then_completion_then_padding(language_model):
             batch.completion_mask[row].tolist()
             == [0] * len(prompt) + [1] * len(completion) + [0] * padding
         )
+
+
+def test_a_prompt_is_read_as_it_was_sampled_from(language_model):
+    """A tokenizer that begins every text with a token of its own (Llama, OPT): completions have none."""
+    tokenizer = copy.deepcopy(language_model[1])
+    bos = tokenizer.bos_token
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{bos} $A", special_tokens=[(bos, tokenizer.bos_token_id)]
+    )
+    prompt, completion = "This movie", " was good."
+    batch = to_sequences(tokenizer, [prompt], [completion])
+    ids, mask = batch.token_ids[0], batch.completion_mask[0].bool()
+    assert ids[~mask].tolist() == tokenizer(prompt).input_ids != language_model[1](prompt).input_ids
+    assert ids[mask].tolist() == tokenizer(completion, add_special_tokens=False).input_ids
 
 
 def test_prompts_and_completions_must_pair_up(log_p_ref):

@@ -218,6 +218,19 @@ def test_status_tells_stub_from_work_from_error(tmp_path):
     assert rewards.status("sentiment_reward") == "no function of that name in m.py"
 
 
+@pytest.mark.parametrize(
+    ("stem", "source", "status"),
+    [
+        ("exponential_shaping", "lambda scores, temperature=1.0: None", "returned no numbers"),
+        ("sentiment_reward", "lambda completions, **kwargs: None", "returned no numbers"),
+        ("forward_kl_reward", "lambda log_probs, kl_coef=0.1: log_probs.sum()", "returned shape []"),
+        ("group_advantages", "lambda rewards, num_generations, eps=1e-4: rewards / 0", "returned inf"),
+    ],
+)  # fmt: skip
+def test_what_returns_nothing_usable_is_known_before_any_model_is_loaded(stem, source, status):
+    assert status in Rewards("here", {stem: eval(source)}).status(stem)
+
+
 def test_require_names_every_missing_exercise_in_one_line(tmp_path):
     text = (
         STUB.format("sentiment_reward", "1")

@@ -4,11 +4,11 @@ import time
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, RobertaConfig
 
 import pretrained
 import sentiment
-from pretrained import ModelUnavailable
+from pretrained import ModelUnavailable, model_path
 from sentiment import get_sentiment_scores, positive_labels, use_model
 
 STARS = {0: "1 star", 1: "2 stars", 2: "3 stars", 3: "4 stars", 4: "5 stars"}
@@ -123,6 +123,21 @@ def test_text_beyond_the_limit_is_cut_not_refused(models):
     scores = get_sentiment_scores([long, same_start, "bad"])
     assert scores[0] == pytest.approx(scores[1], abs=1e-6)
     assert abs(scores[0] - scores[2]) > 0.01
+
+
+def test_a_roberta_s_positions_begin_later(tmp_path):
+    """514 of them hold 512 tokens: a text at the limit must not run off the table."""
+    tokenizer = AutoTokenizer.from_pretrained(model_path("tiny-sentiment"))
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
+        max_position_embeddings=34, id2label={0: "negative", 1: "positive"}, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path)
+    tokenizer.model_max_length = int(1e30)
+    tokenizer.save_pretrained(tmp_path)
+    use_model(str(tmp_path))
+    long = get_sentiment_scores(["good " * 100, "good " * 200])
+    assert long[0] == pytest.approx(long[1], abs=1e-6)
 
 
 @pytest.mark.parametrize("texts", ["A film.", ["A film.", None], ["A film.", 3], [["A film."]]])

@@ -101,9 +101,8 @@ def test_all_jobs_end_at_last_and_stop_at_the_first_error():
 def test_only_the_last_two_stages_ask_for_the_gpu_runner_and_only_where_there_is_one():
     for name, job in GITHUB["jobs"].items():
         assert (job["runs-on"] == ["self-hosted", "gpu"]) == (name in ON_GPU)
-    assert GITHUB["jobs"]["smoke"]["if"].startswith(
-        "vars.GPU_RUNNER == 'true' &&"
-    )  # grade needs smoke
+    # grade needs smoke
+    assert GITHUB["jobs"]["smoke"]["if"].startswith("vars.GPU_RUNNER == 'true' &&")
     for name, job in JOBS.items():
         assert (job.get("tags") == ["gpu"]) == (name in ON_GPU)
         asked = [rule for rule in job.get("rules", []) if rule.get("when") != "never"]
@@ -111,9 +110,34 @@ def test_only_the_last_two_stages_ask_for_the_gpu_runner_and_only_where_there_is
         assert all('$GPU_RUNNER == "true"' in rule["if"] for rule in asked)
 
 
+def test_code_that_nobody_has_read_stays_off_the_machine_with_the_gradebook():
+    jobs, branch = GITHUB["jobs"], "github.event.repository.default_branch"
+    assert jobs["smoke"]["if"].endswith("&& github.event_name != 'pull_request'")
+    assert jobs["grade"]["if"].endswith(f"&& github.ref_name == {branch}")
+    assert '$CI_PIPELINE_SOURCE != "merge_request_event"' in JOBS["smoke"]["rules"][0]["if"]
+    assert "&& $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in JOBS["grade"]["rules"][0]["if"]
+
+
+def test_results_of_an_earlier_run_go_before_anything_can_fail():
+    github = {
+        name: [step.get("run", "") for step in GITHUB["jobs"][name]["steps"]] for name in ON_GPU
+    }
+    for name in ON_GPU:
+        for lines in (github[name][1:], JOBS[name]["script"]):
+            gone = lines[0].partition(" #")[0].split()[2:]
+            kept = [path for path in gone if "training" in path or "gradebook" in path]
+            assert lines[0].startswith("rm -") and not kept
+            assert gone == (
+                ["build/smoke/smoke.*"]
+                if name == "smoke"
+                else ["build/grading/*.csv", "feedback/*/"]
+            )
+
+
 def test_grading_without_a_runner_is_red():
     job = GITHUB["jobs"]["no-runner"]
-    assert "inputs.grade && vars.GPU_RUNNER != 'true'" in job["if"] and "needs" not in job
+    assert "inputs.grade &&" in job["if"] and "vars.GPU_RUNNER != 'true' ||" in job["if"]
+    assert "needs" not in job
     assert job["steps"][-1]["run"].strip().endswith("exit 1")
 
 

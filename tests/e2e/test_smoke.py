@@ -163,7 +163,8 @@ def test_other_settings_in_the_same_folder_are_another_run(tmp_path):
     [
         ("use_peft=yes", "use_peft is of type bool"),
         ("max_steps=many", "max_steps is of type int"),
-        ("seed=3", "the gate sets seed itself"),
+        ("seed=3", "seed is the gate's own"),
+        ("preset=medium", "preset is the gate's own"),
         ("no_such=1", "no_such"),
     ],
 )
@@ -173,6 +174,15 @@ def test_a_setting_that_cannot_be_is_one_line(tmp_path, capsys, pair, words):
     assert main(["--out", str(tmp_path), "--set", pair]) == 2
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error
+
+
+def test_an_earlier_verdict_is_no_verdict_on_this_run(tmp_path):
+    from ci.smoke import main
+
+    for name in ("smoke.json", "smoke.html", "smoke.xml"):
+        (tmp_path / name).write_text('{"passed": true}')
+    assert main(["--out", str(tmp_path), "--set", "max_steps=many"]) == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_fault_of_ours_is_no_verdict(tmp_path, capsys, monkeypatch):

@@ -38,6 +38,16 @@ def test_json_is_one_object_a_line_in_the_order_given(hand_ins, jobs):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_file_that_cannot_be_read_stops_nobody_else(hand_ins, jobs):
+    done = run(
+        "grader", "check", "/proc/self/mem", hand_ins[0], "--json", "-", "--jobs", jobs, *LAWS
+    )
+    first, second = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (first["status"], second["total"], done.returncode) == ("unreadable", 2.0, 0)
+    assert "cannot be opened" in first["notes"][0] and not done.stderr
+
+
 def test_the_words_are_the_feedbacks(hand_ins):
     done = run("grader", "check", hand_ins[2], *LAWS)
     assert "basket_total: 0.8 of 2 points, partly right" in done.stdout
@@ -56,6 +66,9 @@ def test_mistakes_in_the_command_are_told_and_end_with_2(hand_ins, tmp_path):
             and "Traceback" not in done.stderr
         )
     assert run("grader", "check", hand_ins[0], "--laws", tmp_path).returncode == 2
+    for jobs in ("0", "-1", "two"):
+        done = run("grader", "check", hand_ins[0], "--jobs", jobs, *LAWS)
+        assert done.returncode == 2 and "a whole number above 0" in done.stderr
 
 
 def test_without_a_sandbox_grading_refuses_unless_told_so_and_then_says_so(hand_ins):

@@ -23,7 +23,7 @@ def trivial(*pairs):
 
 @pytest.mark.parametrize(
     "answer",
-    [1, [1.0, True], np.ones(3), np.ones((2, 0)), None, [], "x", {"a": 1, "b": 2}],
+    [1, [1.0, True], np.array([0.0, -0.0]), np.ones((2, 0)), None, [], "x", {"a": 1, "b": 2}],
 )
 def test_an_answer_that_never_changes_is_trivial(answer):
     assert trivial((1, answer), ([2], answer)) == CONSTANT

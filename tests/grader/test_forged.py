@@ -1,6 +1,7 @@
 """Messages that no worker of ours sends: whatever a submission makes of its channel, the fault stays its own."""
 
 import dataclasses
+import json
 
 import pytest
 from toys import RIGHT
@@ -103,10 +104,28 @@ def test_texts_that_an_array_would_multiply_are_a_wrong_answer(judge):
     assert judge(vast)["outcome"] == "wrong"
 
 
-@pytest.mark.parametrize("error", [MemoryError, TypeError, RecursionError])
-def test_whatever_fails_while_an_answer_is_read_is_a_crash(outcome, monkeypatch, error):
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(TypeError, "crash"), (RecursionError, "crash"), (MemoryError, "infrastructure")],
+)
+def test_whatever_fails_while_an_answer_is_read_is_a_crash(outcome, monkeypatch, error, said):
+    """But for memory: what is read is small, so this machine has none left."""
+
     def add(self, call):
         raise error
 
     monkeypatch.setattr("grader.calls.Evidence.add", add)
-    assert outcome("def basket_total(items, discount=0.0):\n    return 1.0") == "crash"
+    assert outcome("def basket_total(items, discount=0.0):\n    return 1.0") == said
+
+
+@pytest.mark.parametrize("name", ["\ud800", "\x1b[32mPASS\x1b[0m", "\u202egnorw", "A" * 100])
+def test_a_type_s_name_is_the_student_s_text(judge, name):
+    """Whatever it holds, the verdict can be printed, and colours and directions are gone."""
+    forged = f"def basket_total(items, discount=0.0):\n    sys.modules['inside.wire'].pack = lambda *_: ['o', {name!a}]\n    return 1.0"
+    named = f"def basket_total(items, discount=0.0):\n    return type({name!a}.replace(chr(0xd800), '?'), (), {{}})()"
+    for solution in (LINK + forged, named):
+        verdict = judge(solution)
+        assert verdict["outcome"] == "wrong"
+        text = json.dumps(verdict, ensure_ascii=False)
+        text.encode()
+        assert "\\u001b" not in text and "\u202e" not in text

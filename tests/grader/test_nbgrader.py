@@ -174,3 +174,14 @@ def test_grade_cells_hold_the_mark_that_nbgrader_reads(graded):
         cell = next(c for c in document["cells"] if c["metadata"].get("nbgrader", {}).get("grade"))
         assert float(cell["outputs"][-1]["data"]["text/plain"][0]) == mark
     assert code("x")["outputs"] == []
+
+
+def test_trouble_with_the_gradebook_is_named(class_folder):
+    class_folder.hand_in("ann")
+    (class_folder.folder / "autograded").write_text("a file where nbgrader needs a folder")
+    done = class_folder.grade()
+    row = class_folder.status()["ann"]
+    assert (done.returncode, row["status"]) == (1, "infrastructure")
+    assert re.search("gradebook could not be written: .*Error: .*autograded", row["notes"])
+    (class_folder.folder / "autograded").unlink()
+    assert class_folder.grade().returncode == 0 and class_folder.marks() == {"ann": 2.0}

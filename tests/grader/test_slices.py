@@ -127,3 +127,12 @@ def test_a_line_as_long_as_a_notebook_may_be_is_read_at_once(line):
 @pytest.mark.parametrize("line", ["  !ls", "\tx = !ls", "    a, b = %time f()", "  f.g?? ", "  ?f"])
 def test_an_indented_magic_leaves_its_indentation(line):
     assert slices.ast.unparse(slices.parse(f"if True:\n{line}\n{line}")[0]).count("pass") == 2
+
+
+@pytest.mark.parametrize(
+    "loop", ["[train(scale) for scale in data]", "{train(scale) for scale in data}", "{scale: train(scale) for scale in data}"]
+)  # fmt: skip
+def test_a_comprehension_s_variable_is_its_own(loop):
+    """A symbol table of Python 3.12 and later takes it for the cell's."""
+    statement = slices.describe(0, 0, slices.parse(f"losses = {loop}")[0])
+    assert (statement.binds, statement.uses) == ({"losses"}, {"train", "data"})

@@ -10,12 +10,16 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from toys import notebook, training_cell
 
+from grader.batch import Batch
+from grader.collect import Found
 from grader.course import CourseError
+from grader.session import Grader
 from grader.slots import Slot
 from grader.training import TrainingQueue
 from grader.training_marks import TrainingMarks
@@ -203,6 +207,23 @@ def test_another_trainer_opens_the_exercise_again_until_it_has_trained(training_
     assert training_class.marks() == {"ann": 2.0, "bob": 2.0}
     assert training_class.grade("--train").returncode == 0
     assert ended(training_class) == "" and training_class.marks() == {"ann": 4.0, "bob": 4.0}
+
+
+def test_a_mark_that_comes_while_a_notebook_is_judged_counts_in_the_next_run(course, tmp_path):
+    path = tmp_path / "submitted/ann/toy/exercise.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"{}")
+    batch = Batch(Grader(course, training=tmp_path / "marks"), course.folder, work=tmp_path)
+    batch.submitted = tmp_path / "submitted"
+
+    def judge(staged, name):
+        sha = hashlib.sha256(staged.read_bytes()).hexdigest()
+        (tmp_path / "marks").mkdir()
+        (tmp_path / f"marks/{sha}.json").write_text('{"share": 1.0}')
+        return sha
+
+    stamp, sha = batch._verdict(Found("ann", path), SimpleNamespace(submit=judge))
+    assert stamp != batch._stamp(sha) and '"share": 1.0' in batch._stamp(sha)
 
 
 def test_training_dies_with_a_run_however_that_is_ended_and_is_done_by_the_next(training_class):

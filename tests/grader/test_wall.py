@@ -1,9 +1,15 @@
 """The wall: what student code can reach, in the real sandbox."""
 
 import socket
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from walls import alive
+
+from grader.link import SandboxError
+from grader.session import Grader
 
 
 def test_the_kernel_says_that_a_worker_is_an_unprivileged_user_of_the_host(attack):
@@ -35,6 +41,14 @@ def test_files_of_root_and_of_the_course_are_out_of_reach(attack, tmp_path):
     ]
     body = f"found = []\nfor path in {places!r}:\n    if os.path.exists(path):\n        found.append(path)\nreturn found"
     assert attack(body) == []
+
+
+@pytest.mark.parametrize("folder", ["/usr/src/app", sys.prefix, sys.base_prefix])
+def test_a_course_where_every_worker_reads_is_refused(course, folder):
+    """A clone below /usr, or one that is itself the Python environment."""
+    laws = replace(course, folder=Path(folder, "hidden"))
+    with pytest.raises(SandboxError, match="move the course"):
+        Grader(laws)
 
 
 def test_nothing_of_the_course_can_be_found_by_walking_the_filesystem(attack):

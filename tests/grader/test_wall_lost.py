@@ -184,7 +184,9 @@ def test_students_who_share_a_lost_sandbox_all_go_on(own, student):
         ("", "none", "infrastructure", True),
         ("", "unknown", "infrastructure", True),
         ("failed [Errno 12] Cannot allocate memory", "none", "infrastructure", True),
-        (None, "none", "crash", False),
+        (None, "none", "crash", True),
+        (None, "own", "out_of_memory", False),
+        (None, "machine", "infrastructure", True),
     ],
 )
 def test_an_end_is_put_down_to_whoever_brought_it_about(word, short_of_memory, outcome, doubtful):

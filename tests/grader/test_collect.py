@@ -1,0 +1,41 @@
+"""Which file of a hand-in is graded, and what is said of the others."""
+
+import pytest
+
+from grader.collect import MAX_FILES, find
+
+
+@pytest.fixture
+def hand_in(tmp_path):
+    """Put files into a student's folder, then say what `find` finds there."""
+
+    def make(*names):
+        for name in names:
+            path = tmp_path / "ann" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"{}")
+        return find(tmp_path / "ann", "toy", "exercise")
+
+    return make
+
+
+@pytest.mark.parametrize("folder", [".venv/lib", "venv/lib", "node_modules/lib", "toy/data"])
+def test_the_notebook_at_its_place_is_found_among_any_number_of_files(hand_in, tmp_path, folder):
+    many = (f"{folder}/{number}.py" for number in range(MAX_FILES + 1))
+    found = hand_in("toy/exercise.ipynb", *many)
+    assert found.notebook == tmp_path / "ann/toy/exercise.ipynb"
+    if folder in ("venv/lib", "toy/data"):  # the others belong to nobody's work
+        assert f"and at least {MAX_FILES - 6} more" in found.notes[0]
+    else:
+        assert found.notes == []
+
+
+def test_a_proper_place_that_a_link_leads_to_is_no_place(hand_in, tmp_path):
+    found = hand_in("other/exercise.ipynb")
+    (tmp_path / "ann/toy").symlink_to(tmp_path / "ann/other")
+    assert hand_in().notebook == found.notebook == tmp_path / "ann/other/exercise.ipynb"
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/exercise.ipynb").write_bytes(b"{}")
+    (tmp_path / "ann/toy").unlink()
+    (tmp_path / "ann/toy").symlink_to(tmp_path / "elsewhere")
+    assert hand_in().notebook == tmp_path / "ann/other/exercise.ipynb"
