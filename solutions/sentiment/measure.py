@@ -60,6 +60,13 @@ def check_length(
         raise ConfigError(f"{flag} {most}: {model.name_or_path} has room for {room} tokens")
 
 
+def end_ids(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> list[int]:
+    """Return the tokens that end a completion, as TRL has them: the tokenizer's, and every other that the model declares."""
+    declared = model.generation_config.eos_token_id or []
+    declared = [declared] if isinstance(declared, int) else declared
+    return list(dict.fromkeys([tokenizer.eos_token_id, *declared]))
+
+
 def generate(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
@@ -76,7 +83,7 @@ def generate(
     import torch
 
     decoder = Decoder(
-        model, [tokenizer.eos_token_id], tokenizer.pad_token_id, max_new_tokens, temperature
+        model, end_ids(model, tokenizer), tokenizer.pad_token_id, max_new_tokens, temperature
     )
     prompt_ids = [ids for ids in tokenizer(list(prompts)).input_ids for _ in range(num_samples)]
     results: list[list[int]] = []

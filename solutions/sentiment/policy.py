@@ -86,7 +86,7 @@ def with_fused_head(
     """Let TRL's kernel do it, which never holds all logits and knows the temperature: the way on a GPU."""
     labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
     labels[:, :-count] = -100
-    output = model(**inputs, labels=labels, fused_lm_head=True)
+    output = model(**inputs, use_cache=False, labels=labels, fused_lm_head=True)
     entropy = None if output.entropy is None else output.entropy[:, -count:]
     return output.log_probs[:, -count:], entropy
 

@@ -1,7 +1,6 @@
 """CI on GitHub and GitLab, the image and their scripts: what can be checked without running them. `make lint-ci` does the rest."""
 
 import importlib.metadata
-import os
 import re
 import subprocess
 import tomllib
@@ -251,81 +250,3 @@ def test_the_doctor_and_the_image_give_the_same_command():
     comment = re.search(r"^#   docker build.*?make grade$", DOCKERFILE, re.MULTILINE | re.DOTALL)[0]
     assert comment.replace("\\", "").replace("#", "").split() == CONTAINER.split()
     assert f"-t {GITLAB['variables']['GPU_IMAGE']} " in CONTAINER
-
-
-# --- ci/grade.sh, with a grader that only says what it was given
-
-
-@pytest.fixture
-def grade(tmp_path):
-    """Run a copy of the script in a course of its own; its python and nbgrader leave their arguments and environment."""
-    (tmp_path / "ci").mkdir()
-    (tmp_path / "ci/grade.sh").write_bytes((ROOT / "ci/grade.sh").read_bytes())
-    (tmp_path / "submitted").mkdir()
-    (tmp_path / ".venv/bin").mkdir(parents=True)
-
-    def run(folder="submitted", code=0, **variables):
-        for name in ("python", "nbgrader"):
-            program = tmp_path / ".venv/bin" / name
-            program.write_text(
-                f'#!/bin/sh\n{{ echo "{name} $*"; env; }} >>log\nexit {code if name == "python" else 0}\n'
-            )
-            program.chmod(0o755)
-        # Not the environment's own: VENV would lead past the programs above, as in a run of .ci/run.
-        env = {"HOME": os.environ["HOME"], "PATH": os.environ["PATH"]} | variables
-        command = ["bash", "ci/grade.sh", str(folder)]
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
-
-    return run
-
-
-def handed_in(folder):
-    notebook = folder / "ada" / "sentiment" / "exercise.ipynb"
-    notebook.parent.mkdir(parents=True)
-    notebook.write_text("{}")
-    os.utime(notebook, (1_700_000_000, 1_700_000_000))
-    return notebook
-
-
-def test_grading_sees_no_token(grade, tmp_path):
-    handed_in(tmp_path / "submitted")
-    done = grade(CI_JOB_TOKEN="hush", GITHUB_TOKEN="hush", ACTIONS_RUNTIME_TOKEN="hush")
-    assert done.returncode == 0, done.stderr
-    log = (tmp_path / "log").read_text()
-    assert "python -m grader run --train" in log
-    assert "hush" not in log
-    assert "nbgrader export --to build/grading/grades.csv" in log
-
-
-def test_grading_takes_a_folder_and_keeps_its_times(grade, tmp_path):
-    notebook = handed_in(tmp_path / "a folder")
-    assert grade(tmp_path / "a folder").returncode == 0
-    copy = tmp_path / "submitted" / notebook.relative_to(tmp_path / "a folder")
-    assert copy.stat().st_mtime == 1_700_000_000
-
-
-@pytest.mark.parametrize(("code", "feedback"), [(1, True), (2, False)])
-def test_the_verdict_is_the_graders(grade, tmp_path, code, feedback):
-    """1: some students are open, the others get their feedback; 2: nobody was graded."""
-    handed_in(tmp_path / "submitted")
-    assert grade(code=code).returncode == code
-    assert ("generate_feedback" in (tmp_path / "log").read_text()) == feedback
-
-
-@pytest.mark.parametrize("visibility", ["public", "internal"])
-def test_marks_are_not_published(grade, tmp_path, visibility):
-    handed_in(tmp_path / "submitted")
-    assert grade(REPOSITORY_VISIBILITY=visibility).returncode == 2
-    assert not (tmp_path / "log").exists()
-
-
-def test_an_empty_class_is_an_error(grade):
-    done = grade()
-    assert done.returncode == 2
-    assert "nobody has handed in" in done.stderr
-
-
-@pytest.mark.parametrize("folder", ["elsewhere", ""])
-def test_a_folder_that_is_not_there_is_an_error(grade, folder):
-    done = grade(folder)
-    assert done.returncode == 2 and "grade.sh: n" in done.stderr
