@@ -202,6 +202,17 @@ def language_model():
 
 
 @pytest.fixture(scope="session")
+def other(language_model):
+    """A copy of the embedded model with noise on its weights: what training does, without the training."""
+    model, noise = copy.deepcopy(language_model[0]), torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weights in model.parameters():
+            spread = weights.std().nan_to_num()
+            weights.add_(0.3 * spread * torch.randn(weights.shape, generator=noise))
+    return model
+
+
+@pytest.fixture(scope="session")
 def token_log_probs() -> Callable:
     """Return an oracle: log-probabilities of a completion's tokens after a prompt, float64, one sequence, no padding."""
 

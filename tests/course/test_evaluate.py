@@ -17,25 +17,6 @@ PROMPTS = list(prompt_texts("eval")[:6])
 SETTINGS = {"num_samples": 3, "max_new_tokens": 10, "temperature": 0.7}
 
 
-def drifted(model, amount=0.05):
-    """A copy of a model with noise on its weights: what training does, without the training."""
-    other, noise = copy.deepcopy(model), torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in other.parameters():
-            parameter.add_(
-                amount
-                * parameter.std().nan_to_num()
-                * torch.randn(parameter.shape, generator=noise)
-            )
-    return other
-
-
-@pytest.fixture(scope="module")
-def other(language_model):
-    """A model that differs from the base."""
-    return drifted(language_model[0], 0.3)
-
-
 def ids_of(tokenizer, text):
     """Return a text's token ids."""
     return tokenizer(text, add_special_tokens=False)["input_ids"]
