@@ -112,6 +112,8 @@ class Worker:
         self.status.settimeout(30)
         message, ancillary, _, _ = self.status.recvmsg(1024, socket.CMSG_SPACE(12))
         if message != b"ready":
+            self.data.close()
+            self.status.close()
             raise OSError(message.decode(errors="replace") or "the zygote is gone")
         # the kernel, not the worker, says which process and user of the host this is
         self.pid, self.uid, _ = struct.unpack("3i", ancillary[0][2][:12])

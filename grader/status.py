@@ -27,7 +27,12 @@ def row(student, status, verdict=None, notes=(), marks=None):
             if (stem in waiting if e["outcome"] in OPEN else e["outcome"] != "pass")
         ]
     elif status == "infrastructure" and verdict:
-        reasons = [f"{stem}: {e['outcome']}" for stem, e in verdict["exercises"].items()]
+        total = None  # not final, whatever part of it the gradebook has
+        reasons = [
+            f"{stem}: {e['outcome']}"
+            for stem, e in verdict["exercises"].items()
+            if e["outcome"] == "infrastructure"
+        ]
     values = (
         student,
         status,

@@ -10,7 +10,7 @@ from grader.laws import check, law, near, vector
 
 
 def likely_cause(call, got, expected):
-    log_probs = call.args[0].astype(np.float64)
+    log_probs, kl_coef = call.args[0].astype(np.float64), call.kwargs.get("kl_coef", 0.1)
     return only_match(
         got,
         expected,
@@ -20,19 +20,17 @@ def likely_cause(call, got, expected):
             ),
             "it looks as if the coefficient is not used": lambda: log_probs,
             "it looks as if the coefficient divides instead of multiplies": lambda: (
-                oracles.forward_kl(log_probs, 1 / call.kwargs["kl_coef"])
+                oracles.forward_kl(log_probs, 1 / kl_coef)
             ),
             "it looks as if the coefficient is fixed at its default": lambda: oracles.forward_kl(
                 log_probs
             ),
-            "it looks as if the coefficient is added, not multiplied": lambda: (
-                log_probs + call.kwargs["kl_coef"]
-            ),
+            "it looks as if the coefficient is added, not multiplied": lambda: log_probs + kl_coef,
             "it looks as if the logarithm was undone: the log-probability itself is wanted": lambda: (
-                call.kwargs["kl_coef"] * np.exp(log_probs)
+                kl_coef * np.exp(log_probs)
             ),
             "it looks as if a logarithm was taken of what is a log-probability already": lambda: (
-                call.kwargs["kl_coef"] * np.log(-log_probs)
+                kl_coef * np.log(-log_probs)
             ),
         },
     )
