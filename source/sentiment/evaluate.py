@@ -67,7 +67,8 @@ def before_and_after(evaluations: Sequence[Evaluation], count: int = 3) -> str:
 def compare(names: Sequence[str], **settings) -> list[Evaluation]:
     """Evaluate models by name, the base model first, on the same prompts and seed; `settings` are `evaluate_model`'s."""
     base, tokenizer = load_language_model(names[0])
-    check_length("--max_new_tokens", settings["max_new_tokens"], base, tokenizer)
+    most = settings["max_new_tokens"]
+    check_length("--max_new_tokens", most, names[0], base, tokenizer)
     evaluations = [evaluate_model(names[0], base, tokenizer, base, **settings)]
     for name in names[1:]:
         model, own_tokenizer = load_language_model(name)

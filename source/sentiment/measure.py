@@ -48,7 +48,7 @@ class Evaluation:
 
 
 def check_length(
-    flag: str, most: int, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
+    flag: str, most: int, name: str, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
 ) -> None:
     """Raise ConfigError when the longest prompt and a completion of `most` tokens do not fit in the model's context."""
     context = getattr(model.config, "max_position_embeddings", math.inf)
@@ -56,8 +56,7 @@ def check_length(
         len(tokenizer(text).input_ids) for split in SPLITS for text in prompt_texts(split)
     )
     if longest + most > context:
-        room = context - longest
-        raise ConfigError(f"{flag} {most}: {model.name_or_path} has room for {room} tokens")
+        raise ConfigError(f"{flag} {most}: {name} has room for {context - longest} tokens")
 
 
 def end_ids(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> list[int]:

@@ -122,7 +122,8 @@ def train_in_folder(
         ["warm-up: an unknown model fails here, before the language models load"]
     )
     policy, tokenizer = load_language_model(config.model)
-    check_length("--max_completion_length", config.max_completion_length, policy, tokenizer)
+    most = config.max_completion_length
+    check_length("--max_completion_length", most, config.model, policy, tokenizer)
     base, _ = load_language_model(config.model)
     reference = (
         Reference(base, tokenizer, rewards["sequence_log_probs"])

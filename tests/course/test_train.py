@@ -1,12 +1,12 @@
 """Training with TRL's GRPOTrainer: what a run leaves behind, and where."""
 
+import importlib.metadata
 import json
 import re
 import shutil
 from types import SimpleNamespace
 
 import pytest
-import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from config import TrainConfig
@@ -31,7 +31,7 @@ def test_run_json_holds_settings_versions_seconds_and_both_evaluations(trained):
     assert (record["status"], record["step"], record["seed"]) == ("finished", 4, 42)
     assert record["run_name"] == "smoke_exponential_kl-forward"
     assert TrainConfig(**record["config"]).max_completion_length == 8
-    assert record["versions"]["torch"] == torch.__version__
+    assert record["versions"]["torch"] == importlib.metadata.version("torch")
     assert {"python", "trl", "transformers", "peft", "accelerate", "datasets"} <= set(
         record["versions"]
     )

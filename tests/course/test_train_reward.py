@@ -83,8 +83,8 @@ def test_student_functions_cannot_change_each_others_inputs(
     [
         ("def sentiment_reward(completions, **kwargs):\n    return [float('nan')] * len(completions)", "Exercise 1, sentiment_reward, returned nan"),
         ("def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(completions)[:-1]", "Exercise 1, sentiment_reward, returned shape [15] for 16"),
-        ("def exponential_shaping(scores, temperature=1.0):\n    return torch.exp(1000 * scores)", "Exercise 2, exponential_shaping, returned inf"),
-        ("def forward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return ref_log_probs.mean()", "Exercise 3b, forward_kl_reward, returned shape []"),
+        ("def exponential_shaping(scores, temperature=1.0):\n    return torch.exp(1000 * scores) if len(scores) > 1 else scores", "Exercise 2, exponential_shaping, returned inf"),
+        ("def forward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return ref_log_probs.mean() if len(ref_log_probs) > 1 else ref_log_probs", "Exercise 3b, forward_kl_reward, returned shape []"),
     ],
     ids=["nan", "one too few", "inf", "scalar"],
 )  # fmt: skip

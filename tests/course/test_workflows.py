@@ -207,8 +207,11 @@ def test_caches_follow_the_requirements():
 def test_every_python_is_one_that_the_course_promises():
     promised = promised_python()
     [base] = re.findall(r"^ARG BASE=python:(\d+\.\d+)-", DOCKERFILE, re.MULTILINE)
+    tried = GITHUB["jobs"]["tests"]["strategy"]["matrix"]["python"]
     given = {s["with"]["python-version"] for _, s in STEPS if "setup-python" in s.get("uses", "")}
-    assert given == {base} == {re.match(r"python:(\d+\.\d+)-", GITLAB["default"]["image"])[1]}
+    assert given == {base, "${{ matrix.python }}"}
+    assert base == re.match(r"python:(\d+\.\d+)-", GITLAB["default"]["image"])[1] == tried[0]
+    assert JOBS["tests"]["parallel"]["matrix"] == [{"PYTHON_VERSION": tried}]
     assert tuple(map(int, base.split("."))) >= tuple(map(int, promised.split(".")))
 
 
