@@ -11,19 +11,11 @@ def mark(cell):
 
 def restore_graded(submission, wanted):
     """Every cell of the source that nbgrader knows is there once, with the source's metadata and locked text."""
-    cells, found, position = submission.notebook["cells"], {}, 0
-    ids = {mark(cell)["grade_id"] for cell in wanted}
-    for cell in cells:
-        clue = cell["metadata"].pop("nbgrader", {})
-        grade_id = clue.get("grade_id")
-        if isinstance(grade_id, str) and grade_id in ids and grade_id not in found:
-            found[grade_id] = (cell, clue)
-        elif clue:
-            submission.notes.append(
-                f"a copied or unknown graded cell ({str(grade_id)[:60]!r}) was made an ordinary cell"
-            )
+    cells, position = submission.notebook["cells"], 0
+    found = _claimed(submission, {mark(cell)["grade_id"]: mark(cell) for cell in wanted})
+    _find_lost(cells, wanted, found)
     for original in wanted:
-        cell, clue = found.get(mark(original)["grade_id"]) or (_lost_cell(cells, original), None)
+        cell, clue = found.get(mark(original)["grade_id"], (None, None))
         if cell is None:
             cell = _blank(original)
             cells.insert(position, cell)
@@ -31,17 +23,56 @@ def restore_graded(submission, wanted):
         position = next(n for n, other in enumerate(cells) if other is cell) + 1
 
 
-def _lost_cell(cells, original):
-    """A solution cell that lost its metadata is known by the function it defines."""
-    defines = re.compile(rf"^def {re.escape(mark(original)['grade_id'])}\b", re.MULTILINE)
-    if not mark(original).get("solution") or original["cell_type"] != "code":
-        return None
-    matches = [
-        cell
-        for cell in cells
-        if cell["cell_type"] == "code" and not mark(cell) and defines.search(cell["source"])
-    ]
-    return matches[-1] if matches else None
+def _claimed(submission, officials):
+    """{grade_id: (cell, its metadata)}: of several cells that claim one id, that which is most like the source's."""
+    claims = {}
+    for cell in submission.notebook["cells"]:
+        clue = cell["metadata"].pop("nbgrader", {})
+        grade_id = clue.get("grade_id")
+        if isinstance(grade_id, str) and grade_id in officials:
+            claims.setdefault(grade_id, []).append((cell, clue))
+        elif clue:
+            _note_copy(submission, grade_id)
+    for grade_id, several in claims.items():
+        several.sort(key=lambda claim: _differences(claim[1], officials[grade_id]))
+        for _ in several[1:]:
+            _note_copy(submission, grade_id)
+    return {grade_id: several[0] for grade_id, several in claims.items()}
+
+
+def _note_copy(submission, grade_id):
+    submission.notes.append(
+        f"a copied or unknown graded cell ({str(grade_id)[:60]!r}) was made an ordinary cell"
+    )
+
+
+def _differences(clue, official):
+    return sum(clue.get(key) != official.get(key) for key in CONTRACT)
+
+
+def _find_lost(cells, wanted, found):
+    """A solution cell that lost its id is known by the function it defines, even if it claims to be a cell of another kind."""
+    solutions = {mark(cell)["grade_id"] for cell in wanted if mark(cell).get("solution")}
+    for original in wanted:
+        grade_id = mark(original)["grade_id"]
+        if grade_id not in solutions or original["cell_type"] != "code":
+            continue
+        defines = re.compile(rf"^def {re.escape(grade_id)}\b", re.MULTILINE)
+        cell, clue = found.get(grade_id, (None, {}))
+        if cell is not None and (clue.get("solution") or defines.search(cell["source"])):
+            continue
+        claims = {id(cell): name for name, (cell, _) in found.items()}
+        matches = [
+            cell
+            for cell in cells
+            if cell["cell_type"] == "code"
+            and claims.get(id(cell)) not in solutions
+            and defines.search(cell["source"])
+        ]
+        if matches:
+            lost = sorted(matches, key=lambda cell: id(cell) not in claims)[-1]
+            found.pop(claims.get(id(lost)), None)
+            found[grade_id] = (lost, None)
 
 
 def _blank(original):
@@ -54,9 +85,7 @@ def _restore(submission, original, cell, clue):
     damage = []
     if clue is None:
         damage.append("had lost its metadata" if cell["source"] else "was missing")
-    elif [clue.get(key) for key in CONTRACT] != [official.get(key) for key in CONTRACT] or clue.get(
-        "schema_version", 3
-    ) != 3:
+    elif _differences(clue, official) or clue.get("schema_version", 3) != 3:
         damage.append("had changed metadata")
     if cell["cell_type"] != original["cell_type"]:
         damage.append(f"had become a {cell['cell_type']} cell")

@@ -68,6 +68,20 @@ DAMAGE = {
     "metadata a list": lambda d, c: c[1].update(metadata=[1]),
     "nbgrader a string": lambda d, c: c[1].update(metadata={"nbgrader": "x"}),
     "grade id a list": lambda d, c: c[1]["metadata"]["nbgrader"].update(grade_id=["x"]),
+    "solution called its own grade cell": lambda d, c: c[1]["metadata"]["nbgrader"].update(
+        grade_id="basket_total_laws"
+    ),
+    "and no grade cell left": lambda d, c: (
+        c.pop(2),
+        c[1]["metadata"]["nbgrader"].update(grade_id="basket_total_laws"),
+    ),
+    "grade cell called the solution": lambda d, c: c[2]["metadata"]["nbgrader"].update(
+        grade_id="basket_total"
+    ),
+    "the two have changed names": lambda d, c: [
+        cell["metadata"]["nbgrader"].update(grade_id=name)
+        for cell, name in ((c[1], "basket_total_laws"), (c[2], "basket_total"))
+    ],
     "grade id renamed": lambda d, c: c[2]["metadata"]["nbgrader"].update(grade_id="bonus"),
 }
 
