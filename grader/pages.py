@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import jinja2
+import jinja2.ext
 import jinja2.filters
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.apps.api import NbGraderAPI
@@ -42,8 +43,20 @@ def mend(config):
     if (
         FORMGRADER in sys.modules
     ):  # this is formgrader's process: its own pages come from these templates
-        escaping = functools.partial(jinja2.Environment, autoescape=True)
-        sys.modules[FORMGRADER].Environment = escaping
+        sys.modules[FORMGRADER].Environment = functools.partial(
+            jinja2.Environment, autoescape=True, extensions=[NamesInAddresses]
+        )
+
+
+class NamesInAddresses(jinja2.ext.Extension):
+    """A student's name where formgrader's templates make an address of it, in a link or for a script that asks the server."""
+
+    def preprocess(self, source, name, filename=None):
+        for before in ('"', "/"):
+            source = source.replace(
+                before + "{{ student_id }}", before + "{{ student_id|urlencode }}"
+            )
+        return source
 
 
 class EscapeNames(NbGraderPreprocessor):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.classroom import EVIL_NAME, HONEST, ODD_NAMES, RENAMED, Classroom
 
-STUDENTS = (*HONEST, "payloads", "time-garbage", "unreadable", "unreadable-reason", "unreadable-several", *ODD_NAMES[:3])  # fmt: skip
+STUDENTS = (*HONEST, "payloads", "time-garbage", "unreadable", "unreadable-reason", "unreadable-several", *ODD_NAMES)  # fmt: skip
 
 
 @pytest.fixture(scope="session")

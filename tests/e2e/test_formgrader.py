@@ -1,5 +1,8 @@
 """What instructors and students are shown of a class full of scripts: every page answers, and none holds more than an honest one."""
 
+import re
+from urllib.parse import unquote
+
 import pytest
 
 from tests.e2e.active import active
@@ -38,6 +41,19 @@ def test_a_feedback_page_runs_and_loads_what_an_honest_one_does(room):
     ours = set().union(*(shown[student] for student in HONEST))
     assert set(shown) == set(STUDENTS) and ours
     assert {student: found - ours for student, found in shown.items() if found - ours} == {}
+
+
+def test_a_students_page_asks_the_server_for_that_student(answers):
+    """Whatever the name holds: quotes, percent signs and ampersands have a meaning in addresses, scripts and HTML."""
+    asked = {
+        page: re.findall(r'var student_id = "(.*)";|/manage_students/([^"]*)"', text)
+        for page, (_, text) in answers[0].items()
+        if page.startswith("manage_students/")
+    }
+    assert len(asked) == 2 * len(STUDENTS)
+    for page, found in asked.items():
+        name = unquote(page.split("/")[1])
+        assert found and {unquote("".join(each)) for each in found} == {name}
 
 
 def test_names_are_text(answers):
