@@ -51,7 +51,7 @@ package: release  ## dist/sentiment-student.zip: release and embedded models, wo
 grade: setup  ## grade everyone in submitted/ into the gradebook; build/grading/status.csv has a row a student
 	$(BIN)/python -m grader run
 
-smoke: setup  ## hidden laws, then GRPO with the solution's rewards, three seeds: verdict in build/smoke (CPU about 2 minutes)
+smoke: setup  ## hidden laws, then GRPO with the solution's rewards, three seeds: verdict in build/smoke (CPU about a minute)
 	$(BIN)/python ci/smoke.py
 
 calibrate: setup  ## the smoke gate over 20 seeds, honest rewards and negative controls (CPU, an hour)
