@@ -22,7 +22,7 @@ $(STAMP):
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
-demo: setup  ## the whole course once: release, notebook, training, evaluation (CPU, offline, about 4 minutes)
+demo: setup  ## the whole course once: release, notebook, training, evaluation (CPU, offline, about 2 minutes)
 	$(BIN)/python ci/demo.py
 
 test: setup lint  ## everything that needs no GPU and no network
