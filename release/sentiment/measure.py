@@ -29,7 +29,8 @@ class Evaluation:
     """What one model writes on N = prompts × samples completions.
 
     Scores are P(positive) in [0, 1]. `perplexity` is the base model's, over all completion tokens together;
-    `kl` is log P_model - log P_base in nats per token on the model's own text, an estimate of KL(model ‖ base).
+    `kl` is log P_model - log P_base in nats per token on the model's own text: an estimate of KL(model ‖ base) when that is
+    sampled at temperature 1, at any other an indicator of the distance.
     """
 
     model: str

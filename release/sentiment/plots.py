@@ -96,7 +96,10 @@ def reward_against_divergence(runs: Mapping[str, "Run"]) -> Figure:
         sentiment = run.curve("validation/mean_sentiment")[1]
         left.plot(run.curve("validation/kl")[1], sentiment, **look)
         right.plot(run.curve("validation/distinct_2")[1], sentiment, **look)
-    left.set(xlabel="KL(policy ‖ base), nats per token", ylabel="P(positive), held-out prompts")
+    left.set(
+        xlabel="kl: log π - log P_ref of what the policy writes, nats per token",
+        ylabel="P(positive), held-out prompts",
+    )
     right.set(
         xlabel="distinct-2 (share of different word pairs)", ylabel="P(positive), held-out prompts"
     )

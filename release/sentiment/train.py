@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import sentiment
 from config import ConfigError, TrainConfig, parse_args
 from measure import check_length
-from pretrained import ModelUnavailable, load_language_model
+from pretrained import ModelUnavailable, check_available, load_language_model
 from reference import Reference
 from rewards import ExerciseError, Rewards, call_exercise, load_rewards
 from runs import Run, last_checkpoint, load_run, new_record, prepare_folder, read_record, saved_run
@@ -87,6 +87,11 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
 
     rewards.require(config.required_exercises())
     check_machine(config)
+    for name, kind in (
+        (config.sentiment_model, "sentiment model"),
+        (config.model, "language model"),
+    ):
+        check_available(name, kind)  # before an earlier run's folder is moved out of the way
     state = PartialState(cpu=not torch.cuda.is_available())
     folder = Path(config.output_dir)
     with state.main_process_first():
@@ -108,7 +113,13 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
 
 def experiment(name: str, config: TrainConfig, rewards: Rewards) -> Run:
     """Run a configuration in `runs/<name>`, from a notebook; when nbgrader executes it, return saved results instead."""
-    return saved_run(name) or run(replace(config, output_dir=f"runs/{name}"), rewards)
+    if saved := saved_run(name):
+        return saved
+    if not isinstance(rewards, Rewards):
+        raise TypeError(
+            f"experiment(name, config, rewards): rewards are from_namespace(globals()), not a {type(rewards).__name__}"
+        )
+    return run(replace(config, output_dir=f"runs/{name}"), rewards)
 
 
 def train_in_folder(

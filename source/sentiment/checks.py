@@ -82,22 +82,30 @@ def try_example(function: Callable, stem: str, example: Example) -> str:
     if not all(map(unchanged, args, example.args)):
         return f"{call}\n  yours     changes its input: work on a copy"
     if not matches(result, example.expected):
-        return mismatch(
-            call, example, "nothing: is there a `return`?" if result is None else show(result)
-        )
+        yours = "nothing: is there a `return`?" if result is None else show(result)
+        return mismatch(call, example, yours, shape_hint(result, example.expected))
     if len(calls) > 1:
         times = f"calls get_sentiment_scores {len(calls)} times"
         return f"{call}\n  yours     {times}: score the whole batch in one call"
     return ""
 
 
-def mismatch(call: str, example: Example, yours: str) -> str:
-    """Return the words for a wrong answer."""
+def shape_hint(result: Any, expected: list[float] | type[Exception]) -> str:
+    """Return what to do about a tensor of another shape than [B], or "" where that is not what is wrong."""
+    if not isinstance(result, torch.Tensor) or isinstance(expected, type):
+        return ""
+    if result.shape == (len(expected),):
+        return ""
+    return f"the shape is {list(result.shape)}, it must be [{len(expected)}]: one number for each completion"
+
+
+def mismatch(call: str, example: Example, yours: str, hint: str = "") -> str:
+    """Return the words for a wrong answer; `hint` in place of the example's own."""
     lines = [
         call,
         f"  expected  {show(example.expected)}",
         f"  yours     {yours}",
-        f"  hint      {example.hint}",
+        f"  hint      {hint or example.hint}",
     ]
     return "\n".join(lines)
 
@@ -149,6 +157,9 @@ def check_run(trained: Any) -> None:
     Raises:
         AssertionError: with the figure that gave it away.
     """
+    assert trained is not None, (
+        "there is no run: does `train` return what experiment(...) gives it?"
+    )
     before, after = trained.before, trained.after
     wanted = GAINS[trained.config["preset"]]
     assert trained.gain >= wanted, (
@@ -157,12 +168,12 @@ def check_run(trained: Any) -> None:
     )
     assert after["distinct_2"] >= LEAST_DISTINCT_2 * before["distinct_2"], (
         f"distinct-2 fell from {before['distinct_2']:.3f} to {after['distinct_2']:.3f}: the model writes the same words again and again. "
-        "Read its completions; a gentler learning rate or fewer steps may help"
+        "Read its completions; with exercise 5's configuration that points to exercise 2, 3a or 3b (sign, mean, coefficient)"
     )
     repeated = after["repetition"] - before["repetition"]
     assert repeated <= MOST_REPETITION, (
         f"repetition rose from {before['repetition']:.3f} to {after['repetition']:.3f}: completions say the same words over and over. "
-        "Read them; a gentler learning rate or fewer steps may help"
+        "Read them; with exercise 5's configuration that points to exercise 2, 3a or 3b (sign, mean, coefficient)"
     )
     assert after["perplexity"] <= MOST_PERPLEXITY * before["perplexity"], (
         f"perplexity under the base model rose from {before['perplexity']:.1f} to {after['perplexity']:.1f}: this is no longer review prose. "
@@ -256,7 +267,7 @@ def passes(exercises: Any, stem: str) -> bool:
     try:
         check(exercises[stem], stem)
     except NotImplementedError:
-        print(f"Exercise {EXERCISES[stem]}, {stem}: not implemented yet")
+        print(f"Exercise {EXERCISES[stem]}, {stem}: not implemented in the saved file")
     except (AssertionError, ExerciseError) as error:
         print(error)
     else:

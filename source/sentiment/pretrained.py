@@ -8,7 +8,7 @@ Every other name goes to `from_pretrained` as it is: a model id of the hub, or a
 import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -101,16 +101,30 @@ def load(
     Raises:
         ModelUnavailable: there is no such model, or the hub cannot be reached.
     """
-    from safetensors import SafetensorError
     from transformers import AutoTokenizer
+
+    tokenizer = from_pretrained(AutoTokenizer, name, kind)
+    model = from_pretrained(auto_class, name, kind, dtype=dtype)
+    return model.to(device()).eval(), tokenizer
+
+
+def check_available(name: str, kind: str) -> None:
+    """Raise ModelUnavailable unless the model's configuration can be read."""
+    from transformers import AutoConfig
+
+    from_pretrained(AutoConfig, name, kind)
+
+
+def from_pretrained(auto_class: type, name: str, kind: str, **options: Any) -> Any:
+    """Call `auto_class.from_pretrained`; a ModelUnavailable says what to do when that fails."""
+    from safetensors import SafetensorError
     from transformers.utils import logging
 
     path = model_path(name)
-    local = {"local_files_only": Path(path).is_dir() or not hub_reachable()}
+    local = Path(path).is_dir() or not hub_reachable()
     logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path, **local)
-        model = auto_class.from_pretrained(path, dtype=dtype, **local)
+        return auto_class.from_pretrained(path, local_files_only=local, **options)
     except (
         OSError,
         ValueError,
@@ -119,8 +133,7 @@ def load(
         raise ModelUnavailable(
             f"cannot load the {kind} {name!r} ({str(error).splitlines()[0].rstrip('.')}). Check the name and the "
             "network, give a local folder, or use the embedded models: --preset smoke"
-        ) from error
-    return model.to(device()).eval(), tokenizer
+        ) from None
 
 
 def load_language_model(

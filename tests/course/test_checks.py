@@ -125,6 +125,17 @@ def test_stub_raises_its_own_error():
         check(stub)
 
 
+def test_right_numbers_in_another_shape_are_told_the_shape():
+    wrong = "def kl_estimate(p, q, mask):\n    return ((q - p).exp() - (q - p) - 1).mean()"
+    with pytest.raises(AssertionError, match=r"hint      the shape is \[\], it must be \[1\]"):
+        check(defined(wrong))
+
+
+def test_no_run_is_a_missing_return():
+    with pytest.raises(AssertionError, match="does `train` return"):
+        check_run(None)
+
+
 def test_an_exception_is_shown_as_the_answer():
     with pytest.raises(
         AssertionError, match="yours     raises ZeroDivisionError: division by zero"

@@ -52,7 +52,7 @@ def test_command_on_an_untouched_notebook_suggests_saving(tmp_path, capsys):
     )
     assert checks.main([str(save_notebook(tmp_path / "exercise.ipynb", stubs))]) == 1
     out = capsys.readouterr().out
-    assert out.count("not implemented yet") == 7
+    assert out.count("not implemented in the saved file") == 7
     assert "save the notebook first" in out
     assert "0 of 7" in out
 

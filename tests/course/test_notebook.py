@@ -6,8 +6,9 @@ import re
 
 import nbformat
 import pytest
+import torch
 
-from rewards import EXERCISES
+from rewards import EXERCISES, Rewards
 
 STEMS = [*EXERCISES, "train", "analysis"]
 NUMBERS = {**EXERCISES, "train": "5", "analysis": "6"}
@@ -249,7 +250,9 @@ def test_under_nbgrader_an_experiment_returns_saved_results_and_trains_nothing(
     monkeypatch.setattr(train, "run", never)
     config = TrainConfig.from_preset("smoke")
     with pytest.raises(AssertionError, match="it trains"):  # outside nbgrader
-        train.experiment("mine", config, None)
+        train.experiment("mine", config, Rewards("here", {}))
+    with pytest.raises(TypeError, match="from_namespace"):  # a slip: any other name of the notebook
+        train.experiment("mine", config, torch.zeros(2))
     for kind in ("autograde", "validate"):
         monkeypatch.setenv("NBGRADER_EXECUTION", kind)
         for name in experiments(notebook):
