@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from grader.course import TRAINING, CourseError, load_course
+from grader.interpreter import program
 from grader.link import SandboxError
 
 EXAMPLES = """examples:
@@ -30,7 +31,7 @@ def arguments():
     parser = argparse.ArgumentParser(
         "python -m grader",
         description="Grade notebooks behind a wall.",
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.replace("  python ", f"  {program()} "),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
@@ -88,6 +89,7 @@ def consult(options):
 
 def run_batch(options):
     from grader.batch import Batch
+    from grader.database import in_one_line
     from grader.session import Grader
     from grader.status import summary, write_status
     from grader.training import TrainingQueue
@@ -96,12 +98,15 @@ def run_batch(options):
     judge = Grader(load_course(options.laws), options.isolation, options.training)
     training = options.train and TrainingQueue(judge.course, judge.marks)
     batch = Batch(judge, options.laws.resolve(), options.timestamps == "keep")
-    with batch.alone():
+    with batch.alone(), in_one_line():
         rows = batch.run(jobs)
+        write_status(rows, options.status)
         if training and training.run(batch.untrained):
             rows = batch.run(jobs)
-        write_status(rows, options.status)
-    summary(rows)
+            write_status(rows, options.status)
+    summary(rows, batch.place)
+    if strays := batch.loose():
+        print(strays, file=sys.stderr)
     print(f"one row a student: {options.status}", file=sys.stderr)
     return int(any(row["status"] == "infrastructure" for row in rows))
 
@@ -109,6 +114,9 @@ def run_batch(options):
 def check_notebooks(options):
     from grader.session import Grader
 
+    folders = [str(path) for path in options.notebooks if path.is_dir()]
+    if folders:
+        raise CourseError(f"{', '.join(folders)} is a folder: name a notebook (.ipynb)")
     missing = [str(path) for path in options.notebooks if not path.is_file()]
     if missing:
         raise CourseError(f"no such notebook: {', '.join(missing)}")

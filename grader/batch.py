@@ -8,22 +8,24 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from concurrent.futures import Future
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tqdm import tqdm
 
-from grader.collect import REFUSED, TIMESTAMP, find_submissions, unusable
+from grader import timestamps
+from grader.collect import TIMESTAMP, find_submissions, loose, unusable
 from grader.course import CourseError
+from grader.feedback import missed
 from grader.gradebook import Gradebook
 from grader.jobs import Pool
 from grader.kept import fingerprint, load, sha256, write
 from grader.preflight import placeholder
 from grader.session import read
 from grader.status import row
+
+WITHDRAWN = "graded earlier: its marks stay in the gradebook"
 
 
 class Batch:
@@ -44,8 +46,27 @@ class Batch:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise CourseError(f"another run is grading here ({self.work}/lock)") from None
+                raise CourseError(
+                    f"another run is grading here ({self.work}/lock): wait for it, or stop it with Ctrl-C"
+                ) from None
             yield
+
+    @property
+    def place(self):
+        """Where a notebook belongs, in words."""
+        return f"a notebook's place is submitted/<student>/{self.course.name}/{self.course.notebook.name}"
+
+    def loose(self):
+        """One line on files that no student's folder holds, or an empty string."""
+        if not (names := loose(self.submitted)):
+            return ""
+        some = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        files = (
+            "1 file in submitted/ belongs"
+            if len(names) == 1
+            else f"{len(names)} files in submitted/ belong"
+        )
+        return f"{files} to nobody: {some}; {self.place}"
 
     def run(self, jobs):
         """Grade everybody; returns the rows of status.csv."""
@@ -55,7 +76,11 @@ class Batch:
             found = find_submissions(self.submitted, self.course.name, self.course.notebook.stem)
             rows = self._grade(found, gradebook, pool)
         seen = {entry["student"] for entry in rows}
-        rows += [row(name, "missing") for name in gradebook.students() if name not in seen]
+        rows += [
+            row(name, "missing", notes=self._earlier(name, gradebook))
+            for name in gradebook.students()
+            if name not in seen
+        ]
         return sorted(rows, key=lambda entry: entry["student"])
 
     def _grade(self, found, gradebook, pool):
@@ -68,7 +93,8 @@ class Batch:
         for entry in tqdm(found, "grading", unit="notebook", disable=None):
             if entry.student not in futures:
                 why = unusable(entry.student)
-                status, notes = ("infrastructure", [why]) if why else ("missing", entry.notes)
+                notes = [*entry.notes, *self._earlier(entry.student, gradebook)]
+                status, notes = ("infrastructure", [why]) if why else ("missing", notes)
                 rows.append({"student": entry.student, "status": status, "notes": notes})
                 continue
             stamp, verdict = futures[entry.student][0], futures[entry.student][1].result()
@@ -76,6 +102,7 @@ class Batch:
                 self.work / "verdicts" / f"{entry.student}.json",
                 {"stamp": stamp, "verdict": verdict},
             )
+            verdict["notes"] += missed(verdict, entry.modules)
             rows.append(self._record(entry, verdict, gradebook))
             if any(
                 verdict["exercises"][stem]["outcome"] in ("needs_training", "infrastructure")
@@ -83,7 +110,19 @@ class Batch:
             ):
                 self.untrained[verdict["sha256"]] = self._staged(entry)
         marks = gradebook.marks()
-        return [row(**entry, marks=marks.get(entry["student"])) for entry in rows]
+        return [row(**entry, marks=self._known(entry, marks)) for entry in rows]
+
+    def _known(self, entry, marks):
+        """A student's scores, and which of his hand marks were there before his present notebook and still wait to be confirmed."""
+        scores, unconfirmed = marks.get(entry["student"], ({}, {}))
+        earlier = load(self._done(entry["student"])).get("by_hand", {})
+        return scores, {stem for stem, mark in unconfirmed.items() if earlier.get(stem) == mark}
+
+    def _done(self, student):
+        return self.work / "done" / f"{student}.json"
+
+    def _earlier(self, student, gradebook):
+        return [WITHDRAWN] * (student in gradebook.entered)
 
     def _verdict(self, entry, pool):
         """A stamp of all it depends on, and the staged copy's verdict: the kept one if they agree, or a job's, on its way."""
@@ -110,65 +149,33 @@ class Batch:
     def _stage(self, entry):
         """A plain copy under the proper name: nbgrader sees neither links nor other files."""
         target = self._staged(entry)
-        ours = read_bytes(target.with_name(TIMESTAMP))
         shutil.rmtree(target.parent, ignore_errors=True)
         target.parent.mkdir(parents=True)
         target.write_bytes(read(entry.notebook) if entry.notebook else placeholder(entry.why_not))
-        self._stamp_time(entry, target.parent, ours)
-        return target
-
-    def _stamp_time(self, entry, folder, ours):
-        """nbgrader calls a student graded when the hand-in's timestamp is the graded one's: both are the collector's.
-
-        One that lay among the student's files is put aside, unless the instructor says that a collector wrote it; `ours` is
-        the one of an earlier run.
-        """
-        from grader.pages import read_timestamp  # brings nbgrader along: not before the jobs start
-
         home = self.submitted / entry.student / self.course.name
-        if self.keep_timestamps:
-            if read_timestamp(home) is not None:
-                shutil.copyfile(home / TIMESTAMP, folder / TIMESTAMP)
-            return
-        moment = file_time(entry.notebook) if entry.notebook else ""
-        put(folder / TIMESTAMP, moment, ours)
-        if home.is_dir():
-            put(home / TIMESTAMP, moment, ours)
+        own = self.work / "timestamps" / f"{entry.student}.txt"
+        entry.notes += (
+            timestamps.keep(home, target.parent, own)
+            if self.keep_timestamps
+            else timestamps.stamp(home, target.parent, entry.notebook, own)
+        )
+        return target
 
     def _record(self, entry, verdict, gradebook):
         """Into the gradebook, unless this very verdict is already there, with this very timestamp; what `row` is told."""
         status, notes = verdict["status"], entry.notes + verdict["notes"]
-        done = self.work / "done" / f"{entry.student}.json"
+        done = self._done(entry.student)
         stamped = self._staged(entry).with_name(TIMESTAMP)
         moment = stamped.read_bytes() if stamped.is_file() else b""
         mark = hashlib.sha256(json.dumps(verdict).encode() + moment).hexdigest()
-        if load(done).get("verdict") != mark or not gradebook.has(entry.student):
-            trouble = gradebook.record(entry.student, verdict)
+        before, sha = load(done), verdict["sha256"]
+        if before.get("verdict") != mark or not gradebook.has(entry.student):
+            unchanged = before.get("sha256") == sha
+            trouble = gradebook.record(entry.student, verdict, unchanged)
             if trouble:
                 status, notes = "infrastructure", [*notes, trouble]
             else:
-                write(done, {"verdict": mark})
+                _, waiting = gradebook.marks(entry.student)[entry.student]
+                by_hand = before.get("by_hand", {}) if unchanged else waiting
+                write(done, {"verdict": mark, "sha256": sha, "by_hand": by_hand})
         return {"student": entry.student, "status": status, "verdict": verdict, "notes": notes}
-
-
-def file_time(path):
-    try:
-        moment = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
-    except OSError:  # it went meanwhile
-        return ""
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def read_bytes(path):
-    return path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-
-
-def put(path, text, ours):
-    """Write a timestamp; what else lay there stays beside it, unless it was `ours`."""
-    with contextlib.suppress(OSError):  # a folder that cannot be written: formgrader alone cares
-        there = read_bytes(path)
-        if not there or there != text.encode():
-            if os.path.lexists(path) and not (there and there == ours):
-                path.replace(path.with_name(REFUSED))
-            if text:
-                path.write_text(text)

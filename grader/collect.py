@@ -22,6 +22,7 @@ class Found:
     notebook: Path | None = None
     why_not: str = ""  # why there is no notebook to grade: a key of preflight.NO_NOTEBOOK, or nothing was handed in
     notes: list = field(default_factory=list)
+    modules: list = field(default_factory=list)  # names of the .py files that were left out
 
 
 def find_submissions(submitted, assignment, notebook_name):
@@ -34,6 +35,17 @@ def find_submissions(submitted, assignment, notebook_name):
         if path.is_dir() and not path.is_symlink() and path.name[0] != "."
     )
     return [find(folder, assignment, notebook_name) for folder in folders]
+
+
+def loose(submitted):
+    """What lies beside the students' folders, links among it: nobody's."""
+    if not submitted.is_dir():
+        return []
+    return sorted(
+        clean(path.name, 100)
+        for path in submitted.iterdir()
+        if path.name[0] != "." and (path.is_symlink() or not path.is_dir())
+    )
 
 
 def unusable(student):
@@ -66,6 +78,7 @@ def find(folder, assignment, notebook_name):
         found.why_not = "none" if files else ""
     known = {found.notebook, *(folder / assignment / name for name in (TIMESTAMP, REFUSED))}
     others = [path for path in files if path not in known]
+    found.modules = [path.stem for path in others if path.suffix == ".py"]
     if others:
         some = "at least " if len(files) == MAX_FILES else ""
         more = f" and {some}{len(others) - 5} more" if len(others) > 5 else ""

@@ -4,13 +4,14 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 from grader.cgroup import hierarchies
 from grader.course import CourseError, Limits, exercises, load_course
+from grader.database import check_exercises, check_file, opened
+from grader.interpreter import program
 from grader.link import SandboxError
 from grader.sandbox import Sandbox, check_outside
 
@@ -32,7 +33,7 @@ def report(laws):
         course(laws),
         gpu(),
         models(),
-        database(),
+        database(laws),
     ]
     for name, fine, detail, remedy in findings:
         print(
@@ -163,13 +164,16 @@ def models():
     )
 
 
-def database():
+def database(laws):
     path = Path("gradebook.db")
-    if not path.exists():
-        return "database", None, "no gradebook.db here yet", "`python -m grader run` makes it"
+    if not path.exists() or path.stat().st_size == 0:
+        made = f"`{program()} -m grader run` makes it"
+        return "database", None, "no gradebook.db here yet", made
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        check_file(path)
+        with opened(path) as connection:
             names = [name for (name,) in connection.execute("select name from assignment")]
-    except sqlite3.Error as error:
-        return "database", False, f"gradebook.db: {error}", "nbgrader db upgrade, after a backup"
+        check_exercises(path, load_course(laws))
+    except CourseError as error:
+        return "database", False, str(error), ""
     return "database", True, f"gradebook.db knows {', '.join(names) or 'no assignment yet'}", ""

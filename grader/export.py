@@ -4,12 +4,15 @@ nbgrader counts an open mark as 0 and says nothing; its own table also breaks at
 """
 
 import csv
+import sys
 from pathlib import Path
 
 from nbgrader.api import MissingEntry
 from nbgrader.plugins import ExportPlugin
 
-from grader.gradebook import is_open
+from grader.course import CourseError
+from grader.database import check_file, sqlite_file
+from grader.gradebook import is_open, is_unconfirmed
 from grader.status import harmless
 
 FIELDS = (
@@ -20,6 +23,17 @@ FIELDS = (
 
 class GradesTable(ExportPlugin):
     """One row a student and assignment in grades.csv, or where `--to` says."""
+
+    def __init__(self, **kwargs):
+        """Made before nbgrader opens the gradebook, which ends in a traceback where it cannot be read."""
+        super().__init__(**kwargs)
+        file = sqlite_file(self.parent.coursedir.db_url)
+        try:
+            if file:
+                check_file(file, writing=False)
+        except CourseError as error:
+            self.log.error(str(error))
+            sys.exit(2)
 
     def export(self, gradebook):
         path = Path(self.to or "grades.csv")
@@ -47,7 +61,9 @@ def row(gradebook, assignment, student):
     except MissingEntry:
         return about | {"raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0}
     penalty = submission.late_submission_penalty or 0.0
-    waiting = [g.name for n in submission.notebooks for g in n.grades if is_open(g)]
+    waiting = [
+        g.name for n in submission.notebooks for g in n.grades if is_open(g) or is_unconfirmed(g)
+    ]
     return about | {
         "timestamp": submission.timestamp,
         "raw_score": round(submission.score, 4),

@@ -30,6 +30,15 @@ def exercise_text(stem, exercise, notes=()):
     return "\n".join(map(own_lines, lines)) + "\n"
 
 
+def missed(verdict, modules):
+    """Notes on left-out modules that the notebook imports."""
+    said = " ".join(law["got"] for e in verdict["exercises"].values() for law in e["laws"])
+    names = {name for name in modules if f"No module named '{name}'" in said}
+    return [
+        f"only the notebook is graded: put the code of {name}.py into it" for name in sorted(names)
+    ]
+
+
 def own_lines(text):
     """Further lines of a text stand far to the right: a student's words must not pass for the grader's."""
     return text.replace("\n", "\n" + " " * 15)

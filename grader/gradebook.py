@@ -9,12 +9,26 @@ from contextlib import suppress
 from pathlib import Path
 
 from grader.course import CourseError
+from grader.database import check_exercises, check_file, sqlite_file, trouble
 from grader.text import clean
 
 
 def is_open(grade):
     """Whether it has no mark yet, neither automatic nor by hand; its `score` would say 0."""
     return grade.auto_score is None and grade.manual_score is None
+
+
+def is_unconfirmed(grade):
+    """Whether nbgrader still asks for a look at its hand mark: one for an earlier notebook, or one that a script gave."""
+    return grade.manual_score is not None and grade.needs_manual_grade
+
+
+def scores(grades):
+    by_stem = {grade.name.removesuffix("_laws"): grade for grade in grades}
+    return (
+        {stem: None if is_open(grade) else grade.score for stem, grade in by_stem.items()},
+        {stem: grade.manual_score for stem, grade in by_stem.items() if is_unconfirmed(grade)},
+    )
 
 
 class Reports(logging.Handler):
@@ -57,7 +71,11 @@ class Gradebook:
         ).resolve()
         self.app.coursedir.submitted_directory = str(staged)
         self.course = course
+        self.file = sqlite_file(self.app.coursedir.db_url)
+        if self.file:
+            check_file(self.file)
         self._add_assignment()
+        self.entered = self._entered()
 
     def _add_assignment(self):
         """Let nbgrader enter an assignment that the gradebook does not know; release/ stays as it is."""
@@ -65,6 +83,8 @@ class Gradebook:
 
         with Gradebook(self.app.coursedir.db_url) as database, suppress(MissingEntry):
             database.find_notebook(self.course.notebook.stem, self.course.name)
+            if self.file:
+                check_exercises(self.file, self.course)
             return
         with tempfile.TemporaryDirectory() as release:
             done = subprocess.run(
@@ -81,45 +101,56 @@ class Gradebook:
                 f" {self.course.name}`, which enters it, fails: {why}"
             )
 
+    def _entered(self):
+        from nbgrader.api import Gradebook
+
+        with Gradebook(self.app.coursedir.db_url) as database:
+            found = database.assignment_submissions(self.course.name)
+            return {submission.student_id for submission in found}
+
     def students(self):
         from nbgrader.api import Gradebook
 
         with Gradebook(self.app.coursedir.db_url) as database:
             return [student.id for student in database.students]
 
-    def marks(self):
-        """{student: {exercise: score}}, marks by hand before automatic ones; None where there is no mark yet."""
+    def marks(self, student=None):
+        """{student: ({exercise: score}, {exercise: its unconfirmed hand mark})}; a score is None where there is no mark yet."""
         from nbgrader.api import Gradebook
 
         with Gradebook(self.app.coursedir.db_url) as database:
-            notebooks = database.notebook_submissions(self.course.notebook.stem, self.course.name)
-            return {
-                notebook.student.id: {
-                    grade.name.removesuffix("_laws"): None if is_open(grade) else grade.score
-                    for grade in notebook.grades
-                }
-                for notebook in notebooks
-            }
+            name = self.course.notebook.stem, self.course.name
+            notebooks = (
+                [database.find_submission_notebook(*name, student)]
+                if student
+                else database.notebook_submissions(*name)
+            )
+            return {notebook.student.id: scores(notebook.grades) for notebook in notebooks}
 
     def has(self, student):
+        """Whether he was recorded before, in this very gradebook."""
         folder = self.app.coursedir.format_path(
             self.app.coursedir.autograded_directory, student, self.course.name
         )
-        return Path(folder, f"{self.course.notebook.stem}.ipynb").exists()
+        graded = Path(folder, f"{self.course.notebook.stem}.ipynb").exists()
+        return graded and student in self.entered
 
-    def record(self, student, verdict):
-        """What went wrong, or an empty string."""
+    def record(self, student, verdict, unchanged=False):
+        """What went wrong, or an empty string; `unchanged`: the notebook recorded before is this very one."""
         from nbgrader.converters import Autograde
 
-        from grader.nbgrader_parts import GradeSuites
+        from grader.nbgrader_parts import GradeSuites, SaveMarks
 
         coursedir = self.app.coursedir
         coursedir.student_id = student
         folder = coursedir.format_path(coursedir.submitted_directory, student, self.course.name)
         self.reports.texts.clear()
+        SaveMarks.unchanged = unchanged
         GradeSuites.verdicts = {str(Path(folder, f"{self.course.notebook.stem}.ipynb")): verdict}
         try:
             Autograde(coursedir=coursedir, parent=self.app, force=True).start()
         except Exception as error:  # noqa: BLE001  one student's trouble must not stop the others
+            if why := trouble("\n".join(self.reports.texts)):
+                raise CourseError(why) from None
             return f"the gradebook could not be written: {self.reports.reason(error)}"
         return ""

@@ -14,6 +14,9 @@ import numpy as np
 from grader.calls import StudentError, WrongError
 from grader.text import clean, show
 
+WHOLE = "it looks as if the results were cut to whole numbers"
+NEARLY = "it is nearly right: is something rounded, in half precision, or a small number too many?"
+
 
 @dataclass(frozen=True)
 class Law:
@@ -67,7 +70,7 @@ def _watched(test, declared):
 
 
 def _failure(declared, student, error):
-    """The row of the report: what was called with what, what came back, and the likely cause."""
+    """The row of the report: what was called with what, what came back, and what would explain it."""
     calls = student.calls[-3:]
     numbers = getattr(error, "got", None)
     got = show(calls[-1].got if calls else numbers)
@@ -77,15 +80,15 @@ def _failure(declared, student, error):
         words = ""  # a wrong number: the law and the value say it all, unless there is a cause
     else:
         words = clean(getattr(error, "words", "") or str(error).partition("\n")[0])
-    cause = None
+    causes = None
     if declared.hint and calls and getattr(error, "expected", None) is not None:
         with contextlib.suppress(Exception):  # odd results must not turn a hint into trouble
-            cause = declared.hint(calls[-1], numbers, error.expected)
+            causes = declared.hint(calls[-1], numbers, error.expected)
     return {
         "counterexample": "; ".join(call.shown for call in calls),
         "got": got,
         "words": words,
-        "cause": cause,
+        "causes": causes,
     }
 
 
@@ -152,6 +155,16 @@ def agree(first, second, where, **tolerance):
         raise Disagreement(words) from None
 
 
+def is_default(student, args, name, value, other):
+    """Fails unless leaving the argument out gives what `value` gives, and `other` gives something else."""
+    size = len(args[0])
+    given, without, changed = (
+        vector(student(*args, **named), size) for named in ({name: value}, {}, {name: other})
+    )
+    agree(given, without, (f"with {name}={value:g}", "without it"))
+    check(not np.allclose(given, changed), f"{name}={value:g} and {name}={other:g} give the same")
+
+
 def raises(kind, student, *args, **kwargs):
     """The call must raise this built-in exception or one derived from it."""
     try:
@@ -163,18 +176,40 @@ def raises(kind, student, *args, **kwargs):
     raise LawFailed(f"no error was raised, expected {kind.__name__}")
 
 
-def first_match(got, expected, causes):
-    """The words of the first cause whose value is what the student got and is not the right one."""
-    for words, candidate in causes.items():
-        try:
-            value = np.broadcast_to(
-                np.asarray(candidate() if callable(candidate) else candidate, dtype=np.float64),
-                np.shape(got),
-            )
-        except (ValueError, TypeError, ArithmeticError, IndexError):
-            continue
-        if np.allclose(value, got, rtol=1e-3, atol=1e-5) and not np.allclose(
-            value, expected, rtol=1e-3, atol=1e-5
-        ):
-            return words
-    return None
+def matching(got, expected, causes, vague=None):
+    """Which causes explain one wrong result, for a law's `hint`: the words of each, with its rank.
+
+    Args:
+        got, expected: [B], what the student's function gave and what is right.
+        causes: words → the result that this mistake gives, or a function that computes it; rank 0.
+        vague: the same for causes that explain too much to compete with those; rank 1, 2, …
+
+    A law names the one cause of the lowest rank that explains every example it fails on, if it is only one.
+    """
+    ranked = [(words, value, 0) for words, value in causes.items()]
+    ranked += [(words, value, rank) for rank, (words, value) in enumerate((vague or {}).items(), 1)]
+    whole = np.trunc(expected)
+    ranked.append((WHOLE, whole if whole.any() else np.nan, len(ranked)))
+    fits = {words: rank for words, value, rank in ranked if _explains(value, got, expected)}
+    if (np.abs(got - expected) <= 1e-3 + 0.01 * np.abs(expected)).all():
+        fits[NEARLY] = len(ranked)
+    return fits
+
+
+def _explains(candidate, got, expected):
+    """Whether the result of a mistake is what the student got, and not the right one."""
+    try:
+        value = np.asarray(candidate() if callable(candidate) else candidate, dtype=np.float64)
+        value = np.broadcast_to(value, np.shape(got))
+    except (ValueError, TypeError, ArithmeticError, IndexError):
+        return False
+    return np.allclose(value, got, rtol=2e-4, atol=1e-5) and not np.allclose(
+        value, expected, rtol=1e-3, atol=1e-5
+    )
+
+
+def common_cause(fits):
+    """The words of the one cause of the lowest rank in all of `fits`, which `matching` gave; None if there is not just one."""
+    common = {words: rank for words, rank in fits[0].items() if all(words in f for f in fits)}
+    best = [words for words, rank in common.items() if rank == min(common.values())]
+    return best[0] if len(best) == 1 else None

@@ -18,6 +18,7 @@ from traitlets import Enum, Unicode
 
 from grader.course import TRAINING, load_course
 from grader.feedback import exercise_text
+from grader.interpreter import program
 from grader.pages import mend, read_timestamp
 from grader.preflight import HIDDEN, Unreadable, repair, source_cells, without_solutions
 from grader.session import Grader, read
@@ -54,7 +55,7 @@ class SubmissionExporter(NotebookExporter):
         self.coursedir.ignore = ["*"]  # autograde copies nothing beside the notebook
         if self.config.GradeSuites.get("isolation") != "none" and not shutil.which("bwrap"):
             self.log.error(
-                "bubblewrap is not installed, so nothing is graded: see `python -m grader doctor`"
+                f"bubblewrap is not installed, so nothing is graded: see `{program()} -m grader doctor`"
             )
             raise NbGraderException("no sandbox")
         self.course = load_course(Path(self.coursedir.root) / self.laws)
@@ -165,19 +166,19 @@ def outputs(stem, exercise, notes):
 class SaveMarks(SaveAutoGrades):
     """Marks of the law cells come from the verdict alone; what is still open stays without a mark."""
 
+    unchanged = False  # whether marks by hand were given for this very notebook
+
     def _add_score(self, cell, resources):
-        super()._add_score(cell, resources)
-        exercises = resources["verdict"]["exercises"]
-        exercise = exercises.get(cell.metadata.nbgrader["grade_id"].removesuffix("_laws"))
-        if exercise is None or exercise["outcome"] == "needs_manual":
-            return
-        names = (
-            cell.metadata.nbgrader["grade_id"],
-            self.notebook_id,
-            self.assignment_id,
-            self.student_id,
-        )
+        grade_id = cell.metadata.nbgrader["grade_id"]
+        names = (grade_id, self.notebook_id, self.assignment_id, self.student_id)
         grade = self.gradebook.find_grade(*names)
-        grade.auto_score = None if exercise["outcome"] in OPEN else exercise["points"]
-        grade.needs_manual_grade = grade.auto_score is None or grade.manual_score is not None
+        by_hand = grade.manual_score is not None
+        confirmed = self.unchanged and by_hand and not grade.needs_manual_grade
+        super()._add_score(cell, resources)
+        exercise = resources["verdict"]["exercises"].get(grade_id.removesuffix("_laws"))
+        if exercise is not None and exercise["outcome"] != "needs_manual":
+            grade.auto_score = None if exercise["outcome"] in OPEN else exercise["points"]
+            grade.needs_manual_grade = grade.auto_score is None or by_hand
+        if confirmed:
+            grade.needs_manual_grade = False
         self.gradebook.db.commit()

@@ -115,7 +115,7 @@ def repair(data, course):
         submission.notes.append(f"{len(given['cells']) - len(cells)} broken cells were left out")
     if _kernel(given) != _kernel(source):
         submission.notes.append("the kernel's name was changed; it is the course's again")
-    restore_graded(submission, [cell for cell in source["cells"] if mark(cell)])
+    restore_graded(submission, source["cells"])
     _disarm_markdown(submission, source)
     _number(cells)
     return submission

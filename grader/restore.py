@@ -1,26 +1,40 @@
 """Gives every cell that nbgrader knows its metadata, type and locked text back, and says what was damaged."""
 
 import re
+from itertools import pairwise
 
 CONTRACT = ("grade", "solution", "locked", "points", "task")
+MANY = 4  # notes on repaired cells: more of them are one
 
 
 def mark(cell):
     return cell["metadata"].get("nbgrader", {})
 
 
-def restore_graded(submission, wanted):
+def restore_graded(submission, source):
     """Every cell of the source that nbgrader knows is there once, with the source's metadata and locked text."""
     cells, position = submission.notebook["cells"], 0
+    wanted, repairs = [cell for cell in source if mark(cell)], []
     found = _claimed(submission, {mark(cell)["grade_id"]: mark(cell) for cell in wanted})
     _find_lost(cells, wanted, found)
+    _find_lost_prose(cells, source, found)
     for original in wanted:
         cell, clue = found.get(mark(original)["grade_id"], (None, None))
         if cell is None:
             cell = _blank(original)
             cells.insert(position, cell)
-        _restore(submission, original, cell, clue)
+        if note := _restore(submission, original, cell, clue):
+            repairs.append((mark(original).get("grade"), note))
         position = next(n for n, other in enumerate(cells) if other is cell) + 1
+    submission.notes += _summed_up(repairs)
+
+
+def _summed_up(repairs):
+    """One note a cell, or one for all of many."""
+    if len(repairs) <= MANY:
+        return [note for _, note in repairs]
+    graded = sum(1 for grade, _ in repairs if grade)
+    return [f"{graded} grade cells and {len(repairs) - graded} others repaired"]
 
 
 def _claimed(submission, officials):
@@ -75,12 +89,29 @@ def _find_lost(cells, wanted, found):
             found[grade_id] = (lost, None)
 
 
+def _find_lost_prose(cells, source, found):
+    """A written answer that lost its id is the student's own prose right below the source's cell before it."""
+    texts, claimed = {cell["source"].strip() for cell in source}, [id(c) for c, _ in found.values()]
+    for before, original in pairwise(source):
+        grade_id = mark(original).get("grade_id")
+        prose = original["cell_type"] == "markdown" and mark(original).get("solution")
+        if not prose or grade_id in found or mark(before):
+            continue
+        for box, cell in pairwise(cells):
+            at_its_place = box["source"].strip() == before["source"].strip()
+            own = cell["cell_type"] == "markdown" and cell["source"].strip() not in {"", *texts}
+            if at_its_place and own and id(cell) not in claimed:
+                found[grade_id] = (cell, None)
+                break
+
+
 def _blank(original):
     code = {"outputs": [], "execution_count": None} if original["cell_type"] == "code" else {}
     return {"id": None, "cell_type": original["cell_type"], "metadata": {}, "source": "", **code}
 
 
 def _restore(submission, original, cell, clue):
+    """What was damaged, in words, or an empty string."""
     official = mark(original)
     damage = []
     if clue is None:
@@ -98,5 +129,6 @@ def _restore(submission, original, cell, clue):
         cell["source"] = original["source"]
     cell["metadata"] = {"nbgrader": dict(official)}
     if damage:
-        submission.notes.append(f"the cell {official['grade_id']} {' and '.join(damage)}: repaired")
         submission.tampered.add(official["grade_id"].removesuffix("_laws"))
+        return f"the cell {official['grade_id']} {' and '.join(damage)}: repaired"
+    return ""

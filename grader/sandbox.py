@@ -18,6 +18,7 @@ from pathlib import Path
 
 from grader.cgroup import Group, hierarchies
 from grader.inside import wire
+from grader.interpreter import program
 from grader.link import SandboxError, Worker
 
 INSIDE_UID = 1000
@@ -95,6 +96,7 @@ ENVIRONMENT = {
     "NBGRADER_EXECUTION": "autograde",
     "HF_HUB_OFFLINE": "1",
     "MPLBACKEND": "agg",
+    "TORCHDYNAMO_DISABLE": "1",  # torch.compile's first call takes longer than a law waits; the plain function is as right
 }
 
 
@@ -150,7 +152,7 @@ class Sandbox:
         """Start the zygote without waiting for its imports, so they overlap with what the caller does next."""
         if self.isolation != "none" and not shutil.which("bwrap"):
             raise SandboxError(
-                "bubblewrap is not installed: apt-get install bubblewrap (or see `python -m grader doctor`)"
+                f"bubblewrap is not installed: apt-get install bubblewrap (or see `{program()} -m grader doctor`)"
             )
         sweep(Path(tempfile.gettempdir()).glob("grader-*-*"))
         sweep(folder for parent in hierarchies() for folder in parent.glob("grader-*-*"))
@@ -183,7 +185,7 @@ class Sandbox:
                 reason = self.errors.read(2000).decode(errors="replace").strip()
                 self.close()
                 raise SandboxError(
-                    f"the sandbox did not start: {reason or 'no reason given'}; see `python -m grader doctor`"
+                    f"the sandbox did not start: {reason or 'no reason given'}; see `{program()} -m grader doctor`"
                 )
             if self.stage:
                 Path(self.stage).rmdir()  # what was mounted there lives on in the sandbox alone

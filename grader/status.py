@@ -4,27 +4,31 @@ import csv
 import math
 import sys
 
+from grader.interpreter import program
 from grader.verdict import OPEN
 
 WAITING = {
-    "needs_training": "a training run: `python -m grader run --train`",
+    "needs_training": f"a training run: `{program()} -m grader run --train`",
     "needs_manual": "a mark by hand: Formgrader",
 }
+UNCONFIRMED = "the hand mark was given for an earlier notebook: confirm it in Formgrader"
 FIELDS = ("student", "status", "total", "max_total", "reasons", "notes", "sha256")
 
 
 def row(student, status, verdict=None, notes=(), marks=None):
-    """One line of the table; `marks` are the gradebook's, those by hand among them: {exercise: score, None while open}."""
+    """One line of the table; `marks` are the gradebook's: {exercise: score, None while open}, and the unconfirmed ones."""
     reasons, total = [], verdict and verdict["total"]
+    marks, unconfirmed = marks or ({}, ())
+    notes = [*notes, *[UNCONFIRMED] * bool(unconfirmed)]
     if status in ("graded", "partial"):
-        marks = marks or {}
         waiting = [stem for stem, score in marks.items() if score is None]
-        status = "partial" if waiting else "graded"
+        status = "partial" if waiting or unconfirmed else "graded"
         total = round(math.fsum(score for score in marks.values() if score is not None), 4)
         reasons = [
-            f"{stem}: {e['outcome']}"
+            f"{stem}: {'needs_manual' if stem in unconfirmed else e['outcome']}"
             for stem, e in verdict["exercises"].items()
-            if (stem in waiting if e["outcome"] in OPEN else e["outcome"] != "pass")
+            if stem in unconfirmed
+            or (stem in waiting if e["outcome"] in OPEN else e["outcome"] != "pass")
         ]
     elif status == "infrastructure" and verdict:
         total = None  # not final, whatever part of it the gradebook has
@@ -63,14 +67,14 @@ def harmless(value):
     return "'" + value if value.startswith(("=", "+", "-", "@", "\t")) else value
 
 
-def summary(rows):
-    """How many of each status, and what the open ones wait for."""
+def summary(rows, place):
+    """How many of each status, and what the open ones wait for; with nobody there, where a notebook belongs."""
     counts = {}
     for entry in rows:
         counts[entry["status"]] = counts.get(entry["status"], 0) + 1
     print(
         ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-        or "nobody has handed in",
+        or f"nobody has handed in: {place}",
         file=sys.stderr,
     )
     for outcome, remedy in WAITING.items():

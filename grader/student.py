@@ -1,6 +1,7 @@
 """The submitted function as the laws see it: called like a function, answered from behind the wall."""
 
 import contextlib
+import re
 import time
 
 from grader.calls import Call, Callback, Ended, Evidence, StudentError
@@ -189,7 +190,7 @@ class Student:
         with interpreting():
             self.load_errors += [
                 f"in cell {clean(error.get('cell', '?'))}: {StudentError(error)}"
-                for error in reply.get("errors", [])[:3]
+                for error in reply.get("errors", [])[:20]
             ]
         return reply.get("defined") is True
 
@@ -219,12 +220,22 @@ class Student:
             where = f" (in cell {self._cell()})" if self.at else ""
             return Ended("timeout", f"loading the notebook took too long altogether{where}")
         if end is not None:
-            return Ended(end.outcome, "; ".join(self.load_errors) or end.words)
-        if self.load_errors:
-            return Ended(
-                "wrong", f"{self.stem} could not be defined: " + "; ".join(self.load_errors[:3])
-            )
-        return Ended("not_implemented", f"the notebook defines no function {self.stem}")
+            return Ended(end.outcome, "; ".join(self.load_errors[:6]) or end.words)
+        own = self._own_errors()
+        if own:
+            return Ended("wrong", f"{self.stem} could not be defined: " + "; ".join(own[:3]))
+        words = "; ".join([f"the notebook defines no function {self.stem}", *self.load_errors[:1]])
+        return Ended("not_implemented", words)
+
+    def _own_errors(self):
+        """Those of its own cell, and of others that would define it."""
+        defines = re.compile(rf"\bdef\s+{re.escape(self.stem)}\b|\b{re.escape(self.stem)}\s*=")
+        cells = [
+            f"in cell {clean(str(cell['id']))}: "
+            for cell in self.cells
+            if cell["id"] == self.stem or defines.search(cell["source"])
+        ]
+        return [error for error in self.load_errors if error.startswith(tuple(cells))]
 
     def _answer(self, message, buffers, asked):
         """Answer a call to what the course provides; None if the message is something else."""

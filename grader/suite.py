@@ -3,7 +3,6 @@
 import math
 import os
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 import hypothesis.errors
@@ -12,6 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from grader.calls import Ended, StudentError
 from grader.course import CourseError, activate
+from grader.laws import common_cause
 from grader.student import Student
 from grader.text import clean
 
@@ -123,10 +123,11 @@ def row(item, error, student):
 
 
 def smallest(failures):
-    """The last failing example, which is hypothesis's smallest, with the cause that most examples point at."""
-    last, causes = failures[-1], Counter(f["cause"] for f in failures if f["cause"])
+    """The last failing example, which is hypothesis's smallest, with the one cause that explains them all."""
+    last, fits = failures[-1], [f["causes"] for f in failures if f["causes"] is not None]
     words = [last["words"]] if last["words"] not in ("", last["got"]) else []
-    hint = "; ".join(words + [cause for cause, _ in causes.most_common(1)])
+    cause = common_cause(fits) if fits else None
+    hint = "; ".join([*words, cause] if cause else words)
     return {"counterexample": last["counterexample"], "got": last["got"], "hint": hint}
 
 

@@ -27,7 +27,8 @@ def _show(value, budget):
     if budget[0] < 0:
         return "…"
     if hasattr(value, "tolist"):  # a NumPy array: the dtype says what kind of tensor it was
-        return f"{value.dtype}{_show(_cut(value, budget[0] + 1).tolist(), budget)}"
+        shown = _show(_cut(value, budget[0] + 1).tolist(), budget)
+        return f"{value.dtype}{shown}" if value.ndim else f"{value.dtype}({shown})"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, (list, tuple)):

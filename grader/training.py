@@ -57,7 +57,9 @@ class TrainingQueue:
         missing = [sha for sha in notebooks if not self.marks.done(sha)]
         names = ", ".join(slot.name for slot in self.slots[: len(missing)])
         if missing:
-            print(f"training with {len(missing)} notebooks on: {names}", file=sys.stderr)
+            count = "1 notebook" if len(missing) == 1 else f"{len(missing)} notebooks"
+            print(f"training with {count} on: {names}", file=sys.stderr)
+        self.finished = 0
         with tqdm(None, "training", len(missing), unit="notebook", disable=None) as bar:
             copied = [sha for sha in missing if self._copy(sha, notebooks[sha])]
             again = self._train(copied, self.slots, bar)
@@ -90,12 +92,19 @@ class TrainingQueue:
                     free.append(run.slot)
                     if self._finish(run, last):
                         bar.update()
+                        self._tell(bar)
                     else:
                         again.append(run.sha)
         finally:
             for run in running:  # the user has had enough
                 run.end()
         return again
+
+    def _tell(self, bar):
+        """A line a run where no terminal shows the bar: a log that says nothing for minutes looks stuck."""
+        self.finished += 1
+        if bar.disable:
+            print(f"trained: {self.finished} of {bar.total}", file=sys.stderr, flush=True)
 
     def _start(self, sha, slot):
         """Start the course's command, on a leash: it dies with this thread, so this must be the queue's own."""

@@ -116,6 +116,7 @@ def serve(data, status):
     os.closerange(channel + 1, 256)
     libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
     os.chdir("/tmp")
+    one_thread()
     try:
         worker.main(socket.socket(fileno=channel))
     finally:
@@ -139,12 +140,17 @@ def spawn(request, data, status, control):
         os._exit(0)
 
 
+def one_thread():
+    """Said again in each fork: torch's pool of threads does not survive one, and threads of the student would race to rebuild it."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
 def main():
     control = socket.socket(fileno=int(sys.argv[1]))
     for name in json.loads(sys.argv[2]):
         importlib.import_module(name)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+    one_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trusted side's to handle
     gc.collect()
     gc.freeze()  # keeps the forks' memory shared

@@ -4,13 +4,12 @@ import fcntl
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 from toys import RIGHT, ClassFolder, notebook
@@ -173,37 +172,27 @@ def test_a_second_run_grades_only_what_changed(class_folder):
     assert class_folder.marks() == {"ann": 2.0, "bob": 2.0} and len(list(verdicts.iterdir())) == 2
 
 
-def test_timestamps_are_the_collectors_and_a_students_is_put_aside(class_folder):
-    for student, text in {"bob": b"1999-12-31 23:59:59 UTC", "cat": bytes(range(256))}.items():
+def test_a_withdrawn_hand_in_a_loose_file_and_an_empty_class_are_said(class_folder):
+    done = class_folder.grade()
+    place = "a notebook's place is submitted/<student>/toy/exercise.ipynb"
+    assert done.returncode == 0 and f"nobody has handed in: {place}" in done.stderr
+    for student in ("ann", "bob"):
         class_folder.hand_in(student)
-        class_folder.hand_in(student, text, "toy/timestamp.txt")
-    os.utime(class_folder.hand_in("ann"), (0, 1_600_000_000))
-    class_folder.hand_in("dan", name="elsewhere/exercise.ipynb")
-    class_folder.hand_in("eve", b"9" * 1000, "toy/timestamp.txt")
-    (class_folder.hand_in("fay").parent / "timestamp.txt").mkdir()
-    submitted = class_folder.folder / "submitted"
-    for _ in range(2):
-        assert class_folder.grade().returncode == 0
-        moments = {s: (m or "none").partition(".")[0] for s, m in timestamps(class_folder.folder)}
-        assert moments["ann"] == "2020-09-13 12:26:40" and "1999" not in moments["bob"]
-        for student, moment in moments.items():
-            path = submitted / student / "toy/timestamp.txt"
-            assert student in ("dan", "eve") or path.read_text() == f"{moment} UTC"
-    assert (submitted / "bob/toy/timestamp.txt.refused").read_text().startswith("1999")
-    later = class_folder.hand_in("ann")
-    os.utime(later, (0, 1_700_000_000))
+    (class_folder.folder / "submitted/rosa.ipynb").write_bytes(encoded())
+    class_folder.hand_in("kim", encoded("from helpers import basket_total"))
+    class_folder.hand_in("kim", b"", "toy/helpers.py")
+    done = class_folder.grade()
+    assert f"1 file in submitted/ belongs to nobody: rosa.ipynb; {place}" in done.stderr
+    assert "put the code of helpers.py into it" in class_folder.status()["kim"]["notes"]
+    shutil.rmtree(class_folder.folder / "submitted/ann")
+    shutil.rmtree(class_folder.folder / "submitted/bob/toy")
     assert class_folder.grade().returncode == 0
-    assert dict(timestamps(class_folder.folder))["ann"].startswith("2023-11-14 22:13:20")
-    class_folder.hand_in("ann", b"2026-01-01 10:00:00 UTC", "toy/timestamp.txt")
-    assert class_folder.grade("--timestamps", "keep").returncode == 0
-    assert dict(timestamps(class_folder.folder))["ann"].startswith("2026-01-01 10:00:00")
-
-
-def timestamps(folder):
-    with sqlite3.connect(folder / "gradebook.db") as database:
-        return database.execute(
-            "select student_id, timestamp from submitted_assignment order by 1"
-        ).fetchall()
+    for student in ("ann", "bob"):
+        row = class_folder.status()[student]
+        assert (row["status"], row["notes"]) == (
+            "missing",
+            "graded earlier: its marks stay in the gradebook",
+        )
 
 
 ODD_NAMES = {
@@ -234,23 +223,6 @@ def test_a_name_that_nobody_can_use_costs_the_others_nothing(class_folder):
         shown = " ⏎ ".join(student.splitlines()).encode("utf-8", "backslashreplace").decode()
         assert rows[shown]["status"] == "infrastructure" and words in rows[shown]["notes"]
     assert class_folder.marks() == {"ann": 2.0}
-
-
-def test_a_notebook_that_cannot_be_read_is_staged_as_such(class_folder):
-    from grader import batch as module
-    from grader.collect import Found
-
-    entry = Found("ann", Path("/proc/self/mem"))  # opens, and gives an error when it is read
-    stage = module.Batch.__new__(module.Batch)
-    stage.course, stage.keep_timestamps = (
-        SimpleNamespace(name="toy", notebook=Path("exercise.ipynb")),
-        False,
-    )
-    stage.staged, stage.submitted = (
-        class_folder.folder / "staged",
-        class_folder.folder / "submitted",
-    )
-    assert json.loads(stage._stage(entry).read_text()) == {"why_not": "locked"}
 
 
 def test_infrastructure_trouble_is_named_ungraded_and_ends_with_1(class_folder):

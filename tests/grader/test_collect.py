@@ -1,8 +1,10 @@
 """Which file of a hand-in is graded, and what is said of the others."""
 
 import pytest
+from toys import RIGHT
 
 from grader.collect import MAX_FILES, find
+from grader.feedback import missed
 
 
 @pytest.fixture
@@ -39,3 +41,11 @@ def test_a_proper_place_that_a_link_leads_to_is_no_place(hand_in, tmp_path):
     (tmp_path / "ann/toy").unlink()
     (tmp_path / "ann/toy").symlink_to(tmp_path / "elsewhere")
     assert hand_in().notebook == tmp_path / "ann/other/exercise.ipynb"
+
+
+def test_a_left_out_module_is_named_where_the_notebook_imports_it(hand_in, judge):
+    modules = hand_in("toy/exercise.ipynb", "toy/helpers.py", "toy/other.py").modules
+    verdict = {"exercises": {"x": judge(RIGHT.replace("    if", "    import helpers\n    if", 1))}}
+    [note] = missed(verdict, modules)
+    assert note == "only the notebook is graded: put the code of helpers.py into it"
+    assert missed({"exercises": {"x": judge()}}, modules) == []

@@ -8,6 +8,8 @@ import sys
 import pytest
 from toys import RIGHT, ROOT, TOY, notebook
 
+from grader.interpreter import program
+
 LAWS = ["--laws", str(TOY / "hidden")]
 
 
@@ -66,6 +68,8 @@ def test_mistakes_in_the_command_are_told_and_end_with_2(hand_ins, tmp_path):
             and "Traceback" not in done.stderr
         )
     assert run("grader", "check", hand_ins[0], "--laws", tmp_path).returncode == 2
+    done = run("grader", "check", tmp_path, *LAWS)
+    assert done.returncode == 2 and "is a folder: name a notebook (.ipynb)" in done.stderr
     for jobs in ("0", "-1", "two"):
         done = run("grader", "check", hand_ins[0], "--jobs", jobs, *LAWS)
         assert done.returncode == 2 and "a whole number above 0" in done.stderr
@@ -100,6 +104,17 @@ def test_the_doctor_names_what_is_there_and_the_container(tmp_path):
 def test_help_shows_examples():
     assert "python -m grader check my.ipynb" in run("grader", "--help").stdout
     assert "--timestamps" in run("grader", "run", "--help").stdout
+
+
+def test_commands_are_shown_as_one_types_them(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for prefix, shown in (("venv", ".venv/bin/nbgrader"), (sys.base_prefix, "nbgrader")):
+        monkeypatch.setattr(sys, "prefix", prefix)
+        monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv/bin/python"))
+        assert program("nbgrader") == shown
+    monkeypatch.setattr(sys, "prefix", "venv")
+    monkeypatch.setattr(sys, "executable", "/elsewhere/bin/python")
+    assert program() == "/elsewhere/bin/python"
 
 
 def test_grading_again_and_again_gives_one_verdict(grader, submission):

@@ -135,6 +135,20 @@ def test_a_cell_that_kills_the_parser_hurts_only_itself(judge):
     assert judge(before=["x = " + "-" * 100_000 + "1", "(" * 1000, "def f(:"])["points"] == 2.0
 
 
+def test_a_function_of_another_name_is_missing_whatever_other_cells_break(judge):
+    renamed = RIGHT.replace("basket_total", "total_of_basket")
+    exercise = judge(renamed, after=["def other(:"])
+    assert exercise["outcome"] == "not_implemented"
+    text = exercise["laws"][0]["got"]
+    assert text.startswith(
+        "the notebook defines no function basket_total; in cell number 4: Syntax"
+    )
+    broken = ["def f(:", "def g(:", "def h(:", "def basket_total(:"]
+    for exercise in (judge("def basket_total(:", before=broken[:3]), judge("pass", before=broken)):
+        assert exercise["outcome"] == "wrong"
+        assert exercise["laws"][0]["got"].startswith("basket_total could not be defined: in cell ")
+
+
 def test_forged_results_and_patched_tools_gain_nothing(judge):
     forged = """
 class Yes(float):

@@ -1,4 +1,4 @@
-"""A new exercise takes what README says: a solution cell, a grade cell, and the law that stands there, word for word."""
+"""A new exercise takes what README says: the solution cell, a grade cell, and the law that stand there, word for word."""
 
 import json
 import re
@@ -9,7 +9,9 @@ from toys import ROOT, TOY, code, notebook
 from grader.course import load_course
 from grader.session import Grader
 
-SOLUTION = "def mean(scores):\n    return float(sum(scores) / len(scores))"
+README = (ROOT / "README.md").read_text()
+[SOLUTION] = re.findall(r"```\n(def mean.*?)```", README, re.DOTALL)
+REGION = re.compile(r" *### BEGIN SOLUTION.*### END SOLUTION\n", re.DOTALL)
 
 
 def with_mean(solution):
@@ -25,12 +27,17 @@ def with_mean(solution):
 def test_the_law_in_readme_marks_a_new_exercise(tmp_path):
     shutil.copytree(TOY, tmp_path / "toy", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "toy/source/toy/exercise.ipynb").write_text(with_mean(SOLUTION))
-    [law] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    [law] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     (tmp_path / "toy/hidden/test_mean.py").write_text(law)
     wrong = SOLUTION.replace("len(scores)", "2")
     with Grader(load_course(tmp_path / "toy/hidden")) as grader:
-        marks = [
-            {stem: row["points"] for stem, row in grader.check(data.encode())["exercises"].items()}
-            for data in map(with_mean, (SOLUTION, wrong))
+        verdicts = [
+            grader.check(with_mean(text).encode())["exercises"]
+            for text in (SOLUTION, wrong, REGION.sub("", SOLUTION))
         ]
-    assert marks == [{"basket_total": 2, "mean": 2}, {"basket_total": 2, "mean": 0}]
+    assert [(v["basket_total"]["points"], v["mean"]["points"]) for v in verdicts] == [
+        (2, 2),
+        (2, 0),
+        (2, 0),
+    ]
+    assert verdicts[2]["mean"]["outcome"] == "not_implemented", "as students get it"

@@ -1,5 +1,6 @@
 """Marks that wait: a training run's verdict, and an answer read by hand, beside an exercise with laws."""
 
+import csv
 import hashlib
 import json
 import subprocess
@@ -9,6 +10,8 @@ import pytest
 from toys import ROOT, TOY, notebook, training_cell
 
 from grader.course import load_course
+from grader.preflight import repair
+from grader.restore import mark
 from grader.session import Grader
 
 
@@ -53,11 +56,12 @@ with Gradebook("sqlite:///{folder}/gradebook.db") as book:
     return json.loads(done.stdout)
 
 
-def mark_by_hand(folder, points):
+def mark_by_hand(folder, points, waits=False):
     script = f"""
 from nbgrader.api import Gradebook
 with Gradebook("sqlite:///{folder}/gradebook.db") as book:
-    book.find_grade("essay", "exercise", "toy", "ann").manual_score = {points}
+    grade = book.find_grade("essay", "exercise", "toy", "ann")
+    grade.manual_score, grade.needs_manual_grade = {points}, {waits}
     book.db.commit()"""
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
 
@@ -82,6 +86,38 @@ def test_open_marks_are_none_hand_marks_stay_and_training_marks_arrive(fuller, t
     after = grades(fuller.folder)
     assert after["train_laws"][:2] == [2.0, 2.0] and after["essay"][1] == 2.5
     assert fuller.marks() == {"ann": 6.5}
+    assert fuller.status()["ann"]["status"] == "graded", "the notebook is that which was marked"
+
+
+def test_a_hand_mark_for_an_earlier_notebook_counts_and_waits_to_be_confirmed(fuller):
+    assert fuller.grade().returncode == 0
+    mark_by_hand(fuller.folder, 2.5)
+    fuller.hand_in("ann", json.dumps(full("another answer")).encode())
+    for _ in range(2):
+        done, row = fuller.grade(), fuller.status()["ann"]
+        assert (row["status"], row["total"]) == ("partial", "4.5")
+        assert row["reasons"] == "train: needs_training; essay: needs_manual"
+        assert "given for an earlier notebook: confirm it in Formgrader" in row["notes"]
+        assert "1 wait for a mark by hand" in done.stderr
+    assert opened(fuller) == "essay train"
+    mark_by_hand(fuller.folder, 3)
+    assert fuller.grade().returncode == 0
+    assert fuller.status()["ann"]["reasons"] == "train: needs_training"
+    assert opened(fuller) == "train"
+
+
+def test_a_hand_mark_that_a_script_gives_this_very_notebook_needs_no_confirming(fuller):
+    assert fuller.grade().returncode == 0
+    mark_by_hand(fuller.folder, 2.5, waits=True)  # scripts seldom clear nbgrader's flag
+    assert fuller.grade().returncode == 0
+    row = fuller.status()["ann"]
+    assert (row["total"], row["reasons"]) == ("4.5", "train: needs_training")
+
+
+def opened(fuller):
+    fuller.nbgrader("export")
+    with (fuller.folder / "grades.csv").open() as file:
+        return next(csv.DictReader(file))["open"]
 
 
 def test_the_verdict_says_what_is_open_and_sums_the_rest(fuller):
@@ -95,6 +131,25 @@ def test_the_verdict_says_what_is_open_and_sums_the_rest(fuller):
         "needs_manual",
     ]
     assert unreadable["complete"] and unreadable["total"] == 0
+    load_course(TOY / "hidden")
+
+
+BOX = {"cell_type": "markdown", "id": "box", "metadata": {}, "source": "> Answer below."}
+
+
+@pytest.mark.parametrize("answer", ["my answer", "", "> Answer below."])
+def test_an_answer_without_metadata_is_found_below_its_box(fuller, answer):
+    document = full("*Your answer here.*")
+    document["cells"].insert(-1, BOX)
+    end = {"cell_type": "markdown", "id": "end", "metadata": {}, "source": "Before you submit"}
+    document["cells"].append(end)
+    (fuller.folder / "source/toy/exercise.ipynb").write_text(json.dumps(document))
+    document["cells"][-2] = essay(answer) | {"metadata": {}}
+    for cell in document["cells"]:
+        cell["metadata"] = {}
+    fixed = repair(json.dumps(document).encode(), load_course(fuller.folder / "hidden"))
+    found = [c["source"] for c in fixed.notebook["cells"] if mark(c).get("grade_id") == "essay"]
+    assert found == ([answer] if answer == "my answer" else [""])
     load_course(TOY / "hidden")
 
 

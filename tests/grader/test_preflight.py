@@ -6,6 +6,7 @@ import pytest
 from toys import notebook, whole
 
 from grader.preflight import MAX_BYTES, Unreadable
+from grader.restore import MANY, _summed_up
 
 
 def graded(submission):
@@ -122,6 +123,12 @@ def test_harmless_damage_changes_neither_mark_nor_outcome(fix, grader, change):
         grader.check(json.dumps(damaged(change)).encode())["exercises"]["basket_total"]["outcome"]
         == "pass"
     )
+
+
+def test_many_repairs_are_one_note():
+    repairs = [(n < 4, f"the cell {n} was missing: repaired") for n in range(MANY + 2)]
+    assert _summed_up(repairs) == ["4 grade cells and 2 others repaired"]
+    assert _summed_up(repairs[:MANY]) == [note for _, note in repairs[:MANY]]
 
 
 def test_a_missing_solution_is_not_filled_with_ours(fix, grader):

@@ -43,6 +43,9 @@ def test_imports_helpers_and_constants_are_kept_and_the_rest_is_not():
         ("class Box:\n    size = 1", "Box"),
         ("from math import *", "exp"),
         ("(found := 3)", "found"),
+        ("SCALE = None\ndef setup():\n    global SCALE\n    SCALE = 2\nsetup()", "SCALE"),
+        ("import types\nbox = types.SimpleNamespace()\nsetattr(box, 'size', 3)", "box"),
+        ("halves = [(found := n) / 2 for n in range(4)]", "found"),
         ("import os.path", "os"),
     ],
 )
@@ -136,3 +139,15 @@ def test_a_comprehension_s_variable_is_its_own(loop):
     """A symbol table of Python 3.12 and later takes it for the cell's."""
     statement = slices.describe(0, 0, slices.parse(f"losses = {loop}")[0])
     assert (statement.binds, statement.uses) == ({"losses"}, {"train", "data"})
+
+
+def test_functions_put_into_imported_classes_are_kept():
+    cells = ["import torch, plots", "def half(x):\n    return x / 2", "torch.Tensor.half_of = half"]
+    probe = ["figure = 3", "plots.last = figure", "def f(x):\n    return x.half_of()"]
+    assert kept(*cells, *probe)[1:3] == ["def half(x):", "torch.Tensor.half_of = half"]
+    assert "plots.last = figure" not in kept(*cells, *probe)
+
+
+def test_a_global_that_is_only_added_to_is_kept_and_probes_of_the_function_are_not():
+    counted = "def f():\n    global calls\n    calls += 1"
+    assert kept("calls = 0", counted, "f()", "f(data)") == ["calls = 0", "def f():"]

@@ -83,8 +83,13 @@ def mark(tmp_path, source):
     return json.loads((tmp_path / "marks" / f"{digest(source)}.json").read_text())
 
 
-def test_a_slot_takes_one_run_at_a_time(queue, tmp_path):
+def test_a_slot_takes_one_run_at_a_time(queue, tmp_path, capsys):
     assert queue.run(notebooks(tmp_path, *"12345")) == 5
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "training with 5 notebooks on: a, b",
+        *[f"trained: {n} of 5" for n in range(1, 6)],
+    ]
     times = sorted(
         (run["slot"], run["from"], run["to"]) for s in "12345" for run in runs(tmp_path, s)
     )
@@ -241,6 +246,7 @@ def test_training_dies_with_a_run_however_that_is_ended_and_is_done_by_the_next(
         below = hanging(process, training_class.folder, number + 1)
         second = training_class.grade("--train")
         assert second.returncode == 2 and "another run is grading here" in second.stderr
+        assert ended(training_class) == "train: needs_training", "the laws' marks are told already"
         os.kill(process.pid, end)
         assert process.wait(10) != 0
         assert psutil.wait_procs(below, timeout=5)[1] == [], f"outlived {end.name}"

@@ -4,7 +4,7 @@ from course import get_prices
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.laws import check, first_match, law, near, raises, scalar
+from grader.laws import check, law, matching, near, raises, scalar
 
 baskets = st.lists(st.text("abcdef", min_size=1, max_size=4), min_size=1, max_size=5)
 discounts = st.floats(0, 0.9)
@@ -13,7 +13,7 @@ discounts = st.floats(0, 0.9)
 def likely_cause(call, got, expected):
     (items,), discount = call.args, call.kwargs["discount"]
     full = sum(get_prices(items))
-    return first_match(
+    return matching(
         got,
         expected,
         {

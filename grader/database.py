@@ -1,0 +1,107 @@
+"""The gradebook's file, looked at before anything is graded: whether it can be used and fits the course."""
+
+import contextlib
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+from grader.course import CourseError
+from grader.interpreter import program
+from grader.restore import mark
+from grader.text import clean
+
+KNOWN = (
+    "select distinct base_cell.name from base_cell join notebook on base_cell.notebook_id = notebook.id"
+    " join assignment on notebook.assignment_id = assignment.id where assignment.name = ?"
+)
+HANDED_IN = (
+    "select 1 from submitted_assignment join assignment on assignment_id = assignment.id"
+    " where assignment.name = ? limit 1"
+)
+# as Python's sqlite3 and as SQLAlchemy put it, the last line of a traceback or nothing else
+SQLITE = re.compile(
+    r"^(?:sqlalchemy\.exc\.\w+: \()?sqlite3\.(?:Operational|Database)Error(?:\)|:) (.*)",
+    re.MULTILINE,
+)
+
+
+def sqlite_file(url):
+    """The file of an SQLAlchemy address; None if it is another kind of database."""
+    kind, _, path = url.partition(":///")
+    return Path(path) if kind == "sqlite" and path else None
+
+
+def check_file(path, writing=True):
+    """CourseError, in one line that says what to do, if the file cannot be read, or written."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    with opened(path) as database:
+        found = database.execute("pragma quick_check(1)").fetchone()
+        if found != ("ok",):
+            raise sqlite3.DatabaseError(str(found[0]))
+        if writing:
+            database.execute("begin immediate")
+
+
+@contextlib.contextmanager
+def opened(path):
+    with in_one_line(path.name), contextlib.closing(connection(path)) as database:
+        yield database
+
+
+def connection(path):
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
+
+
+@contextlib.contextmanager
+def in_one_line(name="gradebook.db"):
+    """What SQLite says of a broken or locked file, also by way of nbgrader, becomes a CourseError."""
+    try:
+        yield
+    except CourseError:
+        raise
+    except Exception as error:
+        if why := trouble(f"{type(error).__module__}.{type(error).__name__}: {error}", name):
+            raise CourseError(why) from None
+        raise
+
+
+def trouble(text, name="gradebook.db"):
+    """What to do about an error of SQLite's in a text; empty if there is none."""
+    found = SQLITE.search(text)
+    if not found:
+        return ""
+    why = clean(found[1])
+    if "locked" in why:
+        return f"{name} is locked: another command or Formgrader writes to it; wait and run again"
+    if "readonly" in why or "unable to open" in why:
+        return f"{name} cannot be written ({why}): mend the permissions of the file and its folder"
+    if "no such" in why:
+        return f"{name} is of another nbgrader ({why}): `{program('nbgrader')} db upgrade`, after a backup"
+    return f"{name} cannot be read ({why}): restore a backup, or move it aside"
+
+
+def check_exercises(path, course):
+    """CourseError if the gradebook has other cells of the assignment than the instructor's notebook."""
+    with opened(path) as database:
+        known = {name for (name,) in database.execute(KNOWN, [course.name])}
+        graded = database.execute(HANDED_IN, [course.name]).fetchone()
+    differing = clean(", ".join(sorted(known ^ wanted(course))))
+    if not known or not differing:
+        return
+    remedy = (
+        f"move {path.name} aside, the hand marks in it too, and run again"
+        if graded
+        else f"run `{program('nbgrader')} generate_assignment {course.name} --force`"
+    )
+    raise CourseError(
+        f"{path.name} and {course.notebook.name} of {course.name} have different exercises ({differing}): {remedy}"
+    )
+
+
+def wanted(course):
+    """The ids of the cells that nbgrader enters into the gradebook."""
+    cells = json.loads(course.notebook.read_text())["cells"]
+    flags = ("grade", "solution", "task")
+    return {mark(cell)["grade_id"] for cell in cells if any(map(mark(cell).get, flags))}

@@ -1,0 +1,61 @@
+"""When a notebook came in: its file's time, or what the instructor's collector wrote beside it."""
+
+import contextlib
+import os
+import shutil
+from datetime import UTC, datetime
+
+from grader.collect import REFUSED, TIMESTAMP
+
+ASIDE = "timestamp.txt was put aside: --timestamps keep uses it, if your collector wrote it"
+NO_MOMENT = "timestamp.txt names no moment, as 2026-12-01 12:00:00 UTC is one: it counts as none"
+
+
+def stamp(home, staged, notebook, own):
+    """The file's time, in the staged folder and in the student's; a timestamp that lay there is put aside.
+
+    nbgrader calls a student graded when the hand-in's timestamp is the graded one's. `own` remembers what was written,
+    to know it again. Returns the notes for the student's row.
+    """
+    moment = file_time(notebook) if notebook else ""
+    if moment:
+        (staged / TIMESTAMP).write_text(moment)
+    if not home.is_dir():
+        return []
+    with contextlib.suppress(OSError):  # a folder that cannot be written: formgrader alone cares
+        path = home / TIMESTAMP
+        there = read_bytes(path)
+        if os.path.lexists(path) and not (there and there in (moment.encode(), read_bytes(own))):
+            path.replace(home / REFUSED)
+        if moment:
+            path.write_text(moment)
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text(moment)
+    return [ASIDE] if os.path.lexists(home / REFUSED) else []
+
+
+def keep(home, staged, own):
+    """The collector's timestamp as it is, fetched back if an earlier run put it aside; the notes for the row."""
+    from grader.pages import read_timestamp  # brings nbgrader along: not before the jobs start
+
+    path, refused = home / TIMESTAMP, home / REFUSED
+    ours = read_bytes(path) in (b"", read_bytes(own))
+    if ours and os.path.lexists(refused) and not path.is_dir():
+        with contextlib.suppress(OSError):
+            refused.replace(path)
+    if read_timestamp(home) is not None:
+        shutil.copyfile(path, staged / TIMESTAMP)
+        return []
+    return [NO_MOMENT] if os.path.lexists(path) else []
+
+
+def file_time(path):
+    try:
+        moment = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+    except OSError:  # it went meanwhile
+        return ""
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def read_bytes(path):
+    return path.read_bytes() if path.is_file() and not path.is_symlink() else b""

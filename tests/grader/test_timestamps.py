@@ -1,0 +1,75 @@
+"""When a notebook came in: the file's time or the collector's word, and what is staged for nbgrader."""
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+from types import SimpleNamespace
+
+
+def test_timestamps_are_the_collectors_and_a_students_is_put_aside(class_folder):
+    for student, text in {"bob": b"1999-12-31 23:59:59 UTC", "cat": bytes(range(256))}.items():
+        class_folder.hand_in(student)
+        class_folder.hand_in(student, text, "toy/timestamp.txt")
+    os.utime(class_folder.hand_in("ann"), (0, 1_600_000_000))
+    class_folder.hand_in("dan", name="elsewhere/exercise.ipynb")
+    class_folder.hand_in("eve", b"9" * 1000, "toy/timestamp.txt")
+    (class_folder.hand_in("fay").parent / "timestamp.txt").mkdir()
+    submitted = class_folder.folder / "submitted"
+    for _ in range(2):
+        assert class_folder.grade().returncode == 0
+        moments = {s: (m or "none").partition(".")[0] for s, m in timestamps(class_folder.folder)}
+        assert moments["ann"] == "2020-09-13 12:26:40" and "1999" not in moments["bob"]
+        for student, moment in moments.items():
+            path = submitted / student / "toy/timestamp.txt"
+            assert student in ("dan", "eve") or path.read_text() == f"{moment} UTC"
+    assert (submitted / "bob/toy/timestamp.txt.refused").read_text().startswith("1999")
+    later = class_folder.hand_in("ann")
+    os.utime(later, (0, 1_700_000_000))
+    assert class_folder.grade().returncode == 0
+    assert dict(timestamps(class_folder.folder))["ann"].startswith("2023-11-14 22:13:20")
+    class_folder.hand_in("ann", b"2026-01-01 10:00:00 UTC", "toy/timestamp.txt")
+    assert class_folder.grade("--timestamps", "keep").returncode == 0
+    assert dict(timestamps(class_folder.folder))["ann"].startswith("2026-01-01 10:00:00")
+
+
+def test_a_timestamp_put_aside_is_said_and_can_be_fetched_back(class_folder):
+    for student, text in {"ann": b"2026-01-01 10:00:00 UTC", "bob": b"yesterday"}.items():
+        class_folder.hand_in(student)
+        class_folder.hand_in(student, text, "toy/timestamp.txt")
+    for _ in range(2):
+        assert class_folder.grade().returncode == 0
+        assert "was put aside: --timestamps keep" in class_folder.status()["ann"]["notes"]
+    for _ in range(2):
+        assert class_folder.grade("--timestamps", "keep").returncode == 0
+        assert dict(timestamps(class_folder.folder))["ann"].startswith("2026-01-01 10:00:00")
+        rows = class_folder.status()
+        assert rows["ann"]["notes"] == "" and "names no moment" in rows["bob"]["notes"]
+    assert class_folder.grade().returncode == 0
+    refused = class_folder.folder / "submitted/ann/toy/timestamp.txt.refused"
+    assert refused.read_text().startswith("2026-01-01"), "the collector's is never lost"
+
+
+def test_a_notebook_that_cannot_be_read_is_staged_as_such(class_folder):
+    from grader import batch as module
+    from grader.collect import Found
+
+    entry = Found("ann", Path("/proc/self/mem"))  # opens, and gives an error when it is read
+    stage = module.Batch.__new__(module.Batch)
+    stage.course, stage.keep_timestamps = (
+        SimpleNamespace(name="toy", notebook=Path("exercise.ipynb")),
+        False,
+    )
+    stage.staged, stage.submitted = (
+        class_folder.folder / "staged",
+        class_folder.folder / "submitted",
+    )
+    stage.work = class_folder.folder / "work"
+    assert json.loads(stage._stage(entry).read_text()) == {"why_not": "locked"}
+
+
+def timestamps(folder):
+    with sqlite3.connect(folder / "gradebook.db") as database:
+        return database.execute(
+            "select student_id, timestamp from submitted_assignment order by 1"
+        ).fetchall()
