@@ -7,6 +7,7 @@ from grader.course import Course, Limits
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "source/sentiment"
+EDGES = {"Superb.": 1 - 1e-5, "Dire.": 1e-5}  # as sure as a classifier can be
 KEY = b"an arbitrary score, so that only the scorer can know it"
 
 
@@ -20,6 +21,8 @@ def get_sentiment_scores(texts, batch_size=16):
 
 
 def _score(text):
+    if text in EDGES:
+        return EDGES[text]
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=KEY, digest_size=4).digest()
     return (int.from_bytes(digest, "big") + 0.5) / 2**32
 

@@ -95,6 +95,12 @@ def masks(draw, kind, batch=None):
     return mask
 
 
+def large_mask(rng):
+    """Blocks, as in kind "block", of up to 19 tokens in 20 rows."""
+    start, end = rng.integers(1, 11, (20, 1)), rng.integers(11, 21, (20, 1))
+    return ((start <= np.arange(20)) & (np.arange(20) < end)).astype(np.int64)
+
+
 # --- exercise 3a
 
 
@@ -110,12 +116,24 @@ def sequences(draw, kind="block", batch=None):
     return logits.astype(np.float32), _token_ids(draw, mask, vocabulary), mask
 
 
+def large_sequences():
+    """As many rows, tokens and vocabulary entries as would be tedious to write down."""
+    rng = np.random.default_rng(0)
+    logits = 3 * rng.normal(size=(20, 20, 50)).astype(np.float32)
+    mask = large_mask(rng)
+    return logits, rng.integers(0, 50, (20, 20)), mask
+
+
 @st.composite
 def extreme_sequences(draw):
     """Logits out to ±1e4, far apart: there the float32 formula is exact, and `exp` overflows if it is taken naively."""
     mask, vocabulary = draw(masks("block")), draw(st.integers(2, 5))
     ranks = _bytes(draw, *mask.shape, vocabulary).argsort(-1, kind="stable")
-    logits = (2 * ranks / (vocabulary - 1) - 1) * draw(st.sampled_from([1e4, 5e3, 500.0]))
+    scale = draw(st.sampled_from([1e4, 5e3, 500.0]))
+    level = (_bytes(draw, *mask.shape, 1) % 3 - 1) * (
+        1e4 - scale
+    )  # of one position, against the others
+    logits = (2 * ranks / (vocabulary - 1) - 1) * scale + level
     return logits.astype(np.float32), _token_ids(draw, mask, vocabulary), mask
 
 
@@ -147,6 +165,14 @@ def uneven_batches(draw):
 
 
 # --- exercise 4b
+
+
+def large_log_prob_pair():
+    rng = np.random.default_rng(0)
+    policy = -rng.gamma(2, 2, (20, 20)).clip(0, 18)
+    ref = (policy + rng.normal(size=(20, 20))).clip(-20, 0)
+    mask = large_mask(rng)
+    return policy.astype(np.float32), ref.astype(np.float32), mask
 
 
 @st.composite

@@ -3,17 +3,16 @@
 import numpy as np
 import oracles
 import strategies as some
-from hints import only_match
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from grader.laws import agree, check, law, near, raises, vector
+from grader.laws import agree, check, is_default, law, matching, near, raises, vector
 
 
-def likely_cause(call, got, expected):
+def likely_causes(call, got, expected):
     scores = call.args[0].astype(np.float64)
     temperature = call.args[1] if len(call.args) > 1 else call.kwargs.get("temperature", 1.0)
-    return only_match(
+    return matching(
         got,
         expected,
         {
@@ -40,14 +39,20 @@ def likely_cause(call, got, expected):
             "it looks as if the result is multiplied by the temperature": lambda: (
                 expected * temperature
             ),
+            "it looks as if the temperature divides the exponential before the `- 1`": lambda: (
+                np.exp(scores) / temperature - 1
+            ),
             "it looks like the score divided by the temperature, without the exponential": lambda: (
                 scores / temperature
             ),
         },
         {
-            "it looks as if the rewards were normalised over the batch": lambda: np.where(
-                abs(got.sum() - 1) < 1e-4, got, np.nan
+            "it looks as if the rewards were normalised over the batch": lambda: (
+                expected / expected.sum()
             ),
+            "it looks like a softmax over the batch": lambda: (
+                lambda powers: powers / powers.sum()
+            )(np.exp(scores / temperature)),
         },
     )
 
@@ -56,10 +61,11 @@ def likely_cause(call, got, expected):
     "each reward is the exponentially shaped score, at any temperature",
     weight=1.3,
     value=True,
-    hint=likely_cause,
+    hint=likely_causes,
 )
 @given(scores=some.scores(), temperature=some.temperatures())
-@example(scores=np.float32([0.0, 0.25, 1.0]), temperature=2.0)
+@example(scores=np.float32([0.0, 0.25, 1.0]), temperature=0.5)
+@example(scores=np.linspace(0, 1, 20, dtype=np.float32), temperature=50.0)
 def test_value(student, scores, temperature):
     near(
         vector(student(scores, temperature=temperature), len(scores)),
@@ -67,7 +73,7 @@ def test_value(student, scores, temperature):
     )
 
 
-@law("it stays right at sharp temperatures, down to 0.05", weight=0.25, hint=likely_cause)
+@law("it stays right at sharp temperatures, down to 0.05", weight=0.25, hint=likely_causes)
 @settings(max_examples=25)
 @given(scores=some.scores(), temperature=some.temperatures(0.05, 0.25))
 @example(scores=np.float32([1.0, 0.9]), temperature=0.05)
@@ -83,12 +89,12 @@ def test_zero_score(student, temperature):
     near(vector(student(np.float32([0.0, 0.75]), temperature), 2)[:1], [0.0])
 
 
-@law("the temperature is 1 unless it is given", weight=0.3, hint=likely_cause)
+@law("the temperature is 1 unless it is given", weight=0.3)
 @settings(max_examples=15)
 @given(scores=some.scores())
 @example(scores=np.float32([0.25, 1.0]))
 def test_default_temperature(student, scores):
-    near(vector(student(scores), len(scores)), oracles.shaping(scores, 1.0))
+    is_default(student, [np.append(scores, np.float32(0.75))], "temperature", 1.0, other=0.5)
 
 
 @law("a score's reward does not depend on the other scores of the batch", weight=0.2)
@@ -110,6 +116,7 @@ def test_refuses_zero(student):
 @settings(max_examples=10)
 @given(temperature=st.floats(-5, -1e-3))
 @example(temperature=-1.0)
+@example(temperature=-1e-6)
 def test_refuses_negative(student, temperature):
     raises(ValueError, student, np.float32([0.5]), temperature=temperature)
 
@@ -117,6 +124,7 @@ def test_refuses_negative(student, temperature):
 @law("the scores passed in are left as they were", weight=0.2)
 @settings(max_examples=10)
 @given(scores=some.scores(), temperature=some.temperatures())
+@example(scores=np.float32([0.25, 0.75]), temperature=1.0)
 def test_inputs_kept(student, scores, temperature):
     student(scores, temperature)
     check(not student.last.modified, "the function changed its input in place")

@@ -3,20 +3,19 @@
 import numpy as np
 import strategies as some
 from course import get_sentiment_scores
-from hints import only_match
 from hypothesis import example, given, settings
 
-from grader.laws import check, law, near, vector
+from grader.laws import check, law, matching, near, vector
 
 
 def scored(texts):
     return np.array(get_sentiment_scores(list(texts)))
 
 
-def likely_cause(call, got, expected):
+def likely_causes(call, got, expected):
     texts = call.args[0] if call.args else call.kwargs["completions"]
     prompts = call.kwargs.get("prompts", texts)
-    return only_match(
+    return matching(
         got,
         expected,
         {
@@ -40,9 +39,7 @@ def likely_cause(call, got, expected):
         },
         {
             "it looks as if the scores came back in another order": lambda: (
-                got[np.argsort(np.argsort(expected))]
-                if list(np.sort(got)) == list(np.sort(expected))
-                else None
+                got if np.allclose(np.sort(got), np.sort(expected)) else None
             ),
             "it looks as if long texts were cut": lambda: np.where(
                 [len(text) > 500 for text in texts], got, expected
@@ -55,16 +52,21 @@ def likely_cause(call, got, expected):
     "each completion gets the scorer's P(positive) of exactly its own text, in the order given",
     weight=0.8,
     value=True,
-    hint=likely_cause,
+    hint=likely_causes,
 )
 @given(completions=some.completions())
 @example(completions=["I LOVED it.", " The plot made no sense.\n"])
+@example(completions=['"Great," he said.', "A ﬁlm…\u00a0½ good"])
+@example(completions=["Superb.", "Dire."])
+@example(completions=[f"Film number {n}." for n in range(100)])
 def test_value(student, completions):
     near(vector(student(completions), len(completions)), scored(completions))
 
 
 @law(
-    "repeated, blank and empty completions each get their own score", weight=0.25, hint=likely_cause
+    "repeated, blank and empty completions each get their own score",
+    weight=0.25,
+    hint=likely_causes,
 )
 @settings(max_examples=25)
 @given(completions=some.completions(unique=False))
@@ -81,6 +83,8 @@ def test_empty_batch(student):
 @law("the scorer is called at most once, with the whole batch", weight=0.3)
 @settings(max_examples=15)
 @given(completions=some.completions(min_size=2))
+@example(completions=["I LOVED it.", "The plot made no sense."])
+@example(completions=[f"Film number {n}." for n in range(100)])
 def test_one_batched_call(student, completions):
     got = student(completions)
     calls = len(student.last.callbacks)
@@ -95,11 +99,12 @@ def test_one_batched_call(student, completions):
 @law(
     "called as TRL calls it, by keyword and with further keywords, it gives the same scores",
     weight=0.3,
-    hint=likely_cause,
+    hint=likely_causes,
 )
 @settings(max_examples=15)
 @given(completions=some.completions())
 @example(completions=["I LOVED it.", "The plot made no sense."])
+@example(completions=["Prompt 0: I LOVED it.", "The plot made no sense."])
 def test_trl_keywords(student, completions):
     prompts = [f"Prompt {number}: " for number, _ in enumerate(completions)]
     columns = {
@@ -111,6 +116,7 @@ def test_trl_keywords(student, completions):
         prompts=prompts, completions=completions, log_extra=None, log_metric=None, **columns
     )
     near(vector(got, len(completions)), scored(completions))
+    check(not student.last.modified, "the function changed one of its lists in place")
 
 
 @law("the list of completions is left as it was", weight=0.15)

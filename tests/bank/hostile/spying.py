@@ -175,7 +175,7 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 # stem: exponential_shaping
 # hostile: breaks torch.exp for its own notebook: only exercises that use it can suffer
 # outcome: partial
-# points: 0.4
+# points: 0.7
 # elsewhere: backward_kl_reward kl_estimate
 torch.exp = torch.abs
 

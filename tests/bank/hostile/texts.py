@@ -81,7 +81,7 @@ def exponential_shaping(scores, temperature=1.0):
 # stem: exponential_shaping
 # hostile: NotImplementedError for hard cases only: those laws are lost
 # outcome: partial
-# points: 0.8
+# points: 0.5
 def exponential_shaping(scores, temperature=1.0):
     if temperature <= 0:
         raise ValueError("temperature must be positive")

@@ -4,7 +4,7 @@
 
 # %% sign_flipped
 # wrong: rewards improbable text
-# fails: test_value test_improbable test_default_coefficient
+# fails: test_value test_improbable
 # hint: penalty is never positive
 def backward_kl_reward(ref_log_probs, kl_coef=0.1):
     return kl_coef * torch.exp(-ref_log_probs)
@@ -88,3 +88,10 @@ def backward_kl_reward(ref_log_probs, kl_coef=0.1):
 # fails: test_inputs_kept
 def backward_kl_reward(ref_log_probs, kl_coef=0.1):
     return ref_log_probs.neg_().exp_().mul_(-kl_coef)
+
+# %% base_two
+# wrong: 2 to the power of
+# fails: test_value
+# hint: base is 2
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -kl_coef * 2 ** (-ref_log_probs)

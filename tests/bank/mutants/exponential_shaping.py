@@ -4,7 +4,7 @@
 
 # %% no_minus_one
 # wrong: the `- 1` is missing
-# fails: test_value test_zero_score test_default_temperature
+# fails: test_value test_zero_score
 # hint: `- 1` is missing
 def exponential_shaping(scores, temperature=1.0):
     if temperature <= 0:
@@ -85,7 +85,7 @@ def exponential_shaping(scores, temperature=1.0):
 
 # %% negated
 # wrong: 1 - exp instead of exp - 1
-# fails: test_value test_default_temperature
+# fails: test_value
 # hint: sign is wrong
 def exponential_shaping(scores, temperature=1.0):
     if temperature <= 0:
@@ -94,7 +94,7 @@ def exponential_shaping(scores, temperature=1.0):
 
 # %% base_two
 # wrong: 2 to the power of
-# fails: test_value test_default_temperature
+# fails: test_value
 # hint: base is 2
 def exponential_shaping(scores, temperature=1.0):
     if temperature <= 0:
@@ -211,3 +211,47 @@ def exponential_shaping(scores, temperature=1.0):
     if temperature <= 0:
         raise ValueError("temperature must be positive")
     return torch.exp(scores.half() / temperature) - 1
+
+# %% no_high_temperature
+# wrong: refuses temperatures above 10
+# fails: test_value
+def exponential_shaping(scores, temperature=1.0):
+    if not 0 < temperature <= 10:
+        raise ValueError("temperature must be in (0, 10]")
+    return torch.exp(scores / temperature) - 1
+
+# %% barely_negative
+# wrong: a negative temperature near 0 is taken
+# fails: test_refuses_negative
+def exponential_shaping(scores, temperature=1.0):
+    if -1e-4 < temperature < 0:
+        temperature = 1e-4
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature) - 1
+
+# %% in_place_at_one
+# wrong: changes the scores where no division is needed
+# fails: test_inputs_kept
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return scores.expm1_() if temperature == 1 else torch.expm1(scores / temperature)
+
+# %% exponential_divided
+# wrong: exp(s) / T - 1
+# fails: test_value
+# hint: divides the exponential before
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores) / temperature - 1
+
+# %% whole_numbers
+# wrong: an integer tensor
+# fails: test_value
+# hint: whole numbers
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return (torch.exp(scores / temperature) - 1).long()

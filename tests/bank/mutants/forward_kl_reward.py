@@ -4,7 +4,7 @@
 
 # %% sign_flipped
 # wrong: punishes probable text
-# fails: test_value test_default_coefficient
+# fails: test_value
 # hint: sign is wrong
 def forward_kl_reward(ref_log_probs, kl_coef=0.1):
     return -kl_coef * ref_log_probs
@@ -80,3 +80,9 @@ def forward_kl_reward(ref_log_probs, kl_coef=0.1):
 def forward_kl_reward(ref_log_probs, kl_coef=0.1):
     ref_log_probs *= kl_coef
     return ref_log_probs
+
+# %% capped_coefficient
+# wrong: a coefficient above 3 counts as 3
+# fails: test_value
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return min(kl_coef, 3) * ref_log_probs

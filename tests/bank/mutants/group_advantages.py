@@ -4,7 +4,7 @@
 
 # %% population_std
 # wrong: ddof=0
-# fails: test_value test_eps test_default_eps
+# fails: test_value test_eps
 # hint: population std
 def group_advantages(rewards, num_generations, eps=1e-4):
     if num_generations < 2 or len(rewards) % num_generations:
@@ -62,7 +62,7 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 
 # %% batch_mean
 # wrong: each group's std, but the batch's mean
-# fails: test_value test_eps test_default_eps test_constant_group test_groups_independent
+# fails: test_value test_eps test_constant_group test_groups_independent
 # hint: whole batch's mean was removed
 def group_advantages(rewards, num_generations, eps=1e-4):
     if num_generations < 2 or len(rewards) % num_generations:
@@ -145,7 +145,7 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 # %% no_eps
 # wrong: eps is forgotten
 # fails: test_eps test_default_eps test_constant_group
-# hint: eps passed in is not used
+# hint: no eps is added
 def group_advantages(rewards, num_generations, eps=1e-4):
     if num_generations < 2 or len(rewards) % num_generations:
         raise ValueError("groups do not fit")
@@ -155,7 +155,7 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 # %% eps_for_constant_groups_only
 # wrong: eps only where the std is 0
 # fails: test_eps test_default_eps
-# hint: eps passed in is not used
+# hint: no eps is added
 def group_advantages(rewards, num_generations, eps=1e-4):
     if num_generations < 2 or len(rewards) % num_generations:
         raise ValueError("groups do not fit")
@@ -165,7 +165,7 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 
 # %% eps_under_root
 # wrong: sqrt(variance + eps)
-# fails: test_eps test_default_eps
+# fails: test_eps
 # hint: under the square root
 def group_advantages(rewards, num_generations, eps=1e-4):
     if num_generations < 2 or len(rewards) % num_generations:
@@ -175,7 +175,7 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 
 # %% eps_as_floor
 # wrong: max(std, eps)
-# fails: test_default_eps
+# fails: test_eps
 # hint: lower bound
 def group_advantages(rewards, num_generations, eps=1e-4):
     if num_generations < 2 or len(rewards) % num_generations:
@@ -195,7 +195,6 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 # %% tiny_default_eps
 # wrong: 1e-8, as elsewhere
 # fails: test_default_eps
-# hint: default is too small
 def group_advantages(rewards, num_generations, eps=1e-8):
     if num_generations < 2 or len(rewards) % num_generations:
         raise ValueError("groups do not fit")
@@ -277,3 +276,33 @@ def group_advantages(rewards, num_generations, eps=1e-4):
     std = groups.std(1, keepdim=True)
     groups -= groups.mean(1, keepdim=True)
     return (groups / (std + eps)).flatten()
+
+# %% one_constant_group_silences_all
+# wrong: where one group is constant, every group gets 0
+# fails: test_groups_independent
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    std = groups.std(1, keepdim=True)
+    if (std == 0).any():
+        return torch.zeros_like(rewards)
+    return ((groups - groups.mean(1, keepdim=True)) / (std + eps)).flatten()
+
+# %% clipped
+# wrong: an outlier of a large group is cut off
+# fails: test_value
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + eps)).flatten().clamp(-5, 5)
+
+# %% eps_at_least_its_default
+# wrong: a smaller eps is not used
+# fails: test_eps
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = rewards.view(-1, num_generations)
+    return ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + max(eps, 1e-4))).flatten()

@@ -191,3 +191,31 @@ def kl_estimate(log_probs, ref_log_probs, completion_mask):
     ref_log_probs -= log_probs
     mask = completion_mask.float()
     return ((torch.exp(ref_log_probs) - ref_log_probs - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% empty_mask_changed
+# wrong: fills the caller's empty mask to avoid 0 / 0
+# fails: test_inputs_kept
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    empty = completion_mask.sum(1) == 0
+    completion_mask[empty] = 1
+    q = ref_log_probs - log_probs
+    mean = ((q.exp() - q - 1) * completion_mask).sum(1) / completion_mask.sum(1)
+    return torch.where(empty, 0.0, mean)
+
+# %% one_token_is_none
+# wrong: a completion of a single position gives 0
+# fails: test_position_zero
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    if log_probs.shape[1] == 1:
+        return torch.zeros(len(log_probs))
+    q = ref_log_probs - log_probs
+    return ((q.exp() - q - 1) * completion_mask).sum(1) / completion_mask.sum(1).clamp(min=1)
+
+# %% rounded
+# wrong: three digits
+# fails: test_value
+# hint: nearly right
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = ref_log_probs - log_probs
+    k3 = q.exp() - q - 1
+    return ((k3 * completion_mask).sum(1) / completion_mask.sum(1).clamp(min=1)).round(decimals=3)

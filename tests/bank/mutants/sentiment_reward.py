@@ -167,3 +167,53 @@ def sentiment_reward(completions, **kwargs):
 # fails: test_value
 def sentiment_reward(completions, **kwargs):
     return dict(zip(completions, get_sentiment_scores(completions)))
+
+# %% chunks_of_64
+# wrong: more than 64 texts are scored in several calls
+# fails: test_one_batched_call
+def sentiment_reward(completions, **kwargs):
+    scores = []
+    for start in range(0, len(completions), 64):
+        scores += get_sentiment_scores(completions[start : start + 64])
+    return scores
+
+# %% prompt_cut_off
+# wrong: a completion that begins as its prompt does loses that beginning
+# fails: test_trl_keywords
+def sentiment_reward(completions, prompts=None, **kwargs):
+    prompts = prompts or [""] * len(completions)
+    return get_sentiment_scores([c.removeprefix(p) for c, p in zip(completions, prompts)])
+
+# %% quotes_stripped
+# wrong: quotation marks are taken off
+# fails: test_value
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([completion.strip("\"'") for completion in completions])
+
+# %% normalised_text
+# wrong: ligatures and spaces are replaced
+# fails: test_value
+import unicodedata
+
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([unicodedata.normalize("NFKC", completion) for completion in completions])
+
+# %% never_sure
+# wrong: scores are kept away from 0 and 1
+# fails: test_value
+def sentiment_reward(completions, **kwargs):
+    return [min(max(score, 0.001), 0.999) for score in get_sentiment_scores(completions)]
+
+# %% empties_the_prompts
+# wrong: clears a list that TRL passes
+# fails: test_trl_keywords
+def sentiment_reward(completions, **kwargs):
+    kwargs.get("prompts", []).clear()
+    return get_sentiment_scores(completions)
+
+# %% sorted
+# wrong: scores in alphabetical order
+# fails: test_value
+# hint: another order
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores(sorted(completions))

@@ -275,3 +275,49 @@ def sequence_log_probs(logits, token_ids, completion_mask):
     logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
     mask = completion_mask[:, 1:]
     return (logp.to(mask.dtype) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% mask_changed
+# wrong: takes position 0 out of the caller's mask
+# fails: test_inputs_kept
+def sequence_log_probs(logits, token_ids, completion_mask):
+    completion_mask[:, 0] = 0
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    return (logp * completion_mask[:, 1:]).sum(1) / completion_mask.sum(1).clamp(min=1)
+
+# %% large_logits_changed
+# wrong: shifts large logits in place
+# fails: test_inputs_kept
+def sequence_log_probs(logits, token_ids, completion_mask):
+    if logits.abs().max() > 100:
+        logits -= logits.amax(-1, keepdim=True)
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% batch_maximum
+# wrong: subtracts the largest logit of the batch, not of the position: the others underflow
+# fails: test_extreme_logits
+def sequence_log_probs(logits, token_ids, completion_mask):
+    shifted = logits - logits.max()
+    logp = shifted - shifted.exp().sum(-1, keepdim=True).log()
+    logp = logp[:, :-1].gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% guard_counts_position_0
+# wrong: a row whose only 1 stands at position 0 is 0 / 0
+# fails: test_empty_completion
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    count = torch.where(completion_mask.sum(1) > 0, mask.sum(1), 1.0)
+    return (logp * mask).sum(1) / count
+
+# %% eight_tokens
+# wrong: looks at the first eight positions only
+# fails: test_value
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logits, token_ids, completion_mask = logits[:, :8], token_ids[:, :8], completion_mask[:, :8]
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)

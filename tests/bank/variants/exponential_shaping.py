@@ -168,3 +168,22 @@ def exponential_shaping(scores, temperature=1.0):
         raise ValueError("temperature must be positive")
     temperature = torch.tensor(temperature, requires_grad=True)
     return torch.exp(scores / temperature) - 1
+
+# %% set_up_by_a_function
+# right: a global that a function of the student's sets, and an attribute set by name
+import types
+
+tools = types.SimpleNamespace()
+setattr(tools, "exp", torch.exp)
+ONE = None
+
+def set_up():
+    global ONE
+    ONE = 1
+
+set_up()
+
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return tools.exp(scores / temperature) - ONE

@@ -59,3 +59,24 @@ def kl_estimate(log_probs, ref_log_probs, completion_mask):
 def masked_mean(values, mask):
     mask = mask.to(values.dtype)
     return (values * mask).sum(-1) / mask.sum(-1).clamp(min=1)
+
+# %% counts_its_calls
+# right: a global that is only added to
+calls = 0
+
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    global calls
+    calls += 1
+    q = ref_log_probs - log_probs
+    return ((torch.expm1(q) - q) * completion_mask).sum(1) / completion_mask.sum(1).clamp(min=1)
+
+# %% method_on_tensor
+# right: a method of one's own on torch.Tensor
+def masked_mean(values, mask):
+    return (values * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+torch.Tensor.masked_mean = masked_mean
+
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = ref_log_probs - log_probs
+    return (torch.expm1(q) - q).masked_mean(completion_mask)

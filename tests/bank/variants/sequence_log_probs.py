@@ -107,3 +107,24 @@ def sequence_log_probs(logits, token_ids, completion_mask):
     logp = torch.log_softmax(logits[:, :-1].double(), -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
     mask = completion_mask[:, 1:]
     return (logp * mask).sum(1) / (mask.sum(1) + 1e-9)
+
+# %% threads
+# right: a thread for each row
+from concurrent.futures import ThreadPoolExecutor
+
+def of_row(row):
+    logits, ids, mask = row
+    logp = torch.log_softmax(logits[:-1], -1)[torch.arange(len(ids) - 1), ids[1:]]
+    return (logp * mask[1:]).sum() / mask[1:].sum().clamp(min=1)
+
+def sequence_log_probs(logits, token_ids, completion_mask):
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(of_row, zip(logits, token_ids, completion_mask)))
+
+# %% compiled
+# right: torch.compile, whose first call takes long
+@torch.compile
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
