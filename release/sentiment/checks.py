@@ -12,6 +12,7 @@ import json
 import math
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import torch
 
 import sentiment
 from examples import EXAMPLES, FAKE_SCORES, Example
-from rewards import EXERCISES, NOTEBOOK, ExerciseError, load_rewards
+from rewards import EXERCISES, NOTEBOOK, ExerciseError, check_file, load_rewards
 
 RTOL, ATOL = 1e-4, 1e-6  # the hidden laws' tolerance
 HIDDEN = "Hidden laws decide the mark."
@@ -78,7 +79,8 @@ def try_example(function: Callable, stem: str, example: Example) -> str:
         except Exception as error:  # whatever student code raises is an answer to describe
             if isinstance(example.expected, type) and isinstance(error, example.expected):
                 return ""
-            return mismatch(call, example, f"raises {type(error).__name__}: {error}")
+            where = failing_line(error)
+            return mismatch(call, example, f"raises {type(error).__name__}: {error}{where}")
     if not all(map(unchanged, args, example.args)):
         return f"{call}\n  yours     changes its input: work on a copy"
     if not matches(result, example.expected):
@@ -88,6 +90,12 @@ def try_example(function: Callable, stem: str, example: Example) -> str:
         times = f"calls get_sentiment_scores {len(calls)} times"
         return f"{call}\n  yours     {times}: score the whole batch in one call"
     return ""
+
+
+def failing_line(error: Exception) -> str:
+    """Return where the student's code failed, as "\\n            at <line>", or "" where its text is not known."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
+    return f"\n            at {frames[0].line}" if frames and frames[0].line else ""
 
 
 def shape_hint(result: Any, expected: list[float] | type[Exception]) -> str:
@@ -186,11 +194,14 @@ def check_run(trained: Any) -> None:
 
 
 def overview(path: str | Path = NOTEBOOK) -> str:
-    """Return the exercises and their marks, as the notebook's own metadata gives them."""
-    cells = [
-        cell["metadata"].get("nbgrader", {})
-        for cell in json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
-    ]
+    """Return the exercises and their marks, as the notebook's own metadata gives them.
+
+    Raises:
+        ExerciseError: there is no such notebook.
+    """
+    check_file(Path(path))
+    notebook = json.loads(Path(path).read_text(encoding="utf-8"))
+    cells = [cell["metadata"].get("nbgrader", {}) for cell in notebook["cells"]]
     points = {
         cell["grade_id"].removesuffix("_laws"): cell["points"]
         for cell in cells
@@ -235,14 +246,6 @@ def main(argv: list[str] | None = None) -> int:
     )
     path = Path(parser.parse_args(argv).notebook)
     try:
-        if not path.is_file():
-            others = (
-                ", ".join(sorted(other.name for other in path.parent.glob("*.ipynb")))
-                or "no notebook"
-            )
-            raise ExerciseError(
-                f"{path.name} is not in {path.parent}, which holds {others}: a renamed notebook must get its name back"
-            )
         exercises = load_rewards(path)
     except ExerciseError as error:
         print(f"checks.py: {error}", file=sys.stderr)

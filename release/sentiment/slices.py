@@ -1,7 +1,8 @@
 """Which statements of a notebook one function needs: its definition, and, in turn, what that refers to.
 
 Training, plotting and printing are left out because no exercise refers to them. A statement is kept if it binds a
-needed name, or changes the object behind one (`CACHE["x"] = 1`, `torch.set_default_dtype(...)`); star imports are kept.
+needed name, or changes the object behind one (`CACHE["x"] = 1`, `torch.set_default_dtype(...)`), or calls a function that
+sets one (`global`); star imports, and functions put into imported modules and classes, are kept.
 """
 
 import ast
@@ -24,6 +25,9 @@ class Statement:
     binds: set = field(default_factory=set)
     uses: set = field(default_factory=set)
     changes: set = field(default_factory=set)  # the names whose objects this statement changes
+    sets: set = field(default_factory=set)  # the names that calling what it defines binds
+    calls: set = field(default_factory=set)  # the names that it does nothing with but call them
+    value: str = ""  # the name that it assigns, as in `torch.Tensor.mean_of = mean_of`
     is_import: bool = False
 
 
@@ -66,14 +70,19 @@ def describe(cell, index, node):
         if symbol.is_referenced():
             statement.uses.add(symbol.get_name())
     for inner in _tables(top):
-        statement.uses |= {
-            s.get_name() for s in inner.get_symbols() if s.is_global() and s.is_referenced()
-        }
+        outer = [s for s in inner.get_symbols() if s.is_global()]
+        statement.uses |= {s.get_name() for s in outer}
+        # `:=` in a comprehension binds outside it, at once
+        bound = statement.binds if inner.get_name() == "genexpr" else statement.sets
+        bound |= {s.get_name() for s in outer if s.is_assigned()}
     if isinstance(node, ast.ImportFrom) and (
         node.names[0].name == "*" or node.module == "__future__"
     ):
         statement.binds.add("*")
     statement.changes = {name for part in _at_once(node) if (name := _changed_name(part))}
+    statement.calls = {name for part in _at_once(node) if (name := _called_name(part))}
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
+        statement.value = node.value.id
     return statement
 
 
@@ -95,6 +104,8 @@ def _at_once(node):
 def _changed_name(node):
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         target = node.value.func
+        if _called_name(node) in ("setattr", "delattr") and node.value.args:
+            target = ast.Attribute(node.value.args[0])
     elif isinstance(node, (ast.Assign, ast.Delete)):
         target = node.targets[0]
     elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
@@ -108,26 +119,38 @@ def _changed_name(node):
     return target.id if isinstance(target, ast.Name) else None
 
 
+def _called_name(node):
+    called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.value.func
+    return called.id if isinstance(called, ast.Name) else None
+
+
 def needed_statements(statements, stem):
     """The statements, in their order, that the function `stem` needs."""
     imported = {name for s in statements if s.is_import for name in s.binds}
+    functions = {s.node.name for s in statements if isinstance(s.node, ast.FunctionDef)}
+    setters = {name: s.sets for s in statements for name in s.binds - {stem}}
     needed, kept = {stem, "*"}, set()
     grown = True
     while grown:
         grown = False
         for number, statement in enumerate(statements):
-            if number not in kept and _is_needed(statement, needed, imported):
+            patches = statement.value in functions and statement.changes & imported
+            if number not in kept and (patches or _is_needed(statement, needed, imported, setters)):
                 kept.add(number)
                 needed |= statement.uses
                 grown = True
     return [statements[number] for number in sorted(kept)]
 
 
-def _is_needed(statement, needed, imported):
+def _is_needed(statement, needed, imported, setters):
     if statement.binds & needed:
         return True
     changed = statement.changes & needed
     if changed - imported:
         return True
     # `torch.save(model)` must not pull the training in: a change to a module never makes more names needed
-    return bool(changed) and statement.uses <= needed | set(dir(builtins))
+    unknown = statement.uses - needed - set(dir(builtins))
+    if changed and not unknown:
+        return True
+    called = {name for function in statement.calls for name in setters.get(function, ())}
+    return bool(called & needed) and unknown <= statement.calls

@@ -27,23 +27,20 @@ COLUMNS = (
     ("distinct-2", "distinct_2", "{:.3f}"),
     ("repetition", "repetition", "{:.3f}"),
     ("perplexity", "perplexity", "{:.1f}"),
-    ("KL/token", "kl", "{:.3f}"),
 )
+COMPARED = (("kl", "kl", "{:.3f}"), ("change", "change", "{:+.3f}"))
+FIGURES = (".png", ".svg", ".pdf")
 
 
 def table(evaluations: Sequence[Evaluation]) -> str:
-    """Return the evaluations as a plain-text table, one model a row, with the change of P(positive) against the first."""
+    """Return the evaluations as a plain-text table, one model a row; of several, with what changed against the first."""
     width = max(len(e.model) for e in evaluations)
-    lines = [
-        f"{'model':<{width}}  "
-        + "  ".join(f"{title:>11}" for title, _, _ in COLUMNS)
-        + f"  {'change':>7}"
-    ]
+    columns = COLUMNS + COMPARED * (len(evaluations) > 1)
+    lines = [f"{'model':<{width}}" + "".join(f"{title:>13}" for title, _, _ in columns)]
     for e in evaluations:
-        cells = "  ".join(f"{form.format(getattr(e, name)):>11}" for _, name, form in COLUMNS)
-        lines.append(
-            f"{e.model:<{width}}  {cells}  {e.mean_sentiment - evaluations[0].mean_sentiment:>+7.3f}"
-        )
+        values = {**asdict(e), "change": e.mean_sentiment - evaluations[0].mean_sentiment}
+        cells = "".join(f"{form.format(values[name]):>13}" for _, name, form in columns)
+        lines.append(f"{e.model:<{width}}{cells}")
     return "\n".join(lines)
 
 
@@ -125,12 +122,17 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         command.add_argument(
             "--figure",
             metavar="FILE",
-            help="write the sentiment histograms there (.png, .svg, .pdf)",
+            help=f"write the sentiment histograms there ({', '.join(FIGURES)})",
         )
     args = parser.parse_args(argv)
     for name in ("num_samples", "max_new_tokens", "temperature"):
         if getattr(args, name) is not None and not getattr(args, name) > 0:
             parser.error(f"--{name} {getattr(args, name)}: it must be above 0")
+    if args.figure and Path(args.figure).suffix not in FIGURES:
+        parser.error(f"--figure {args.figure}: its name must end in {', '.join(FIGURES)}")
+    for name in ("json", "figure"):
+        if (file := getattr(args, name)) and not Path(file).parent.is_dir():
+            parser.error(f"--{name} {file}: there is no folder {Path(file).parent}")
     preset = PRESETS[args.preset] if args.preset else {}
     args.sentiment_model = args.sentiment_model or preset.get("sentiment_model")
     args.max_new_tokens = args.max_new_tokens or preset.get("max_completion_length", 64)

@@ -75,7 +75,7 @@ def sentiment_histograms(scores: Mapping[str, Sequence[float]]) -> Figure:
                   color=colour, linestyle=style, label=f"{name} (mean {mean:.2f}, n = {len(values)})")  # fmt: skip
         plot.axvline(mean, color=colour, linestyle=style, linewidth=0.9)
     plot.set(xlabel="P(positive) of a completion", ylabel="share of completions", xlim=(0, 1))
-    plot.legend(frameon=False, loc="upper left")
+    figure.legend(frameon=False, loc="outside upper center")
     return figure
 
 

@@ -142,6 +142,7 @@ def checked(stem: str, values: Any, count: int) -> "torch.Tensor":
         bad = tensor[~tensor.isfinite()][0].item()
         raise ExerciseError(
             f"Exercise {EXERCISES[stem]}, {stem}, returned {bad}: every reward must be finite"
+            + " (a larger --shaping_temperature is less steep)" * (stem == "exponential_shaping")
         )
     if count and tensor.abs().max() > LARGEST:
         raise ExerciseError(
@@ -211,6 +212,7 @@ def read_statements(path: Path, failures: dict[str, str]) -> list[Statement]:
 
     A cell with a syntax error is left out; the exercises it would have defined are noted in `failures`.
     """
+    check_file(path)
     try:
         text = path.read_text(encoding="utf-8")
         sources = code_cells(json.loads(text)) if path.suffix == ".ipynb" else [text]
@@ -228,6 +230,16 @@ def read_statements(path: Path, failures: dict[str, str]) -> list[Statement]:
             reason = f"syntax error in code cell {number}, line {error.lineno}: {error.msg}"
             failures.update({stem: reason for stem in EXERCISES if f"def {stem}(" in source})
     return statements
+
+
+def check_file(path: Path) -> None:
+    """Raise ExerciseError, which names the notebooks beside it, unless `path` is a file."""
+    if not path.is_file():
+        others = ", ".join(sorted(other.name for other in path.parent.glob("*.ipynb")))
+        raise ExerciseError(
+            f"cannot read {path}: there is no such file, but {others or 'no notebook'}. Check the path; a renamed notebook "
+            "must get its name back"
+        )
 
 
 def code_cells(notebook: dict) -> list[str]:

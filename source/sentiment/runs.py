@@ -160,6 +160,8 @@ def prepare_folder(config: TrainConfig) -> None:
         if record["status"] != "finished":
             drop_after(folder, checkpoint_step(checkpoint) if checkpoint else 0)
         return
+    if config.resume:
+        print(f"{folder} holds no run to go on with (no run.json): this one begins at step 0")
     if Path.cwd().is_relative_to(folder.resolve()):
         raise ConfigError(f"--output_dir {folder}: give a folder of its own, such as ./outputs")
     if record:

@@ -60,6 +60,8 @@ def build_trainer(
         processing_class=tokenizer,
         peft_config=lora_config() if config.use_peft else None,
     )
+    # resuming warns of weights that a checkpoint leaves out, unless they are named here: GPT-2's head is its embedding
+    model._keys_to_ignore_on_save = set(model.all_tied_weights_keys)
     trainer.remove_callback(PrinterCallback)
     # TRL writes a model card, and asks wandb for its address, at every checkpoint
     trainer.create_model_card = lambda **_: None

@@ -39,6 +39,7 @@ SLIPS = {  # name → source; the function's name says which exercise
     "softmax over T": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    token = torch.log_softmax(logits[:, :-1], 1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)\n    return (token * mask).sum(1) / mask.sum(1).clamp(min=1)",
     "0 / 0": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    return (token * mask).sum(1) / mask.sum(1)",
     "mean over the batch": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    return (token * mask).sum() / mask.sum().clamp(min=1)",
+    "tokens of the batch": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    return (token * mask).sum(1) / mask.sum().clamp(min=1)",
     "forward: sign": "def forward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return -kl_coef * ref_log_probs",
     "forward: coefficient ignored": "def forward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return 0.1 * ref_log_probs",
     "forward: other default": "def forward_kl_reward(ref_log_probs, kl_coef=1.0):\n    return kl_coef * ref_log_probs",
@@ -62,6 +63,7 @@ SLIPS = {  # name → source; the function's name says which exercise
     "position 0 left out": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = (ref_log_probs - log_probs)[:, 1:]\n    m = completion_mask[:, 1:].float()\n    return ((q.exp() - q - 1) * m).sum(1) / m.sum(1).clamp(min=1)",
     "mask ignored": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = ref_log_probs - log_probs\n    return (q.exp() - q - 1).mean(1)",
     "mean over T, masked": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = ref_log_probs - log_probs\n    return ((q.exp() - q - 1) * completion_mask).mean(1)",
+    "k3: tokens of the batch": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = ref_log_probs - log_probs\n    m = completion_mask.float()\n    return ((q.exp() - q - 1) * m).sum(1) / m.sum().clamp(min=1)",
     "k3: 0 / 0": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = ref_log_probs - log_probs\n    m = completion_mask.float()\n    return ((q.exp() - q - 1) * m).sum(1) / m.sum(1)",
 }  # fmt: skip
 

@@ -54,6 +54,7 @@ def test_score_command_writes_table_json_and_figure(python, tmp_path):
     assert {item["prompt"] for item in model["completions"]} == set(prompt_texts("eval"))
     header, row = done.stdout.splitlines()[:2]
     assert header.split()[:3] == ["model", "P(positive)", "std"]
+    assert not {"kl", "change"} & set(header.split())  # of a single model they say nothing
     assert row.split()[:2] == ["tiny-gpt2", f"{model['mean_sentiment']:.3f}"]
     assert (tmp_path / "o.png").read_bytes().startswith(b"\x89PNG")
 
@@ -83,6 +84,7 @@ def test_compare_command_puts_several_trained_models_beside_the_base(
     base, mine, far = written["models"]
     assert [c["prompt"] for c in base["completions"]] == [c["prompt"] for c in mine["completions"]]
     assert base["kl"] == 0 < far["kl"]
+    assert done.stdout.splitlines()[0].split()[-2:] == ["kl", "change"]
     assert far["perplexity"] > base["perplexity"]
     rows = {line.split()[0]: line.split()[-1] for line in done.stdout.splitlines()[1:4]}
     for model in written["models"]:
@@ -128,7 +130,8 @@ def test_a_model_that_cannot_be_used_so_is_one_line(models, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "line",
-    ["", "score", "compare tiny-gpt2", "score tiny-gpt2 --num_samples 0", "score x --temperature -1"],
+    ["", "score", "compare tiny-gpt2", "score tiny-gpt2 --num_samples 0", "score x --temperature -1",
+     "score x --figure o.txt", "score x --figure nowhere/o.png", "score x --json nowhere/o.json"],
 )  # fmt: skip
 def test_wrong_command_line_is_exit_2(line, capsys):
     from evaluate import main

@@ -17,7 +17,7 @@ def grade(tmp_path):
     (tmp_path / "submitted").mkdir()
     (tmp_path / ".venv/bin").mkdir(parents=True)
 
-    def run(folder="submitted", code=0, **variables):
+    def run(folder="submitted", code=0, cwd=tmp_path, **variables):
         for name in ("python", "nbgrader"):
             program = tmp_path / ".venv/bin" / name
             program.write_text(
@@ -26,8 +26,8 @@ def grade(tmp_path):
             program.chmod(0o755)
         # Not the environment's own: VENV would lead past the programs above, as in a run of .ci/run.
         env = {"HOME": os.environ["HOME"], "PATH": os.environ["PATH"]} | variables
-        command = ["bash", "ci/grade.sh", str(folder)]
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+        command = ["bash", str(tmp_path / "ci/grade.sh"), str(folder)]
+        return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
 
     return run
 
@@ -55,6 +55,12 @@ def test_grading_takes_a_folder_and_keeps_its_times(grade, tmp_path):
     assert grade(tmp_path / "a folder").returncode == 0
     copy = tmp_path / "submitted" / notebook.relative_to(tmp_path / "a folder")
     assert copy.stat().st_mtime == 1_700_000_000
+
+
+def test_a_relative_folder_is_meant_from_where_the_command_is_typed(grade, tmp_path):
+    handed_in(tmp_path / "elsewhere/class")
+    assert grade("class", cwd=tmp_path / "elsewhere").returncode == 0
+    assert (tmp_path / "submitted/ada/sentiment/exercise.ipynb").is_file()
 
 
 @pytest.mark.parametrize(("code", "feedback"), [(1, True), (2, False)])

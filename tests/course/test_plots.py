@@ -53,12 +53,8 @@ def test_a_legend_names_every_entry(figure):
 
 def legend_texts(figure):
     """Return the texts of all legends of a figure."""
-    return [
-        t.get_text()
-        for plot in figure.axes
-        if plot.get_legend()
-        for t in plot.get_legend().get_texts()
-    ]
+    legends = [*figure.legends, *(plot.get_legend() for plot in figure.axes)]
+    return [text.get_text() for legend in legends if legend for text in legend.get_texts()]
 
 
 def look(handle):

@@ -111,6 +111,19 @@ def test_earlier_run_is_moved_aside(quick, trained, tmp_path, capfd):
     assert [line["step"] for line in history(folder)[0]] == [1]
 
 
+def test_a_start_that_fails_leaves_the_finished_run_in_its_place(quick, trained, tmp_path, capfd):
+    folder = shutil.copytree(trained, tmp_path / "outputs")
+    assert quick("--model", tmp_path / "no" / "model", output_dir=folder) == 1
+    assert "is no model folder" in capfd.readouterr().err
+    assert load_run(folder).history == load_run(trained).history
+    assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
+
+
+def test_resuming_where_nothing_is_says_that_it_begins(quick, capfd):
+    assert quick("--resume", steps=1) == 0
+    assert "holds no run to go on with (no run.json)" in capfd.readouterr().out
+
+
 def test_working_folder_is_no_output_folder(quick, tmp_path, capfd):
     assert quick(output_dir=".") == 1
     assert "--output_dir .: give a folder of its own" in capfd.readouterr().err

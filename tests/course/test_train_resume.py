@@ -1,6 +1,7 @@
 """Training runs that a signal ends, and how they go on."""
 
 import json
+import logging
 import shutil
 import signal
 
@@ -49,6 +50,15 @@ def killed(stopped):
     return folder
 
 
+@pytest.fixture
+def trainer_log(caplog):
+    """What transformers' trainer logs: it goes past the root logger."""
+    logger = logging.getLogger("transformers.trainer")
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)
+
+
 def test_killed_run_left_its_record_and_a_checkpoint(killed):
     record = json.loads((killed / "run.json").read_text())
     assert (record["status"], record["step"]) == ("running", 2)
@@ -57,7 +67,9 @@ def test_killed_run_left_its_record_and_a_checkpoint(killed):
         load_run(killed)
 
 
-def test_resumed_run_equals_an_undisturbed_one(killed, trained, short_run, stopping, tmp_path):
+def test_resumed_run_equals_an_undisturbed_one(
+    killed, trained, short_run, stopping, tmp_path, trainer_log
+):
     folder = shutil.copytree(killed, tmp_path / "outputs")
     (folder / "checkpoints" / "checkpoint-3").mkdir()  # as a kill in the middle of saving leaves it
     assert (
@@ -66,6 +78,7 @@ def test_resumed_run_equals_an_undisturbed_one(killed, trained, short_run, stopp
         )
         == 0
     )
+    assert not [text for text in trainer_log.messages if "missing keys" in text]
     (steps, validations), (expected_steps, expected_validations) = history(folder), history(trained)
     assert [line["step"] for line in steps] == [1, 2, 3, 4]
     for key in ("reward", "sentiment", "ref_log_prob", "entropy", "learning_rate"):
