@@ -4,6 +4,7 @@
 # Leaves build/grading/status.csv, build/grading/grades.csv and feedback/. The exit code is the grader's: 1 when some
 # row is `infrastructure`, a submission that could not be graded for a reason of ours.
 set -euo pipefail
+if [ -d "${1:-}" ]; then set -- "$(cd "$1" && pwd)"; fi  # relative to where the command is typed
 cd "$(dirname "$0")/.."
 if [ "${REPOSITORY_VISIBILITY:-private}" != private ]; then
     echo "grade.sh: this repository is $REPOSITORY_VISIBILITY, and its artefacts with it: grade in a private one" >&2
@@ -21,7 +22,7 @@ if [ -z "${GRADE_ENVIRONMENT:-}" ]; then
 fi
 
 folder=${1:-}
-[ -n "$folder" ] || { echo "grade.sh: name the folder with the submissions, an absolute path outside the checkout" >&2; exit 2; }
+[ -n "$folder" ] || { echo "grade.sh: name the folder with the submissions" >&2; exit 2; }
 [ -d "$folder" ] || { echo "grade.sh: no folder $folder on this runner" >&2; exit 2; }
 if [ ! "$folder" -ef submitted ]; then
     cp -R --no-dereference --preserve=timestamps "$folder/." submitted/  # the times decide what is late
