@@ -156,6 +156,7 @@ def train_in_folder(
             save_final(trainer, tokenizer, Path(config.output_dir) / "final")
             tracker.finish()
         trainer.accelerator.wait_for_everyone()
+        trainer.accelerator.end_training()  # several processes part before they exit: else one may abort
     finally:
         tracker.close()
     return load_run(config.output_dir)

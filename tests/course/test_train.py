@@ -144,11 +144,13 @@ def test_curves_skip_lines_without_the_quantity():
 
 
 SEEN_REWARD = """
-import os, pathlib
+import atexit, os, pathlib, torch
 def sentiment_reward(completions, **kwargs):
+    def saw(what):
+        pathlib.Path(os.environ["SEEN"], f"{os.environ['RANK']} of {os.environ['WORLD_SIZE']}, {what}").touch()
     if completions:
-        process = f"{os.environ['RANK']} of {os.environ['WORLD_SIZE']}, {len(completions)} completions"
-        pathlib.Path(os.environ["SEEN"], process).touch()
+        saw(f"{len(completions)} completions")
+        atexit.register(lambda: saw("still joined" if torch.distributed.is_initialized() else "parted"))
     return get_sentiment_scores(completions)
 """
 
@@ -164,11 +166,9 @@ def test_two_processes_train_one_model_and_write_one_history(
         "--max_steps", 2, "--per_device_train_batch_size", 8, "--rewards", rewards_file(SEEN_REWARD),
         "--output_dir", folder, env={"SEEN": str(seen)},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert {path.name for path in seen.iterdir()} == {
-        "0 of 2, 8 completions",
-        "1 of 2, 8 completions",
-    }
+    assert done.returncode == 0, done.stderr
+    said = {f"{rank} of 2, {what}" for rank in (0, 1) for what in ("8 completions", "parted")}
+    assert {path.name for path in seen.iterdir()} == said
     steps, validations = history(folder)
     assert [line["step"] for line in steps] == [1, 2]
     assert [line["step"] for line in validations] == [0, 2]
