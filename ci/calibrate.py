@@ -25,6 +25,7 @@ from tqdm import tqdm
 from ci.gate import ROOT
 from grader.course import load_course
 from grader.session import Grader
+from grader.slots import cores
 
 RUNS = ROOT / "docs" / "calibration.jsonl"
 REPORT = ROOT / "docs" / "calibration.md"
@@ -40,7 +41,7 @@ def parse_args(argv=None):
     )
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS[:4])
     parser.add_argument("--seeds", type=int, default=20, help="seeds 0, 1, …  (default: 20)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at the same time")
+    parser.add_argument("--jobs", type=int, default=cores(), help="runs at the same time")
     parser.add_argument("--report", action="store_true", help="run nothing")
     return parser.parse_args(argv)
 

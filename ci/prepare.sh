@@ -38,7 +38,8 @@ if ! sandbox_starts && [ "$(cat "/proc/sys/${restriction//.//}" 2>/dev/null || e
     as_root sysctl -w "$restriction=0" || echo "prepare.sh: the machine's owner has to set $restriction=0" >&2
 fi
 
-make doctor  # builds the environment first; fails unless a worker really starts
+make setup
+"${VENV:-.venv}/bin/python" -m grader doctor --no-gradebook  # fails unless a worker really starts
 if [ "$1" = gpu ]; then
     "${VENV:-.venv}/bin/python" - <<'PYTHON'
 import sys, torch

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,7 +21,7 @@ EXAMPLES = """examples:
 exit codes:
   0    every notebook has its verdict, whatever its marks; doctor: grading works here
   1    some are not judged for a reason on our side, which is said; doctor: something is missing
-  2    nothing was done: the command line, the course or the sandbox cannot be used as they are
+  2    stopped: the command line, the course, the gradebook or the sandbox cannot be used as they are
   130  stopped by Ctrl-C; the same command goes on
 """
 
@@ -62,7 +61,9 @@ def arguments():
     text = "then train with the notebooks whose training exercise is open, as many at a time as fit in memory and never more than cores, and record their marks"
     run.add_argument("--train", action="store_true", help=text)
     grading_options(run, "one per core")
-    command("doctor", consult, "what this machine can do, and how to mend what is missing")
+    doctor = command("doctor", consult, "what this machine can do, and how to mend what is missing")
+    text = "leave gradebook.db out: the question is what this machine can do"
+    doctor.add_argument("--no-gradebook", dest="gradebook", action="store_false", help=text)
     return parser
 
 
@@ -84,20 +85,22 @@ def positive(text):
 def consult(options):
     from grader.doctor import report
 
-    return report(options.laws)
+    return report(options.laws, options.gradebook)
 
 
 def run_batch(options):
     from grader.batch import Batch
     from grader.database import in_one_line
     from grader.session import Grader
+    from grader.slots import cores
     from grader.status import summary, write_status
     from grader.training import TrainingQueue
 
-    jobs = options.jobs or os.cpu_count() or 1
+    jobs = options.jobs or cores()
     judge = Grader(load_course(options.laws), options.isolation, options.training)
     training = options.train and TrainingQueue(judge.course, judge.marks)
     batch = Batch(judge, options.laws.resolve(), options.timestamps == "keep")
+    check_writable(options.status)
     with batch.alone(), in_one_line():
         rows = batch.run(jobs)
         write_status(rows, options.status)
@@ -109,6 +112,15 @@ def run_batch(options):
         print(strays, file=sys.stderr)
     print(f"one row a student: {options.status}", file=sys.stderr)
     return int(any(row["status"] == "infrastructure" for row in rows))
+
+
+def check_writable(path):
+    """CourseError before hours of work, not after them."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+    except OSError as error:
+        raise CourseError(f"--status {path}: {error.strerror}") from error
 
 
 def check_notebooks(options):
@@ -128,15 +140,21 @@ def check_notebooks(options):
             f"no such exercise: {', '.join(sorted(unknown))}; there are {', '.join(e.stem for e in grader.plan)}"
         )
     incomplete = False
-    with (
-        nullcontext(sys.stdout)
-        if options.json in (None, "-")
-        else Path(options.json).open("w") as out
-    ):
+    with output(options.json) as out:
         for verdict in verdicts(grader, options):
             incomplete |= verdict["status"] == "infrastructure"
             print(json.dumps(verdict) if options.json else as_text(verdict), file=out, flush=True)
     return int(incomplete)
+
+
+def output(path):
+    """Where verdicts go; CourseError if they cannot."""
+    if path in (None, "-"):
+        return nullcontext(sys.stdout)
+    try:
+        return Path(path).open("w")
+    except OSError as error:
+        raise CourseError(f"--json {path}: {error.strerror}") from error
 
 
 def as_text(verdict):

@@ -92,7 +92,7 @@ class Batch:
         rows = []
         for entry in tqdm(found, "grading", unit="notebook", disable=None):
             if entry.student not in futures:
-                why = unusable(entry.student)
+                why = unusable(entry.student) or entry.trouble
                 notes = [*entry.notes, *self._earlier(entry.student, gradebook)]
                 status, notes = ("infrastructure", [why]) if why else ("missing", notes)
                 rows.append({"student": entry.student, "status": status, "notes": notes})

@@ -21,6 +21,7 @@ class Found:
     student: str
     notebook: Path | None = None
     why_not: str = ""  # why there is no notebook to grade: a key of preflight.NO_NOTEBOOK, or nothing was handed in
+    trouble: str = ""  # why nobody can tell what was handed in
     notes: list = field(default_factory=list)
     modules: list = field(default_factory=list)  # names of the .py files that were left out
 
@@ -63,7 +64,8 @@ def unusable(student):
 
 def find(folder, assignment, notebook_name):
     """The notebook of one student: at its proper place, else the only one there is."""
-    found, files = Found(folder.name), list(plain_files(folder))
+    found, locked = Found(folder.name), []
+    files = list(plain_files(folder, locked))
     notebooks = [path for path in files if path.suffix.lower() == ".ipynb"]
     proper = folder / assignment / f"{notebook_name}.ipynb"
     named = [path for path in notebooks if path.name == proper.name]
@@ -76,6 +78,13 @@ def find(folder, assignment, notebook_name):
         found.why_not = "several"
     else:
         found.why_not = "none" if files else ""
+    if locked:
+        names = ", ".join(shown(Path(path), folder.parent) for path in locked[:3])
+        words = f"{names} cannot be opened: mend its permissions and run again"
+        if found.notebook:
+            found.notes.append(words)
+        else:
+            found.why_not, found.trouble = "", words
     known = {found.notebook, *(folder / assignment / name for name in (TIMESTAMP, REFUSED))}
     others = [path for path in files if path not in known]
     found.modules = [path.stem for path in others if path.suffix == ".py"]
@@ -88,13 +97,16 @@ def find(folder, assignment, notebook_name):
     return found
 
 
-def plain_files(folder):
-    """Files below the folder, at most MAX_FILES; links are never followed, and count as other files."""
-    return itertools.islice(_walk(folder), MAX_FILES)
+def plain_files(folder, locked):
+    """Files below the folder, at most MAX_FILES; links are never followed, and count as other files.
+
+    `locked` gets the folders that could not be opened.
+    """
+    return itertools.islice(_walk(folder, locked), MAX_FILES)
 
 
-def _walk(folder):
-    for parent, folders, names in os.walk(folder):
+def _walk(folder, locked):
+    for parent, folders, names in os.walk(folder, onerror=lambda e: locked.append(e.filename)):
         folders[:] = sorted(name for name in folders if name not in IGNORED and name[0] != ".")
         for name in sorted(names):
             path = Path(parent, name)

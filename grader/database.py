@@ -19,6 +19,7 @@ HANDED_IN = (
     "select 1 from submitted_assignment join assignment on assignment_id = assignment.id"
     " where assignment.name = ? limit 1"
 )
+LOCKED = "is locked"
 # as Python's sqlite3 and as SQLAlchemy put it, the last line of a traceback or nothing else
 SQLITE = re.compile(
     r"^(?:sqlalchemy\.exc\.\w+: \()?sqlite3\.(?:Operational|Database)Error(?:\)|:) (.*)",
@@ -74,7 +75,7 @@ def trouble(text, name="gradebook.db"):
         return ""
     why = clean(found[1])
     if "locked" in why:
-        return f"{name} is locked: another command or Formgrader writes to it; wait and run again"
+        return f"{name} {LOCKED}: another command or Formgrader writes to it; wait and run again"
     if "readonly" in why or "unable to open" in why:
         return f"{name} cannot be written ({why}): mend the permissions of the file and its folder"
     if "no such" in why:

@@ -4,13 +4,20 @@ import logging
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
 
 from grader.course import CourseError
-from grader.database import check_exercises, check_file, sqlite_file, trouble
+from grader.database import LOCKED, check_exercises, check_file, sqlite_file, trouble
 from grader.text import clean
+
+PAUSES = (
+    1,
+    5,
+    15,
+)  # seconds before another try where the gradebook is locked; SQLite itself waits 5 s each time
 
 
 def is_open(grade):
@@ -64,7 +71,11 @@ class Gradebook:
         configure(self.app.config, str(laws))
         self.reports = Reports()
         self.app.log.setLevel(logging.ERROR)
-        self.app.log.handlers, self.app.log.propagate = [self.reports], False
+        for log in (
+            self.app.log,
+            logging.getLogger("tornado.application"),
+        ):  # nbgrader's api writes there
+            log.handlers, log.propagate = [self.reports], False
         self.app.coursedir.assignment_id = course.name
         self.submitted = Path(
             self.app.coursedir.root, self.app.coursedir.submitted_directory
@@ -144,13 +155,16 @@ class Gradebook:
         coursedir = self.app.coursedir
         coursedir.student_id = student
         folder = coursedir.format_path(coursedir.submitted_directory, student, self.course.name)
-        self.reports.texts.clear()
         SaveMarks.unchanged = unchanged
         GradeSuites.verdicts = {str(Path(folder, f"{self.course.notebook.stem}.ipynb")): verdict}
-        try:
-            Autograde(coursedir=coursedir, parent=self.app, force=True).start()
-        except Exception as error:  # noqa: BLE001  one student's trouble must not stop the others
-            if why := trouble("\n".join(self.reports.texts)):
-                raise CourseError(why) from None
-            return f"the gradebook could not be written: {self.reports.reason(error)}"
-        return ""
+        for pause in (*PAUSES, None):
+            self.reports.texts.clear()
+            try:
+                Autograde(coursedir=coursedir, parent=self.app, force=True).start()
+                return ""
+            except Exception as error:  # noqa: BLE001  one student's trouble must not stop the others
+                why = trouble("\n".join(self.reports.texts)) or self.reports.reason(error)
+            if pause is None or LOCKED not in why:
+                break
+            time.sleep(pause)
+        return f"the gradebook could not be written: {why}"

@@ -1,17 +1,22 @@
 """What is kept on disk between runs: JSON written whole or not at all, and fingerprints of what it depends on."""
 
 import hashlib
+import importlib.metadata
 import json
+import platform
 from itertools import chain
 from pathlib import Path
 
 import grader
 from grader.course import CourseError
 
+PACKAGES = ("hypothesis", "numpy", "pytest")  # what decides the examples and the numbers
+
 
 def fingerprint(course, isolation, more=()):
     """Changes with anything a verdict depends on, the submission apart; `more`: files, and folders with what they hold."""
-    digest = hashlib.sha256(isolation.encode())
+    versions = [platform.python_version(), *map(version, sorted({*PACKAGES, *course.packages}))]
+    digest = hashlib.sha256(json.dumps([isolation, versions]).encode())
     for path in (
         course.notebook,
         *sorted(course.folder.rglob("*.py")),
@@ -20,6 +25,14 @@ def fingerprint(course, isolation, more=()):
     ):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def version(package):
+    """The installed version of a package, "" where it is not installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def files(path):

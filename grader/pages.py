@@ -23,6 +23,7 @@ from traitlets import List
 from grader.gradebook import is_open
 from grader.outputs import TEX
 from grader.text import clean
+from grader.timestamps import plausible
 
 FORMGRADER = "nbgrader.server_extensions.formgrader.formgrader"
 NAMES = (
@@ -121,6 +122,4 @@ def read_timestamp(folder):
         moment = parse_utc(path.read_text().strip())
     except Exception:  # noqa: BLE001  a date that a student wrote has many ways to be none
         return None
-    return (
-        moment if moment and 1970 < moment.year < 3000 else None
-    )  # others overflow in some time zone
+    return moment if moment and plausible(moment) else None

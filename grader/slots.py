@@ -19,16 +19,21 @@ class Slot:
     environment: dict
 
 
+def cores():
+    """How many processors this process may use: a container or `taskset` may give it fewer than there are."""
+    return len(os.sched_getaffinity(0))
+
+
 def slots(memory_mb):
-    """As many runs of `memory_mb` as fit in what is free, one to a GPU at least, and never more than cores."""
-    cores, devices = os.cpu_count() or 1, gpus()
+    """As many runs of `memory_mb` as fit in free memory, the machine's and a GPU's, and never more than cores; one at least."""
+    devices, fit = gpus(), psutil.virtual_memory().available // (memory_mb << 20)
+    most = max(1, min(cores(), fit))
     if not devices:
-        fit = psutil.virtual_memory().available // (memory_mb << 20)
         alone = {VISIBLE: "", **dict.fromkeys(THREADS, "1")}
-        return [Slot(f"core {n}", alone) for n in range(max(1, min(cores, fit)))]
-    room = {name: max(1, min(cores, (free or 0) // memory_mb)) for name, free in devices.items()}
-    places = [(name, n) for n in range(cores) for name in room if n < room[name]][:cores]
-    threads = dict.fromkeys(THREADS, str(max(1, cores // len(places))))
+        return [Slot(f"core {n}", alone) for n in range(most)]
+    room = {name: max(1, (free or 0) // memory_mb) for name, free in devices.items()}
+    places = [(name, n) for n in range(most) for name in room if n < room[name]][:most]
+    threads = dict.fromkeys(THREADS, str(max(1, cores() // len(places))))
     return [Slot(f"GPU {name}, run {n}", {VISIBLE: name, **threads}) for name, n in places]
 
 

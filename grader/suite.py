@@ -147,6 +147,8 @@ def run_pytest(course, plugin, *options):
     code = pytest.main(
         [*files, *QUIET, f"--rootdir={course.folder}", "-c", os.devnull, *options], plugins=[plugin]
     )
+    if code == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
     if plugin.broken or code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise CourseError("the laws cannot be run: " + "; ".join(plugin.broken or [str(code)]))
 

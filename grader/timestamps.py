@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 from grader.collect import REFUSED, TIMESTAMP
 
+FORMAT = "%Y-%m-%d %H:%M:%S UTC"
 ASIDE = "timestamp.txt was put aside: --timestamps keep uses it, if your collector wrote it"
+NO_FILE_TIME = "the notebook's file has no plausible time: when it was handed in is not known"
 NO_MOMENT = "timestamp.txt names no moment, as 2026-12-01 12:00:00 UTC is one: it counts as none"
 
 
@@ -20,8 +22,9 @@ def stamp(home, staged, notebook, own):
     moment = file_time(notebook) if notebook else ""
     if moment:
         (staged / TIMESTAMP).write_text(moment)
+    notes = [NO_FILE_TIME] if notebook and not moment else []
     if not home.is_dir():
-        return []
+        return notes
     with contextlib.suppress(OSError):  # a folder that cannot be written: formgrader alone cares
         path = home / TIMESTAMP
         there = read_bytes(path)
@@ -31,7 +34,7 @@ def stamp(home, staged, notebook, own):
             path.write_text(moment)
     own.parent.mkdir(parents=True, exist_ok=True)
     own.write_text(moment)
-    return [ASIDE] if os.path.lexists(home / REFUSED) else []
+    return [*notes, *[ASIDE] * os.path.lexists(home / REFUSED)]
 
 
 def keep(home, staged, own):
@@ -50,11 +53,17 @@ def keep(home, staged, own):
 
 
 def file_time(path):
+    """Empty for a file that went meanwhile, and for a time that is none: an archive may hold any."""
     try:
         moment = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
-    except OSError:  # it went meanwhile
+    except (OSError, ValueError, OverflowError):
         return ""
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return moment.strftime(FORMAT) if plausible(moment) else ""
+
+
+def plausible(moment):
+    """Whether nbgrader's pages can show it in every time zone, and it is none that stands for no time at all."""
+    return 1970 < moment.year < 3000
 
 
 def read_bytes(path):

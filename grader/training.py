@@ -90,7 +90,7 @@ class TrainingQueue:
                 for run in [run for run in running if not run.goes_on()]:
                     running.remove(run)
                     free.append(run.slot)
-                    if self._finish(run, last):
+                    if self._finish(run, last, alone=len(places) == 1):
                         bar.update()
                         self._tell(bar)
                     else:
@@ -123,12 +123,14 @@ class TrainingQueue:
             )
         return Run(sha, slot, process, time.monotonic() + self.course.training_seconds)
 
-    def _finish(self, run, last):
-        """Keep the mark; without one the exercise stays open, with the reason. False: train this once more."""
+    def _finish(self, run, last, alone):
+        """Keep the mark; without one the exercise stays open, with the reason. False: train this once more, alone."""
         code = run.process.poll()
         run.end()
         mark = load(self._folder(run.sha) / MARK)
         if not is_mark(mark):
+            if not alone:  # the others may have had the memory or the time
+                return False
             slow = f"no end within {self.course.training_seconds} seconds"
             trouble = slow if code is None else f"exit code {code}"
             log = self._folder(run.sha) / LOG

@@ -10,12 +10,8 @@ from grader.inside.slices import Statement, describe, needed_statements, parse
 from grader.preflight import repair
 
 STEM = "train"
-STARTERS = {
-    "experiment",
-    "run",
-    "main",
-    "GRPOTrainer",
-}  # names that start a training, however they are reached
+# names that start a training, however they are reached: the course's, and TRL's
+STARTERS = {"experiment", "run", "main", "train_in_folder", "build_trainer", "GRPOTrainer"}
 SCRIPT = "train.py"  # … and the file that does
 STUB = {
     "share": 0.0,
@@ -48,10 +44,21 @@ def described(number: int, source: str) -> list[Statement]:
 
 
 def aliases(node: ast.AST) -> set[str]:
-    """Return the other names under which imports in a statement bring what starts a training."""
-    imports = [part for part in ast.walk(node) if isinstance(part, (ast.Import, ast.ImportFrom))]
-    names = [name for part in imports for name in part.names]
-    return {name.asname for name in names if name.asname and name.name in STARTERS}
+    """Return the other names that a statement gives to what starts a training: imports, assignments, subclasses."""
+    found = set()
+    for part in ast.walk(node):
+        if isinstance(part, (ast.Import, ast.ImportFrom)):
+            found |= {name.asname for name in part.names if name.name in STARTERS}
+        elif isinstance(part, ast.Assign) and name_of(part.value) in STARTERS:
+            found |= set(map(name_of, part.targets))
+        elif isinstance(part, ast.ClassDef) and STARTERS & set(map(name_of, part.bases)):
+            found.add(part.name)
+    return found - {None, ""}
+
+
+def name_of(node: ast.AST) -> str:
+    """Return the last name of `a` or `x.a`, "" for anything else."""
+    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
 
 
 def trains(node: ast.AST, starters: set[str]) -> bool:
@@ -64,10 +71,7 @@ def trains(node: ast.AST, starters: set[str]) -> bool:
         return any(trains(step, starters) for step in reached)
     parts = list(ast.walk(node))
     calls = [part for part in parts if isinstance(part, ast.Call)]
-    called = [part for call in calls for part in (call.func, *call.args)]
-    names = {
-        part.id if isinstance(part, ast.Name) else getattr(part, "attr", "") for part in called
-    }
+    names = {name_of(part) for call in calls for part in (call.func, *call.args)}
     strings = [
         part.value for call in calls for part in ast.walk(call) if isinstance(part, ast.Constant)
     ]

@@ -131,8 +131,8 @@ def spawn(request, data, status, control):
         control.close()
         if request["nested"]:
             enter_namespaces()
-            if os.fork():  # only a child is inside the new process namespace
-                os._exit(0)
+        if os.fork():  # only a child is inside the new process namespace, and nobody waits for it
+            os._exit(0)
         doorman(data, status, request)
     except BaseException as error:
         status.send(f"failed {error}".encode()[:500])

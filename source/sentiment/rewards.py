@@ -9,7 +9,6 @@ imports, helper functions and constants. Training cells, plots and probes of the
     python rewards.py --preset smoke        # with the embedded sentiment model, offline
 """
 
-import argparse
 import ast
 import json
 import sys
@@ -78,7 +77,10 @@ class Rewards:
             return "NotImplementedError"
         except ExerciseError as error:
             return str(error).removeprefix(f"Exercise {EXERCISES[stem]}, {stem}").lstrip(",: ")
-        except Exception as error:  # student code may raise anything; here it is only described
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # student code may raise anything; here it is only described
             return f"raises {type(error).__name__}: {error}"
         return "implemented"
 
@@ -113,7 +115,7 @@ def call_exercise(
         values = function(*args, **kwargs)
     except (NotImplementedError, torch.OutOfMemoryError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = f"raises {type(error).__name__}: {error}"
         raise ExerciseError(f"Exercise {EXERCISES[stem]}, {stem}, {reason}") from error
     return checked(stem, values, count)
@@ -200,7 +202,10 @@ def load_rewards(path: str | Path | None = None) -> Rewards:
     for _, statement in sorted(needed.items()):
         try:
             exec(compile(ast.Module([statement.node], []), f"<{path.name}>", "exec"), namespace)
-        except Exception as error:  # student code may raise anything; here it is only described
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # student code may raise anything; here it is only described
             reason = f"line {statement.node.lineno} of code cell {statement.cell} fails: {type(error).__name__}: {error}"
             failures.update(dict.fromkeys(statement.binds, reason))
     functions = {stem: namespace[stem] for stem in EXERCISES if callable(namespace.get(stem))}
@@ -257,9 +262,10 @@ def __getattr__(name: str) -> Callable:
 def main(argv: list[str] | None = None) -> int:
     """Print sample texts with their scores and the state of every exercise; 1 when something cannot be read."""
     import sentiment
+    from config import OneLineErrors
     from pretrained import ModelUnavailable
 
-    parser = argparse.ArgumentParser(
+    parser = OneLineErrors(
         description="Sentiment scores of sample texts, and which exercises are implemented."
     )
     parser.add_argument(
@@ -290,6 +296,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ExerciseError, ModelUnavailable) as error:
         print(f"rewards.py: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nrewards.py: interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -10,11 +10,13 @@ import builtins
 import copy
 import re
 import symtable
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 # `(?!\s)`: the leading space is taken as a whole, or a line of spaces would cost its length squared
 MAGIC = re.compile(r"^(\s*)(?!\s)([%!?].*|[\w.]+\?{1,2}\s*|[\w.,\s]+=\s*[!%].*)$")
 TRANSPARENT_MAGICS = ("%%time", "%%capture", "%%timeit")
+BUILTINS = set(dir(builtins))
 
 
 @dataclass
@@ -125,32 +127,52 @@ def _called_name(node):
 
 
 def needed_statements(statements, stem):
-    """The statements, in their order, that the function `stem` needs."""
+    """The statements, in their order, that the function `stem` needs.
+
+    Each name is followed once, when it turns out to be needed: the time is linear in the size of the notebook.
+    """
     imported = {name for s in statements if s.is_import for name in s.binds}
     functions = {s.node.name for s in statements if isinstance(s.node, ast.FunctionDef)}
-    setters = {name: s.sets for s in statements for name in s.binds - {stem}}
-    needed, kept = {stem, "*"}, set()
-    grown = True
-    while grown:
-        grown = False
-        for number, statement in enumerate(statements):
-            patches = statement.value in functions and statement.changes & imported
-            if number not in kept and (patches or _is_needed(statement, needed, imported, setters)):
-                kept.add(number)
-                needed |= statement.uses
-                grown = True
+    binding, changing, using, calling = (
+        _numbers(statements, kind) for kind in ("binds", "changes", "uses", "calls")
+    )
+    setting = defaultdict(set)  # name → the functions that set it
+    for function, sets in {name: s.sets for s in statements for name in s.binds - {stem}}.items():
+        for name in sets:
+            setting[name].add(function)
+    # `torch.save(model)` must not pull the training in: a change to a module, or a call, never makes more names needed
+    lacking = [s.uses - BUILTINS for s in statements]
+    lacking_more = [uses - s.calls for uses, s in zip(lacking, statements, strict=True)]
+    changes_module, calls_setter = set(), set()
+    chosen = {n for n, s in enumerate(statements) if s.value in functions and s.changes & imported}
+    needed, kept, names = set(), set(), [stem, "*"]
+    while names or chosen:
+        for number in chosen - kept:
+            kept.add(number)
+            names += statements[number].uses
+        chosen = set()
+        name = names.pop() if names else None
+        if name is None or name in needed:
+            continue
+        needed.add(name)
+        (changes_module if name in imported else chosen).update(changing[name])
+        callers = {n for function in setting[name] for n in calling.pop(function, ())}
+        calls_setter |= callers
+        for number in using[name]:
+            lacking[number].discard(name)
+            lacking_more[number].discard(name)
+        chosen |= binding[name]
+        chosen |= {
+            n for n in changing[name] | using[name] if n in changes_module and not lacking[n]
+        }
+        chosen |= {n for n in callers | using[name] if n in calls_setter and not lacking_more[n]}
     return [statements[number] for number in sorted(kept)]
 
 
-def _is_needed(statement, needed, imported, setters):
-    if statement.binds & needed:
-        return True
-    changed = statement.changes & needed
-    if changed - imported:
-        return True
-    # `torch.save(model)` must not pull the training in: a change to a module never makes more names needed
-    unknown = statement.uses - needed - set(dir(builtins))
-    if changed and not unknown:
-        return True
-    called = {name for function in statement.calls for name in setters.get(function, ())}
-    return bool(called & needed) and unknown <= statement.calls
+def _numbers(statements, kind):
+    """Name → the numbers of the statements that have it in their field `kind`."""
+    found = defaultdict(set)
+    for number, statement in enumerate(statements):
+        for name in getattr(statement, kind):
+            found[name].add(number)
+    return found

@@ -11,7 +11,7 @@ import torch
 import checks
 import sentiment
 from checks import check, check_run, overview
-from rewards import EXERCISES, ExerciseError, load_rewards
+from rewards import EXERCISES, ExerciseError, Rewards, load_rewards
 from tests.bank.submissions import read
 from tests.course.slips import SLIPS, defined
 
@@ -145,6 +145,15 @@ def test_an_exception_is_shown_as_the_answer():
         AssertionError, match="yours     raises ZeroDivisionError: division by zero"
     ):
         check(defined("def forward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return 1 / 0"))
+
+
+def test_code_that_leaves_is_an_answer_as_well():
+    leaving = defined("def forward_kl_reward(ref_log_probs, kl_coef=0.1):\n    raise SystemExit(0)")
+    with pytest.raises(AssertionError, match="raises SystemExit: 0"):
+        check(leaving)
+    assert Rewards("x", {"forward_kl_reward": leaving}).status("forward_kl_reward") == (
+        "raises SystemExit: 0"
+    )
 
 
 def test_an_exception_comes_with_the_line_of_the_function_that_failed():

@@ -21,6 +21,7 @@ BAD_SETTINGS = {  # command line → what its one line must name
     "--per_device_train_batch_size 0": "--per_device_train_batch_size",
     "--per_device_train_batch_size 8 --num_generations 5": "--num_generations 5",
     "--completions_per_step -1": "--completions_per_step",
+    "--seed 4294967296": "--seed 4294967296",
     "--completions_per_step 2 --per_device_train_batch_size 2": "--num_generations 4",
     "--reward_shaping linear": "--reward_shaping",
     "--kl_type sideways": "--kl_type",

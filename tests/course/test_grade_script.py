@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ def grade(tmp_path):
     (tmp_path / "ci/grade.sh").write_bytes((ROOT / "ci/grade.sh").read_bytes())
     (tmp_path / "submitted").mkdir()
     (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / "build/grading").mkdir(parents=True)
+    (tmp_path / "gradebook.db").touch()
 
     def run(folder="submitted", code=0, cwd=tmp_path, **variables):
         for name in ("python", "nbgrader"):
@@ -61,6 +64,44 @@ def test_a_relative_folder_is_meant_from_where_the_command_is_typed(grade, tmp_p
     handed_in(tmp_path / "elsewhere/class")
     assert grade("class", cwd=tmp_path / "elsewhere").returncode == 0
     assert (tmp_path / "submitted/ada/sentiment/exercise.ipynb").is_file()
+
+
+def test_what_is_handed_in_anew_takes_the_place_of_what_was(grade, tmp_path):
+    """A second file beside the first would make two notebooks of one renamed anew, and 0 marks."""
+    notebook = handed_in(tmp_path / "class")
+    assert grade("class").returncode == 0
+    notebook.rename(notebook.with_name("second try.ipynb"))
+    (tmp_path / "class/ben").mkdir()
+    (tmp_path / "submitted/eve").mkdir()
+    done = grade("class")
+    left = sorted(path.name for path in (tmp_path / "submitted").rglob("*"))
+    assert left == ["ada", "ben", "eve", "second try.ipynb", "sentiment"]
+    assert "submitted/eve is of an earlier run" in done.stderr and "ada" not in done.stderr
+
+
+def test_what_cannot_be_copied_stops_nobody_and_is_said(grade, tmp_path):
+    """A `cp` that fails on one student stands for a folder that this user may not read: root may read them all."""
+    handed_in(tmp_path / "class")
+    (tmp_path / "class/zoe").mkdir()
+    cp = tmp_path / ".venv/bin/cp"
+    cp.write_text('#!/bin/sh\ncase "$*" in *zoe*) exit 1;; esac\nexec /bin/cp "$@"\n')
+    cp.chmod(0o755)
+    done = grade("class", PATH=f"{cp.parent}:{os.environ['PATH']}")
+    assert done.returncode == 1 and "zoe could not be copied" in done.stderr
+    assert (tmp_path / "submitted/ada/sentiment/exercise.ipynb").is_file()
+    assert "generate_feedback" in (tmp_path / "log").read_text()
+
+
+def test_results_are_one_archive_without_the_models(grade, tmp_path):
+    handed_in(tmp_path / "submitted")
+    for name in ("gradebook.db", "autograded/.gitkeep", "feedback/a:b/x.html", "build/grading/training/1/log.txt",
+                 "build/grading/training/1/seed-42/model", "autograded/seed-1/x.ipynb"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert grade().returncode == 0
+    with tarfile.open(tmp_path / "build/grading/class.tar.gz") as archive:
+        names = {member.name for member in archive if member.isfile()}
+    assert names == {"gradebook.db", "feedback/a:b/x.html", "build/grading/training/1/log.txt", "autograded/seed-1/x.ipynb"}  # fmt: skip
 
 
 @pytest.mark.parametrize(("code", "feedback"), [(1, True), (2, False)])

@@ -111,12 +111,65 @@ def test_earlier_run_is_moved_aside(quick, trained, tmp_path, capfd):
     assert [line["step"] for line in history(folder)[0]] == [1]
 
 
-def test_a_start_that_fails_leaves_the_finished_run_in_its_place(quick, trained, tmp_path, capfd):
+FAILING_STARTS = {
+    ("--model", "no/such/model"): "is no model folder",
+    ("--model", "tiny-sentiment"): "is a BertForSequenceClassification, which is no language model",
+    ("--sentiment_model", "tiny-gpt2"): "is a GPT2LMHeadModel, which is no sentiment model",
+    ("--max_completion_length", 1000): "has room for",
+}
+
+
+@pytest.mark.parametrize("flags", FAILING_STARTS, ids=lambda flags: " ".join(map(str, flags)))
+def test_a_start_that_fails_leaves_the_finished_run_in_its_place(
+    quick, trained, tmp_path, capfd, flags
+):
     folder = shutil.copytree(trained, tmp_path / "outputs")
-    assert quick("--model", tmp_path / "no" / "model", output_dir=folder) == 1
-    assert "is no model folder" in capfd.readouterr().err
+    assert quick(*flags, output_dir=folder) == 1
+    error = capfd.readouterr().err
+    assert FAILING_STARTS[flags] in error and "Traceback" not in error
     assert load_run(folder).history == load_run(trained).history
-    assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
+    assert not list(tmp_path.glob("outputs-*"))
+
+
+def test_wandb_without_a_login_is_one_line_and_moves_no_run(
+    python, source, solutions, trained, tmp_path
+):
+    folder = shutil.copytree(trained, tmp_path / "outputs")
+    done = python(
+        source / "train.py", "--preset", "smoke", "--wandb", "--rewards", solutions, "--output_dir", folder,
+        env={"HOME": str(tmp_path), "WANDB_API_KEY": "", "WANDB_MODE": "online"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "train.py: --wandb: No API key configured. Use `wandb login` to log in; or set WANDB_MODE=offline to log to files"
+    )
+    assert "Traceback" not in done.stderr and not list(tmp_path.glob("outputs-*"))
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_place_where_no_folder_can_be_made_is_one_line(quick, tmp_path, capfd, place):
+    (tmp_path / "file").touch()
+    assert quick(output_dir=tmp_path / place) == 1
+    assert f"{tmp_path / 'file'} is no folder that can be written to" in capfd.readouterr().err
+
+
+def test_interrupted_before_the_first_checkpoint_there_is_nothing_to_go_on_from(
+    tmp_path, capfd, monkeypatch, solutions
+):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    import train
+
+    monkeypatch.setattr(train, "run", stop)
+    command = ["--preset", "smoke", "--rewards", str(solutions), "--output_dir", str(tmp_path)]
+    assert train.main(command) == 130
+    assert "interrupted before the first checkpoint" in capfd.readouterr().err
+    checkpoint = tmp_path / "checkpoints/checkpoint-2"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "trainer_state.json").touch()
+    assert train.main(command) == 130
+    assert f"--resume goes on from {checkpoint}" in capfd.readouterr().err
 
 
 def test_resuming_where_nothing_is_says_that_it_begins(quick, capfd):

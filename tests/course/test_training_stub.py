@@ -94,6 +94,10 @@ def test_a_train_that_starts_no_training_is_a_stub(course, cell):
         "def train():\n    os.system('python train.py --preset smoke')",
         "def train():\n    return partial(experiment, 'mine', CONFIG)(REWARDS)",
         "def train():\n    return runpy.run_path('train.py', run_name='__main__')",
+        "def train():\n    import train\n    start = train.experiment\n    return start('mine', CONFIG, REWARDS)",
+        "def train():\n    return build_trainer(CONFIG, REWARD, base, tokenizer).train()",
+        "class Mine(GRPOTrainer):\n    pass\n\ndef train():\n    return Mine(base, REWARD).train()",
+        "def train():\n    return train_in_folder(CONFIG, REWARDS, None, None)",
     ],
 )
 def test_a_train_that_trains_is_none_however_it_is_written(course, cell):

@@ -4,7 +4,9 @@ import json
 import re
 import sqlite3
 import sys
-from contextlib import closing
+import threading
+import time
+from contextlib import closing, contextmanager
 
 from toys import code, notebook
 
@@ -89,3 +91,53 @@ def test_a_fault_in_the_midst_of_nbgraders_words_is_known():
     assert "mend the permissions" in trouble(text.format("attempt to write a readonly database"))
     assert "nbgrader db upgrade" in trouble(text.format("no such column: x"))
     assert trouble("Traceback\nOSError: no space") == ""
+
+
+@contextmanager
+def locked_after_the_first(class_folder, seconds):
+    """The gradebook is locked for so long from the moment that ann's marks are in it."""
+
+    def lock():
+        while not (class_folder.folder / "build/grading/toy/done/ann.json").exists():
+            time.sleep(0.01)
+        with closing(sqlite3.connect(class_folder.folder / "gradebook.db", timeout=60)) as database:
+            database.execute("begin immediate")
+            held.wait(seconds)
+
+    held = threading.Event()
+    thread = threading.Thread(target=lock)
+    thread.start()
+    yield
+    held.set()
+    thread.join()
+
+
+def test_a_gradebook_that_is_locked_for_a_moment_is_waited_for(class_folder):
+    for student in ("ann", "bob"):
+        class_folder.hand_in(student)
+    with locked_after_the_first(class_folder, 8):  # nbgrader itself gives up after 5
+        done = class_folder.grade()
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert class_folder.marks() == {"ann": 2.0, "bob": 2.0}
+
+
+IMPATIENT = """
+import sys
+import threading
+import time
+from grader import __main__, gradebook
+gradebook.PAUSES = ()
+sys.exit(__main__.main())
+"""
+
+
+def test_a_gradebook_that_stays_locked_is_one_students_row_and_the_others_are_graded(class_folder):
+    for student in ("ann", "bob"):
+        class_folder.hand_in(student)
+    with locked_after_the_first(class_folder, 60):
+        done = class_folder.run(sys.executable, "-c", IMPATIENT, "run", "--laws", "hidden")
+    rows = class_folder.status()
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert (rows["ann"]["status"], rows["bob"]["status"]) == ("graded", "infrastructure")
+    assert "is locked: another command or Formgrader" in rows["bob"]["notes"]
+    assert class_folder.grade().returncode == 0 and class_folder.marks()["bob"] == 2.0

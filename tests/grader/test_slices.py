@@ -29,6 +29,12 @@ def test_imports_helpers_and_constants_are_kept_and_the_rest_is_not():
     assert kept(*cells) == ["import torch", "EPS = 0.0001", "def helper(x):", "def f(x):"]
 
 
+def test_a_long_chain_is_followed_to_its_end():
+    """Back to front, as nobody writes it: going over all statements again and again would take minutes."""
+    chain = [f"n{n} = n{n + 1}" for n in range(5000)]
+    assert kept("\n".join(chain), "def f():\n    return n0") == [*chain, "def f():"]
+
+
 @pytest.mark.parametrize(
     ("statement", "use"),
     [

@@ -1,8 +1,12 @@
 """Where training runs go: how many fit on a GPU or a machine, and that the operator's choice of GPUs is kept."""
 
+import os
+from types import SimpleNamespace
+
 import pytest
 
-from grader.slots import slots
+import grader.slots
+from grader.slots import cores, slots
 
 # what the driver's tool prints for --query-gpu=index,uuid,memory.free
 BIG, SMALL, SHY = "0, GPU-big, 16000", "1, GPU-small, 500", "2, GPU-shy, [N/A]"
@@ -23,7 +27,8 @@ def nvidia_smi(tmp_path, monkeypatch):
 
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    monkeypatch.setattr(grader.slots, "cores", lambda: 16)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1 << 40))
     return install
 
 
@@ -34,10 +39,25 @@ def taken(memory_mb=5000):
 
 def test_without_a_gpu_every_core_takes_one_run_with_one_thread(nvidia_smi, monkeypatch):
     nvidia_smi(code=9)
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    monkeypatch.setattr(grader.slots, "cores", lambda: 3)
     assert [slot.name for slot in slots(1)] == ["core 0", "core 1", "core 2"]
     assert [slot.environment["OMP_NUM_THREADS"] for slot in slots(1)] == ["1", "1", "1"]
     assert taken(1) == ["", "", ""] and len(slots(1 << 30)) == 1
+
+
+def test_the_machines_memory_bounds_the_runs_on_a_gpu_too(nvidia_smi, monkeypatch):
+    nvidia_smi("0, GPU-huge, 80000")
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=8 << 30))
+    assert len(slots(2048)) == 4
+
+
+def test_processors_that_this_process_may_not_use_do_not_count():
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def test_memory_bounds_the_runs_on_a_gpu_and_one_always_fits(nvidia_smi):
@@ -49,7 +69,7 @@ def test_memory_bounds_the_runs_on_a_gpu_and_one_always_fits(nvidia_smi):
 def test_there_are_never_more_runs_than_cores(nvidia_smi, monkeypatch):
     nvidia_smi(BIG, SMALL, SHY)
     assert len(taken(1)) == 16
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(grader.slots, "cores", lambda: 2)
     assert taken(1) == ["GPU-big", "GPU-small"]
     assert {slot.environment["MKL_NUM_THREADS"] for slot in slots(1)} == {"1"}
 

@@ -6,6 +6,10 @@ import sqlite3
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
+from grader.timestamps import file_time
+
 
 def test_timestamps_are_the_collectors_and_a_students_is_put_aside(class_folder):
     for student, text in {"bob": b"1999-12-31 23:59:59 UTC", "cat": bytes(range(256))}.items():
@@ -31,6 +35,22 @@ def test_timestamps_are_the_collectors_and_a_students_is_put_aside(class_folder)
     class_folder.hand_in("ann", b"2026-01-01 10:00:00 UTC", "toy/timestamp.txt")
     assert class_folder.grade("--timestamps", "keep").returncode == 0
     assert dict(timestamps(class_folder.folder))["ann"].startswith("2026-01-01 10:00:00")
+
+
+@pytest.mark.parametrize("seconds", [0, 40_000_000_000, 10**12, -(10**12)])
+def test_a_files_time_that_is_none_stops_nobody(seconds, tmp_path, monkeypatch):
+    """An archive may hold any, and some file systems keep it: here the system call answers for one of them."""
+    monkeypatch.setattr(Path, "stat", lambda path: SimpleNamespace(st_mtime=seconds))
+    assert file_time(tmp_path) == ""
+
+
+def test_a_notebook_from_nowhen_is_graded_and_said_to_be(class_folder):
+    os.utime(class_folder.hand_in("ann"), (0, 0))
+    class_folder.hand_in("bob")
+    assert class_folder.grade().returncode == 0
+    assert class_folder.marks() == {"ann": 2.0, "bob": 2.0}
+    assert "no plausible time" in class_folder.status()["ann"]["notes"]
+    assert dict(timestamps(class_folder.folder))["ann"] is None
 
 
 def test_a_timestamp_put_aside_is_said_and_can_be_fetched_back(class_folder):

@@ -101,6 +101,7 @@ def test_a_slot_takes_one_run_at_a_time(queue, tmp_path, capsys):
 def test_a_run_that_breaks_or_hangs_is_infrastructure_and_is_tried_again(trained, tmp_path):
     course = replace(trained, training_seconds=2)
     queue = TrainingQueue(course, TrainingMarks(course, tmp_path / "marks", "bwrap"))
+    queue.slots = [Slot(name, {}) for name in ("a", "b")]
     found = notebooks(tmp_path, "good", "breaks", "hangs")
     assert queue.run(found) == 3
     assert mark(tmp_path, "good")["share"] == 0.5
@@ -109,6 +110,7 @@ def test_a_run_that_breaks_or_hangs_is_infrastructure_and_is_tried_again(trained
     assert "exit code 1" in broken["note"] and "no end within 2 s" in hung["note"]
     log = tmp_path / "marks" / digest("breaks") / "log.txt"
     assert "no model here" in log.read_text() and str(log) in broken["note"]
+    assert len(runs(tmp_path, "breaks")) == len(runs(tmp_path, "hangs")) == 2, "once more, alone"
     assert queue.run(found) == 2, "the good one has its mark"
 
 

@@ -30,6 +30,7 @@ def _score(text):
 COURSE = Course(
     notebook=ROOT / "source/sentiment/exercise.ipynb",
     preload=("numpy", "torch", "torch.nn.functional"),
+    packages=("torch", "transformers", "trl", "scikit-learn", "vaderSentiment"),
     arrays="torch",
     provides={"sentiment.get_sentiment_scores": get_sentiment_scores},
     training=("train",),
