@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ci.gate import ROOT, SOURCE
 from grader.course import CourseError, load_course
 from grader.link import SandboxError
-from grader.preflight import Unreadable
+from grader.preflight import Unreadable, repair
 from grader.session import Grader
 
 OWN = {
@@ -89,6 +89,7 @@ def judge(options):
         (options.out / name).unlink(missing_ok=True)
     data = options.notebook.read_bytes()
     with Grader(load_course(ROOT / "tests" / "hidden"), options.isolation) as judge_laws:
+        repair(data, judge_laws.course)  # or Unreadable, in one line
         # torch and TRL load after the sandbox has started: a process with threads should not fork
         from ci.gate.gate import Request, run_gate
         from ci.gate.report import write_json, write_reports

@@ -10,7 +10,6 @@ import hashlib
 import json
 import shutil
 from concurrent.futures import Future
-from pathlib import Path
 
 from tqdm import tqdm
 
@@ -20,7 +19,7 @@ from grader.course import CourseError
 from grader.feedback import missed
 from grader.gradebook import Gradebook
 from grader.jobs import Pool
-from grader.kept import fingerprint, load, sha256, write
+from grader.kept import WORK, fingerprint, load, sha256, write
 from grader.preflight import placeholder
 from grader.session import read
 from grader.status import row
@@ -29,7 +28,7 @@ WITHDRAWN = "graded earlier: its marks stay in the gradebook"
 
 
 class Batch:
-    def __init__(self, judge, laws, keep_timestamps=False, work=Path("build/grading")):
+    def __init__(self, judge, laws, keep_timestamps=False, work=WORK):
         """`judge`: a Grader that was never entered, for plan and settings; the current folder is nbgrader's course."""
         self.judge, self.laws, self.course = judge, laws, judge.course
         self.work = work.resolve() / self.course.name
@@ -110,16 +109,7 @@ class Batch:
             ):
                 self.untrained[verdict["sha256"]] = self._staged(entry)
         marks = gradebook.marks()
-        return [row(**entry, marks=self._known(entry, marks)) for entry in rows]
-
-    def _known(self, entry, marks):
-        """A student's scores, and which of his hand marks were there before his present notebook and still wait to be confirmed."""
-        scores, unconfirmed = marks.get(entry["student"], ({}, {}))
-        earlier = load(self._done(entry["student"])).get("by_hand", {})
-        return scores, {stem for stem, mark in unconfirmed.items() if earlier.get(stem) == mark}
-
-    def _done(self, student):
-        return self.work / "done" / f"{student}.json"
+        return [row(**entry, marks=marks.get(entry["student"])) for entry in rows]
 
     def _earlier(self, student, gradebook):
         return [WITHDRAWN] * (student in gradebook.entered)
@@ -164,18 +154,13 @@ class Batch:
     def _record(self, entry, verdict, gradebook):
         """Into the gradebook, unless this very verdict is already there, with this very timestamp; what `row` is told."""
         status, notes = verdict["status"], entry.notes + verdict["notes"]
-        done = self._done(entry.student)
+        done = self.work / "done" / f"{entry.student}.json"
         stamped = self._staged(entry).with_name(TIMESTAMP)
         moment = stamped.read_bytes() if stamped.is_file() else b""
         mark = hashlib.sha256(json.dumps(verdict).encode() + moment).hexdigest()
-        before, sha = load(done), verdict["sha256"]
-        if before.get("verdict") != mark or not gradebook.has(entry.student):
-            unchanged = before.get("sha256") == sha
-            trouble = gradebook.record(entry.student, verdict, unchanged)
-            if trouble:
+        if load(done).get("verdict") != mark or not gradebook.has(entry.student):
+            if trouble := gradebook.record(entry.student, verdict):
                 status, notes = "infrastructure", [*notes, trouble]
             else:
-                _, waiting = gradebook.marks(entry.student)[entry.student]
-                by_hand = before.get("by_hand", {}) if unchanged else waiting
-                write(done, {"verdict": mark, "sha256": sha, "by_hand": by_hand})
+                write(done, {"verdict": mark})
         return {"student": entry.student, "status": status, "verdict": verdict, "notes": notes}

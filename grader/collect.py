@@ -11,6 +11,7 @@ from pathlib import Path
 from grader.text import clean
 
 IGNORED = {"__pycache__", "__MACOSX", "node_modules"}  # and whatever begins with a dot
+PACKED = {".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".xz", ".bz2"}
 MAX_FILES = 2000
 MAX_NAME = 200  # bytes: files are named after students, and a name may have 255
 TIMESTAMP, REFUSED = "timestamp.txt", "timestamp.txt.refused"
@@ -65,7 +66,8 @@ def unusable(student):
 def find(folder, assignment, notebook_name):
     """The notebook of one student: at its proper place, else the only one there is."""
     found, locked = Found(folder.name), []
-    files = list(plain_files(folder, locked))
+    clocks = {folder / assignment / name for name in (TIMESTAMP, REFUSED)}  # nobody's work
+    files = [path for path in plain_files(folder, locked) if path not in clocks]
     notebooks = [path for path in files if path.suffix.lower() == ".ipynb"]
     proper = folder / assignment / f"{notebook_name}.ipynb"
     named = [path for path in notebooks if path.name == proper.name]
@@ -76,6 +78,8 @@ def find(folder, assignment, notebook_name):
         found.notes.append(f"taken from {shown(found.notebook, folder)}")
     elif notebooks:
         found.why_not = "several"
+    elif any(path.suffix.lower() in PACKED for path in files):
+        found.why_not = "packed"
     else:
         found.why_not = "none" if files else ""
     if locked:
@@ -85,8 +89,7 @@ def find(folder, assignment, notebook_name):
             found.notes.append(words)
         else:
             found.why_not, found.trouble = "", words
-    known = {found.notebook, *(folder / assignment / name for name in (TIMESTAMP, REFUSED))}
-    others = [path for path in files if path not in known]
+    others = [path for path in files if path != found.notebook]
     found.modules = [path.stem for path in others if path.suffix == ".py"]
     if others:
         some = "at least " if len(files) == MAX_FILES else ""
@@ -108,7 +111,9 @@ def plain_files(folder, locked):
 def _walk(folder, locked):
     for parent, folders, names in os.walk(folder, onerror=lambda e: locked.append(e.filename)):
         folders[:] = sorted(name for name in folders if name not in IGNORED and name[0] != ".")
-        for name in sorted(names):
+        for name in sorted(
+            name for name in names if name[0] != "."
+        ):  # `._x.ipynb` is a Mac's, no notebook
             path = Path(parent, name)
             with contextlib.suppress(OSError):  # a path that is too long, a folder that is locked
                 plain = stat.S_ISREG(path.lstat().st_mode)

@@ -72,7 +72,9 @@ def load_course(folder):
     """The course declared in `folder`/course.py; its modules become importable as `import course`, `import oracles`."""
     folder = Path(folder).resolve()
     if not (folder / "course.py").is_file():
-        raise CourseError(f"{folder} holds no course.py, so it is no folder of laws")
+        raise CourseError(
+            f"{folder} holds no course.py, so it is no folder of laws: name it with --laws"
+        )
     activate(folder)
     try:
         return dataclasses.replace(importlib.import_module("course").COURSE, folder=folder)

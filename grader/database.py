@@ -12,8 +12,10 @@ from grader.restore import mark
 from grader.text import clean
 
 KNOWN = (
-    "select distinct base_cell.name from base_cell join notebook on base_cell.notebook_id = notebook.id"
-    " join assignment on notebook.assignment_id = assignment.id where assignment.name = ?"
+    "select base_cell.name, max(coalesce(grade_cells.max_score, task_cells.max_score, -1)) from base_cell"
+    " left join grade_cells on grade_cells.id = base_cell.id left join task_cells on task_cells.id = base_cell.id"
+    " join notebook on base_cell.notebook_id = notebook.id join assignment on notebook.assignment_id = assignment.id"
+    " where assignment.name = ? group by base_cell.name"
 )
 HANDED_IN = (
     "select 1 from submitted_assignment join assignment on assignment_id = assignment.id"
@@ -84,25 +86,32 @@ def trouble(text, name="gradebook.db"):
 
 
 def check_exercises(path, course):
-    """CourseError if the gradebook has other cells of the assignment than the instructor's notebook."""
+    """CourseError if the gradebook has other cells or marks of the assignment than the instructor's notebook."""
     with opened(path) as database:
-        known = {name for (name,) in database.execute(KNOWN, [course.name])}
+        known = set(database.execute(KNOWN, [course.name]))
         graded = database.execute(HANDED_IN, [course.name]).fetchone()
-    differing = clean(", ".join(sorted(known ^ wanted(course))))
+    differing = dict(known ^ wanted(course))
     if not known or not differing:
         return
+    other_cells = dict(known).keys() != dict(wanted(course)).keys()
+    what = "exercises" if other_cells else "marks"
     remedy = (
         f"move {path.name} aside, the hand marks in it too, and run again"
-        if graded
+        if graded and other_cells
         else f"run `{program('nbgrader')} generate_assignment {course.name} --force`"
     )
+    names = clean(", ".join(sorted(differing)))
     raise CourseError(
-        f"{path.name} and {course.notebook.name} of {course.name} have different exercises ({differing}): {remedy}"
+        f"{path.name} and {course.notebook.name} of {course.name} have different {what} ({names}): {remedy}"
     )
 
 
 def wanted(course):
-    """The ids of the cells that nbgrader enters into the gradebook."""
+    """The ids of the cells that nbgrader enters into the gradebook, with their marks, -1 for none."""
     cells = json.loads(course.notebook.read_text())["cells"]
-    flags = ("grade", "solution", "task")
-    return {mark(cell)["grade_id"] for cell in cells if any(map(mark(cell).get, flags))}
+    clues = [mark(cell) for cell in cells]
+    return {
+        (clue["grade_id"], float(clue["points"]) if clue.get("grade") or clue.get("task") else -1.0)
+        for clue in clues
+        if any(map(clue.get, ("grade", "solution", "task")))
+    }

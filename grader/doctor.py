@@ -128,10 +128,8 @@ def course(laws):
         configure_hypothesis()
         check_weights(declared, plan)
         check_outside(declared.folder, declared.notebook, *declared.training_files, Path.cwd())
-    except SandboxError as error:
+    except (SandboxError, CourseError, OSError) as error:
         return "course", False, str(error), ""
-    except (CourseError, OSError) as error:
-        return "course", False, str(error), "name the folder of laws with --laws"
     points = sum(exercise.max_points for exercise in plan)
     return (
         "course",

@@ -1,5 +1,7 @@
 """A verdict in words: for the terminal, and for the student inside the grade cells."""
 
+from grader.verdict import after_repair
+
 WORDS = {
     "pass": "all laws hold",
     "partial": "partly right",
@@ -46,7 +48,7 @@ def own_lines(text):
 
 def no_law_ran(exercise):
     """Why no law has anything of its own to say: a stub, a cell that defines nothing, a fault of ours; or an empty string."""
-    outcome, laws = exercise["outcome"], exercise["laws"]
+    outcome, laws = after_repair(exercise), exercise["laws"]
     reasons = [law["got"] for law in laws if law.get("outcome") == outcome]
     undefined = outcome == "wrong" and len(reasons) == len(laws)
     whole = undefined or outcome in ("not_implemented", "infrastructure")
@@ -58,11 +60,14 @@ def heading(stem, exercise):
     if outcome in WAITS_FOR:
         return f"{stem}: not marked yet, {most}: {WAITS_FOR[outcome]}"
     words = "could not be read" if exercise.get("unreadable") else WORDS[outcome]
+    if "repaired" in exercise:
+        words += f": {WORDS[exercise['repaired']]}"
     return f"{stem}: {exercise['points']:g} of {most}, {words}"
 
 
 def law_lines(law):
-    worth = f" ({law['weight']:g})" if "weight" in law else ""
+    main = ", the main law" if law.get("value") else ""
+    worth = f" ({law['weight']:g}{main})" if "weight" in law else ""
     details = (("at", law["counterexample"]), ("gave", law["got"]), ("hint", law["hint"]))
     return [
         f"  {'holds ' if law['passed'] else 'BROKEN'}{worth}  {law['law']}",

@@ -7,10 +7,12 @@ import tempfile
 import time
 import warnings
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from grader.course import CourseError
 from grader.database import LOCKED, check_exercises, check_file, sqlite_file, trouble
+from grader.kept import load, recorded
 from grader.text import clean
 
 PAUSES = (
@@ -30,11 +32,24 @@ def is_unconfirmed(grade):
     return grade.manual_score is not None and grade.needs_manual_grade
 
 
-def scores(grades):
-    by_stem = {grade.name.removesuffix("_laws"): grade for grade in grades}
-    return (
-        {stem: None if is_open(grade) else grade.score for stem, grade in by_stem.items()},
-        {stem: grade.manual_score for stem, grade in by_stem.items() if is_unconfirmed(grade)},
+def stem_of(grade):
+    return grade.name.removesuffix("_laws")
+
+
+@dataclass
+class Marks:
+    """What the gradebook has of one student: score by exercise, None while it is open; which hand marks wait; seconds late."""
+
+    scores: dict
+    unconfirmed: set
+    late: float
+
+
+def marks_of(notebook):
+    return Marks(
+        {stem_of(grade): None if is_open(grade) else grade.score for grade in notebook.grades},
+        {stem_of(grade) for grade in notebook.grades if is_unconfirmed(grade)},
+        notebook.assignment.total_seconds_late,
     )
 
 
@@ -125,18 +140,24 @@ class Gradebook:
         with Gradebook(self.app.coursedir.db_url) as database:
             return [student.id for student in database.students]
 
-    def marks(self, student=None):
-        """{student: ({exercise: score}, {exercise: its unconfirmed hand mark})}; a score is None where there is no mark yet."""
+    def marks(self):
+        """{student: Marks}; hand marks that are newer than the notebook they are for get confirmed on the way."""
         from nbgrader.api import Gradebook
 
         with Gradebook(self.app.coursedir.db_url) as database:
-            name = self.course.notebook.stem, self.course.name
-            notebooks = (
-                [database.find_submission_notebook(*name, student)]
-                if student
-                else database.notebook_submissions(*name)
-            )
-            return {notebook.student.id: scores(notebook.grades) for notebook in notebooks}
+            found = database.notebook_submissions(self.course.notebook.stem, self.course.name)
+            for notebook in found:
+                self._confirm(notebook)
+            database.db.commit()
+            return {notebook.student.id: marks_of(notebook) for notebook in found}
+
+    def _confirm(self, notebook):
+        """A script that gives a hand mark seldom clears nbgrader's flag, which Formgrader does."""
+        root, student = Path(self.app.coursedir.root), notebook.student.id
+        known = load(recorded(root, self.course.name, student))
+        for grade in filter(is_unconfirmed, notebook.grades if known else ()):
+            if known["by_hand"].get(stem_of(grade)) != grade.manual_score:
+                grade.needs_manual_grade = False
 
     def has(self, student):
         """Whether he was recorded before, in this very gradebook."""
@@ -146,16 +167,15 @@ class Gradebook:
         graded = Path(folder, f"{self.course.notebook.stem}.ipynb").exists()
         return graded and student in self.entered
 
-    def record(self, student, verdict, unchanged=False):
-        """What went wrong, or an empty string; `unchanged`: the notebook recorded before is this very one."""
+    def record(self, student, verdict):
+        """What went wrong, or an empty string."""
         from nbgrader.converters import Autograde
 
-        from grader.nbgrader_parts import GradeSuites, SaveMarks
+        from grader.nbgrader_parts import GradeSuites
 
         coursedir = self.app.coursedir
         coursedir.student_id = student
         folder = coursedir.format_path(coursedir.submitted_directory, student, self.course.name)
-        SaveMarks.unchanged = unchanged
         GradeSuites.verdicts = {str(Path(folder, f"{self.course.notebook.stem}.ipynb")): verdict}
         for pause in (*PAUSES, None):
             self.reports.texts.clear()

@@ -3,6 +3,7 @@
 A job reads one request a line (JSON) and answers with one verdict a line.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -12,7 +13,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from grader.course import load_course
+from grader.course import CourseError, load_course
 from grader.sandbox import Sandbox
 from grader.session import Grader, read
 from grader.student import ALL_CALLS
@@ -24,7 +25,10 @@ def serve():
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever prints must not end up among the answers
     laws, isolation, training = sys.argv[1:4]
-    with Grader(load_course(laws), isolation, training or None) as grader:
+    with (
+        contextlib.suppress(CourseError),  # the process that started this one has seen it, too
+        Grader(load_course(laws), isolation, training or None) as grader,
+    ):
         for line in sys.stdin:
             request = json.loads(line)
             answer = grader.check(request["path"], request["exercises"], request["name"])

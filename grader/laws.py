@@ -40,6 +40,8 @@ class Disagreement(LawFailed):
 
 def law(claim, weight, value=False, hint=None):
     """Declare a law: `weight` in points; `value=True` for the one law that compares with the oracle."""
+    if not isinstance(weight, (int, float)):
+        raise TypeError(f"weight={weight!r}: the law's points are a number")
 
     def declare(test):
         declared = Law(claim, weight, value, hint)

@@ -19,6 +19,7 @@ from traitlets import Enum, Unicode
 from grader.course import TRAINING, load_course
 from grader.feedback import exercise_text
 from grader.interpreter import program
+from grader.kept import load, recorded, write
 from grader.pages import mend, read_timestamp
 from grader.preflight import HIDDEN, Unreadable, repair, source_cells, without_solutions
 from grader.session import Grader, read
@@ -114,10 +115,7 @@ class GradeSuites(NbGraderPreprocessor):
         verdict = self.verdict(Path(folder, names["notebook"] + ".ipynb"), Path(coursedir.root))
         resources["verdict"] = verdict
         notes = verdict["notes"]  # on the first grade cell
-        by_cell = {
-            grade_id(stem, exercise): (stem, exercise)
-            for stem, exercise in verdict["exercises"].items()
-        }
+        by_cell = {f"{stem}_laws": (stem, e) for stem, e in verdict["exercises"].items()}
         for cell in nb.cells:
             graded = by_cell.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
             if graded and cell.cell_type == "code" and not cell.metadata.nbgrader.solution:
@@ -148,10 +146,6 @@ def read_checked(path):
         return b""  # preflight says why
 
 
-def grade_id(stem, exercise):
-    return stem if exercise["outcome"] == "needs_manual" else f"{stem}_laws"
-
-
 def outputs(stem, exercise, notes):
     """The words as plain text, which every template escapes; then the mark, as nbgrader would read it."""
     text = nbformat.v4.new_output(
@@ -164,21 +158,40 @@ def outputs(stem, exercise, notes):
 
 
 class SaveMarks(SaveAutoGrades):
-    """Marks of the law cells come from the verdict alone; what is still open stays without a mark."""
+    """Marks come from the verdict alone; what is still open stays without a mark, and hand marks stay as they are.
 
-    unchanged = False  # whether marks by hand were given for this very notebook
+    A hand mark that was given for an earlier notebook, or for one that nobody knows any more, waits to be confirmed.
+    """
+
+    def preprocess(self, nb, resources):
+        names, root = resources["nbgrader"], Path(self.parent.parent.coursedir.root)
+        record = recorded(root, names["assignment"], names["student"])
+        self.verdict, earlier = resources["verdict"], load(record)
+        self.unchanged = earlier.get("sha256") == self.verdict["sha256"]
+        self.earlier = earlier.get("by_hand", {}) if self.unchanged else {}
+        nb, resources = super().preprocess(nb, resources)
+        write(record, {"sha256": self.verdict["sha256"], "by_hand": self.earlier})
+        return nb, resources
 
     def _add_score(self, cell, resources):
         grade_id = cell.metadata.nbgrader["grade_id"]
         names = (grade_id, self.notebook_id, self.assignment_id, self.student_id)
-        grade = self.gradebook.find_grade(*names)
+        grade, stem = self.gradebook.find_grade(*names), grade_id.removesuffix("_laws")
         by_hand = grade.manual_score is not None
         confirmed = self.unchanged and by_hand and not grade.needs_manual_grade
         super()._add_score(cell, resources)
-        exercise = resources["verdict"]["exercises"].get(grade_id.removesuffix("_laws"))
-        if exercise is not None and exercise["outcome"] != "needs_manual":
+        exercise = self.verdict["exercises"].get(stem)
+        if exercise is not None:
             grade.auto_score = None if exercise["outcome"] in OPEN else exercise["points"]
-            grade.needs_manual_grade = grade.auto_score is None or by_hand
-        if confirmed:
-            grade.needs_manual_grade = False
+            grade.needs_manual_grade = (grade.auto_score is None or by_hand) and not confirmed
+        if by_hand and not self.unchanged:
+            self.earlier[stem] = grade.manual_score
         self.gradebook.db.commit()
+
+    def _add_comment(self, cell, resources):
+        super()._add_comment(cell, resources)
+        grade_id = cell.metadata.nbgrader["grade_id"]
+        if self.verdict["exercises"].get(grade_id, {}).get("outcome") == "needs_manual":
+            names = (grade_id, self.notebook_id, self.assignment_id, self.student_id)
+            self.gradebook.find_comment(*names).auto_comment = None  # nbgrader says: no response
+            self.gradebook.db.commit()

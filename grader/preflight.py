@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from grader.outputs import joined, safe_markdown, safe_outputs
 from grader.restore import mark, restore_graded
+from grader.written import unwritten
 
 MAX_BYTES = 20 << 20
 MAX_CELLS = 2000
@@ -21,7 +22,8 @@ MAX_ALL_PROSE = 60_000
 NO_NOTEBOOK = {  # by the word that stands in the notebook's place; anyone can write such a file, so never more
     "several": "several notebooks were handed in, and none has the name that it was given out with",
     "locked": "the notebook's file cannot be opened: its permissions or its disk forbid it",
-    "none": "no notebook is among the files that were handed in",
+    "none": "no notebook is among the files that were handed in: hand in the .ipynb file itself",
+    "packed": "no notebook was handed in, but an archive: hand in the .ipynb file that is in it, by itself",
 }
 HIDDEN = re.compile(
     r"^[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
@@ -42,6 +44,7 @@ class Submission:
     notebook: dict
     notes: list = field(default_factory=list)
     tampered: set = field(default_factory=set)
+    unwritten: set = field(default_factory=set)  # written answers that are not there
 
     @property
     def cells(self):
@@ -116,6 +119,7 @@ def repair(data, course):
     if _kernel(given) != _kernel(source):
         submission.notes.append("the kernel's name was changed; it is the course's again")
     restore_graded(submission, source["cells"])
+    submission.unwritten = unwritten(cells, source["cells"])
     _disarm_markdown(submission, source)
     _number(cells)
     return submission

@@ -39,11 +39,14 @@ def _summed_up(repairs):
 
 def _claimed(submission, officials):
     """{grade_id: (cell, its metadata)}: of several cells that claim one id, that which is most like the source's."""
-    claims = {}
+    claims, most = {}, sum(official.get("points", 0) for official in officials.values())
     for cell in submission.notebook["cells"]:
         clue = cell["metadata"].pop("nbgrader", {})
-        grade_id = clue.get("grade_id")
+        grade_id, points = clue.get("grade_id"), clue.get("points")
         if isinstance(grade_id, str) and grade_id in officials:
+            if isinstance(points, (int, float)) and 0 <= points <= most:
+                # nobody's marks depend on them, and an earlier edition of the course may have had others
+                clue = clue | {"points": officials[grade_id].get("points")}
             claims.setdefault(grade_id, []).append((cell, clue))
         elif clue:
             _note_copy(submission, grade_id)
@@ -115,7 +118,8 @@ def _restore(submission, original, cell, clue):
     official = mark(original)
     damage = []
     if clue is None:
-        damage.append("had lost its metadata" if cell["source"] else "was missing")
+        lost = "had lost its metadata"
+        damage.append(lost if cell["source"] else "was missing, and an empty one is in its place")
     elif _differences(clue, official) or clue.get("schema_version", 3) != 3:
         damage.append("had changed metadata")
     if cell["cell_type"] != original["cell_type"]:

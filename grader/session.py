@@ -78,15 +78,18 @@ class Grader:
                 trained = self.marks.read(hashlib.sha256(data).hexdigest())
                 marked[exercise.stem] = training_verdict(exercise, trained)
             else:
-                marked[exercise.stem] = open_verdict(
-                    exercise, "needs_manual", "read and marked by hand"
+                marked[exercise.stem] = (
+                    open_verdict(exercise, "not_implemented", "nothing is written there")
+                    if exercise.stem in submission.unwritten
+                    else open_verdict(exercise, "needs_manual", "read and marked by hand")
                 )
             if exercise.stem in submission.tampered and marked[exercise.stem]["outcome"] not in (
                 "infrastructure",
                 "needs_manual",
                 "needs_training",
             ):
-                marked[exercise.stem]["outcome"] = "tampered"
+                given = marked[exercise.stem]["outcome"]
+                marked[exercise.stem] |= {"outcome": "tampered", "repaired": given}
         return marked
 
     def judged(self, exercises):

@@ -11,32 +11,32 @@ WAITING = {
     "needs_training": f"a training run: `{program()} -m grader run --train`",
     "needs_manual": "a mark by hand: Formgrader",
 }
-UNCONFIRMED = "the hand mark was given for an earlier notebook: confirm it in Formgrader"
+UNCONFIRMED = (
+    "the hand mark may be for an earlier notebook: press Resolve in Formgrader, or change it"
+)
 FIELDS = ("student", "status", "total", "max_total", "reasons", "notes", "sha256")
 
 
 def row(student, status, verdict=None, notes=(), marks=None):
-    """One line of the table; `marks` are the gradebook's: {exercise: score, None while open}, and the unconfirmed ones."""
-    reasons, total = [], verdict and verdict["total"]
-    marks, unconfirmed = marks or ({}, ())
-    notes = [*notes, *[UNCONFIRMED] * bool(unconfirmed)]
-    if status in ("graded", "partial"):
-        waiting = [stem for stem, score in marks.items() if score is None]
-        status = "partial" if waiting or unconfirmed else "graded"
-        total = round(math.fsum(score for score in marks.values() if score is not None), 4)
+    """One line of the table; `marks` are the gradebook's."""
+    reasons, total, notes = [], verdict and verdict["total"], list(notes)
+    if marks and status in ("graded", "partial", "unreadable"):
+        total = round(math.fsum(score for score in marks.scores.values() if score is not None), 4)
+        notes += [UNCONFIRMED] * bool(marks.unconfirmed) + lateness(marks.late)
+    if marks and status in ("graded", "partial"):
+        waiting = {stem for stem, score in marks.scores.items() if score is None}
+        status = "partial" if waiting or marks.unconfirmed else "graded"
         reasons = [
-            f"{stem}: {'needs_manual' if stem in unconfirmed else e['outcome']}"
+            f"{stem}: {'needs_manual' if stem in marks.unconfirmed else words(e)}"
             for stem, e in verdict["exercises"].items()
-            if stem in unconfirmed
+            if stem in marks.unconfirmed
             or (stem in waiting if e["outcome"] in OPEN else e["outcome"] != "pass")
         ]
     elif status == "infrastructure" and verdict:
         total = None  # not final, whatever part of it the gradebook has
-        reasons = [
-            f"{stem}: {e['outcome']}"
-            for stem, e in verdict["exercises"].items()
-            if e["outcome"] == "infrastructure"
-        ]
+        ours = {s: e for s, e in verdict["exercises"].items() if e["outcome"] == "infrastructure"}
+        reasons = [f"{stem}: infrastructure" for stem in ours]
+        notes += dict.fromkeys(map(fault, ours.values()))
     values = (
         student,
         status,
@@ -47,6 +47,24 @@ def row(student, status, verdict=None, notes=(), marks=None):
         verdict and verdict["sha256"],
     )
     return dict(zip(FIELDS, values, strict=True))
+
+
+def words(exercise):
+    """Its outcome, and for a repaired one what it was then."""
+    repaired = exercise.get("repaired")
+    return f"{exercise['outcome']}, {repaired}" if repaired else exercise["outcome"]
+
+
+def lateness(seconds):
+    """A note on a hand-in after the due date, to the hour; it costs nothing by itself."""
+    hours = math.ceil(seconds / 3600)
+    return [f"late by {hours // 24} d {hours % 24} h"] if hours > 0 else []
+
+
+def fault(exercise):
+    """What went wrong on our side, in words."""
+    said = [law["got"] for law in exercise["laws"] if law.get("outcome") == "infrastructure"]
+    return said[0] if said else exercise["note"]
 
 
 def write_status(rows, path):

@@ -81,7 +81,7 @@ class LawPlugin:
 
     def pytest_collectreport(self, report):
         if report.failed:
-            self.broken.append(str(report.longrepr)[-2000:])
+            self.broken.append(f"{report.nodeid}: {reason(str(report.longrepr))}")
 
     def pytest_collection_finish(self, session):
         self.laws = {
@@ -97,6 +97,12 @@ class LawPlugin:
             for i in session.items
             if not hasattr(i.function, "law")
         ]
+
+
+def reason(text):
+    """What pytest says of a file that it cannot load, without the way there."""
+    lines = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
+    return clean(" ".join(lines) or text[-500:])
 
 
 def stem_of(node):
@@ -147,7 +153,9 @@ def run_pytest(course, plugin, *options):
     code = pytest.main(
         [*files, *QUIET, f"--rootdir={course.folder}", "-c", os.devnull, *options], plugins=[plugin]
     )
-    if code == pytest.ExitCode.INTERRUPTED:
+    if (
+        code == pytest.ExitCode.INTERRUPTED and not plugin.broken
+    ):  # by Ctrl-C, not by a file of ours
         raise KeyboardInterrupt
     if plugin.broken or code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise CourseError("the laws cannot be run: " + "; ".join(plugin.broken or [str(code)]))

@@ -70,7 +70,7 @@ class TrainingQueue:
         """Put the bytes that were asked for into the run's own folder; whether they were still there."""
         data = notebook.read_bytes()
         if hashlib.sha256(data).hexdigest() != sha:
-            self.marks.write(sha, open_mark(f"{notebook} changed after it was graded"))
+            self.marks.write(sha, open_mark("the notebook changed after it was graded"))
             return False
         self._folder(sha).mkdir(parents=True, exist_ok=True)
         (self._folder(sha) / NOTEBOOK).write_bytes(data)
@@ -133,8 +133,7 @@ class TrainingQueue:
                 return False
             slow = f"no end within {self.course.training_seconds} seconds"
             trouble = slow if code is None else f"exit code {code}"
-            log = self._folder(run.sha) / LOG
-            mark = open_mark(f"the training run gave no verdict: {trouble}; see {log}")
+            mark = open_mark(f"the training run gave no verdict: {trouble}; see {run.sha}/{LOG}")
         if mark.get("outcome") in FATAL and not last:
             return False
         self.marks.write(run.sha, mark)

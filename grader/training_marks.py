@@ -21,7 +21,9 @@ class TrainingMarks:
             return None
         mark = load(path)
         if not is_mark(mark):
-            return open_mark(f"{path} holds no `share` of the marks from 0 to 1")
+            return open_mark(
+                f"{path.name} holds no training mark: `share` from 0 to 1, and maybe `note` and `laws`"
+            )
         return mark if mark.get("made_of") in (None, self._made_of(sha)) else None
 
     def done(self, sha):
@@ -37,8 +39,17 @@ class TrainingMarks:
 
 
 def is_mark(document):
-    share = document.get("share") if isinstance(document, dict) else None
-    return isinstance(share, (int, float)) and 0 <= share <= 1
+    """Whether it has a share of the marks from 0 to 1, words, and laws that say whether they hold."""
+    if not isinstance(document, dict):
+        return False
+    share, laws = document.get("share"), document.get("laws", [])
+    return (
+        type(share) in (int, float)
+        and 0 <= share <= 1
+        and isinstance(document.get("note", ""), str)
+        and isinstance(laws, list)
+        and all(isinstance(law, dict) and {"law", "passed"} <= law.keys() for law in laws)
+    )
 
 
 def open_mark(note):

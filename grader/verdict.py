@@ -6,19 +6,38 @@ import math
 import grader
 
 VALUE_CAP = 0.4  # an exercise whose value law fails earns at most this share
+CAPPED = "the main law is broken: of what the others are worth, {:g} count"
 FATAL = ("timeout", "out_of_memory", "crash")
-LAW_FIELDS = ("law", "test", "weight", "passed", "counterexample", "got", "hint", "outcome")
+LAW_FIELDS = (
+    "law",
+    "test",
+    "weight",
+    "value",
+    "passed",
+    "counterexample",
+    "got",
+    "hint",
+    "outcome",
+)
 NO_WALL = "graded WITHOUT a sandbox (--isolation none)"
 OPEN = ("needs_training", "needs_manual", "infrastructure")  # not marks yet
+
+
+def after_repair(exercise):
+    """The outcome that the laws gave, also where the exercise's cells had to be repaired first."""
+    return exercise.get("repaired", exercise["outcome"])
 
 
 def exercise_verdict(exercise, rows, trivial):
     """Points, outcome and laws of one exercise; `trivial` says why it can earn nothing, or is empty."""
     ended = [row["outcome"] for row in rows if row["outcome"]]
     value_row = next(row for row in rows if row["value"])
-    points = math.fsum(row["weight"] for row in rows if row["passed"])
-    if not value_row["passed"]:
-        points = min(points, VALUE_CAP * exercise.max_points)
+    points, most = (
+        math.fsum(row["weight"] for row in rows if row["passed"]),
+        VALUE_CAP * exercise.max_points,
+    )
+    capped = not value_row["passed"] and points > most
+    points = min(points, most) if capped else points
     if trivial or "infrastructure" in ended:
         points = 0.0
     points = round(points, 4)
@@ -35,7 +54,13 @@ def exercise_verdict(exercise, rows, trivial):
     else:
         outcome = "pass" if points == exercise.max_points else "partial" if points else "wrong"
     laws = [{field: row[field] for field in LAW_FIELDS} for row in rows]
-    note = trivial if trivial and outcome == "wrong" else ""
+    note = (
+        trivial
+        if trivial and outcome == "wrong"
+        else CAPPED.format(most)
+        if capped and points
+        else ""
+    )
     return {
         "points": points,
         "max_points": exercise.max_points,

@@ -1,5 +1,7 @@
 """Which file of a hand-in is graded, and what is said of the others."""
 
+import os
+
 import pytest
 from toys import RIGHT
 
@@ -30,6 +32,44 @@ def test_the_notebook_at_its_place_is_found_among_any_number_of_files(hand_in, t
         assert f"and at least {MAX_FILES - 6} more" in found.notes[0]
     else:
         assert found.notes == []
+
+
+def test_what_a_mac_leaves_beside_a_file_is_no_file(hand_in, tmp_path):
+    found = hand_in("toy/mine.ipynb", "toy/._mine.ipynb", ".DS_Store")
+    assert found.notebook == tmp_path / "ann/toy/mine.ipynb"
+    assert found.notes == ["taken from toy/mine.ipynb"]
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (["._x.ipynb", ".DS_Store"], ""),
+        (["toy/timestamp.txt", "toy/timestamp.txt.refused"], ""),
+        (["toy/essay.pdf"], "none"),
+        (["toy.ZIP"], "packed"),
+    ],
+)
+def test_without_a_notebook_it_counts_what_else_there_is(hand_in, names, why):
+    found = hand_in(*names)
+    assert (found.notebook, found.why_not) == (None, why)
+
+
+def test_a_folder_that_cannot_be_opened_is_our_trouble_and_no_empty_hand_in(hand_in, monkeypatch):
+    hand_in("toy/exercise.ipynb")
+    scan = os.scandir
+
+    def locked(path):
+        if str(path).endswith("toy"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    monkeypatch.setattr("grader.collect.is_plain", lambda *_: False)
+    found = hand_in()
+    assert (found.notebook, found.why_not) == (None, "")
+    assert found.trouble == "ann/toy cannot be opened: mend its permissions and run again"
+    found = hand_in("other.ipynb")
+    assert found.notebook.name == "other.ipynb" and "ann/toy cannot be opened" in found.notes[-1]
 
 
 def test_a_proper_place_that_a_link_leads_to_is_no_place(hand_in, tmp_path):

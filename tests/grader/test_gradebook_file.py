@@ -44,6 +44,24 @@ def test_an_exercise_that_the_gradebook_lacks_stops_a_run_and_is_the_doctors_wor
     assert class_folder.status()["ann"]["max_total"] == "4.0"
 
 
+def test_other_marks_are_generated_anew_and_accuse_nobody(class_folder):
+    class_folder.hand_in("ann")
+    assert class_folder.grade().returncode == 0
+    for path in ("source/toy/exercise.ipynb", "hidden/test_basket_total.py"):
+        text = (class_folder.folder / path).read_text()
+        for old, new in {'"points": 2': '"points": 3', "weight=1,": "weight=2,"}.items():
+            text = text.replace(old, new, 1)
+        (class_folder.folder / path).write_text(text)
+    done = class_folder.grade()
+    assert done.returncode == 2
+    assert "different marks (basket_total_laws)" in done.stderr
+    assert "generate_assignment toy --force`" in done.stderr
+    class_folder.nbgrader("generate_assignment", "toy", "--force")
+    assert class_folder.grade().returncode == 0, "with submissions in the gradebook, too"
+    row = class_folder.status()["ann"]
+    assert (row["total"], row["max_total"], row["reasons"], row["notes"]) == ("3.0", "3.0", "", "")
+
+
 def test_before_anybody_is_graded_the_assignment_is_generated_anew(class_folder):
     add_exercise(class_folder.folder)
     class_folder.hand_in("ann")

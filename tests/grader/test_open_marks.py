@@ -3,11 +3,12 @@
 import csv
 import hashlib
 import json
+import os
 import subprocess
 import sys
 
 import pytest
-from toys import ROOT, TOY, notebook, training_cell
+from toys import ROOT, TOY, code, notebook, training_cell
 
 from grader.course import load_course
 from grader.preflight import repair
@@ -97,7 +98,7 @@ def test_a_hand_mark_for_an_earlier_notebook_counts_and_waits_to_be_confirmed(fu
         done, row = fuller.grade(), fuller.status()["ann"]
         assert (row["status"], row["total"]) == ("partial", "4.5")
         assert row["reasons"] == "train: needs_training; essay: needs_manual"
-        assert "given for an earlier notebook: confirm it in Formgrader" in row["notes"]
+        assert "press Resolve in Formgrader" in row["notes"]
         assert "1 wait for a mark by hand" in done.stderr
     assert opened(fuller) == "essay train"
     mark_by_hand(fuller.folder, 3)
@@ -112,6 +113,85 @@ def test_a_hand_mark_that_a_script_gives_this_very_notebook_needs_no_confirming(
     assert fuller.grade().returncode == 0
     row = fuller.status()["ann"]
     assert (row["total"], row["reasons"]) == ("4.5", "train: needs_training")
+
+
+def test_marks_by_hand_stand_whichever_command_grades_the_same_notebook_again(fuller):
+    """Stock nbgrader first, as Formgrader's own button does it, and then ours, and the other way round."""
+    stock(fuller)
+    mark_by_hand(fuller.folder, 2.5)
+    for again in (fuller.grade, lambda: stock(fuller), fuller.grade):
+        again()
+        assert grades(fuller.folder)["essay"] == [None, 2.5, False]
+        assert opened(fuller) == "train"
+    fuller.hand_in("ann", json.dumps(full("another answer")).encode())
+    stock(fuller)
+    assert grades(fuller.folder)["essay"] == [None, 2.5, True] and opened(fuller) == "essay train"
+    assert fuller.grade().returncode == 0
+    assert fuller.status()["ann"]["reasons"] == "train: needs_training; essay: needs_manual"
+
+
+def stock(fuller):
+    fuller.nbgrader("autograde", "toy", "--student", "ann", "--force")
+
+
+BOX = {"cell_type": "markdown", "id": "box", "metadata": {}, "source": "> Answer below."}
+ANSWER = {"cell_type": "markdown", "metadata": {}, "source": "My answer, in a cell of its own."}
+NOT_ANSWERED = {
+    "as it was": [],
+    "code of one's own": [code("x = 1")],
+    "the instructor's prose again": [BOX],
+}
+ELSEWHERE = {
+    "in another cell": [ANSWER],
+    "in a comment": [code("# My answer.\n# It is long.")],
+    "in the box": [BOX | {"source": "> Answer below.\n\nHere."}],
+}
+
+
+@pytest.mark.parametrize("cells", NOT_ANSWERED | ELSEWHERE)
+def test_an_answer_that_is_not_there_is_0_and_one_that_stands_elsewhere_is_read_by_hand(
+    fuller, cells
+):
+    source = full("*Your answer here.*\n\n### BEGIN SOLUTION\nForty-two.\n### END SOLUTION")
+    source["cells"].insert(-1, BOX)
+    fuller.change(source, "packages=(),")
+    given = full("*Your answer here.*\n\nYOUR ANSWER HERE")
+    given["cells"] += (NOT_ANSWERED | ELSEWHERE)[cells]
+    fuller.hand_in("ann", json.dumps(given).encode())
+    assert fuller.grade().returncode == 0
+    open_ = cells in ELSEWHERE
+    assert (
+        f"essay: {'needs_manual' if open_ else 'not_implemented'}"
+        in fuller.status()["ann"]["reasons"]
+    )
+    assert grades(fuller.folder)["essay"] == ([None, 0.0, True] if open_ else [0.0, 0.0, False])
+    assert ("essay" in opened(fuller)) == open_
+    fuller.nbgrader("generate_feedback", "toy", "--force")
+    page = (fuller.folder / "feedback/ann/toy/exercise.html").read_text()
+    assert ("No response" in page) != open_
+
+
+def test_a_hand_mark_counts_beside_a_notebook_that_cannot_be_read(fuller):
+    assert fuller.grade().returncode == 0
+    mark_by_hand(fuller.folder, 2.5)
+    fuller.hand_in("ann", b"{")
+    assert fuller.grade().returncode == 0
+    row = fuller.status()["ann"]
+    assert (row["status"], row["total"]) == ("unreadable", "2.5") and "Resolve" in row["notes"]
+    assert fuller.marks() == {"ann": 2.5}
+
+
+def test_a_late_notebook_is_said_to_be(fuller):
+    due = ("assignment", "add", "toy", "--duedate", "2026-11-01 12:00:00 UTC")
+    fuller.nbgrader("db", *due)
+    for student, moment in {
+        "ann": 1_793_707_200,
+        "bob": 1_793_000_000,
+    }.items():  # 3 November, October
+        os.utime(fuller.hand_in(student, json.dumps(full()).encode()), (0, moment))
+    assert fuller.grade().returncode == 0
+    rows = fuller.status()
+    assert "late by 2 d 0 h" in rows["ann"]["notes"] and "late" not in rows["bob"]["notes"]
 
 
 def opened(fuller):
@@ -134,9 +214,6 @@ def test_the_verdict_says_what_is_open_and_sums_the_rest(fuller):
     load_course(TOY / "hidden")
 
 
-BOX = {"cell_type": "markdown", "id": "box", "metadata": {}, "source": "> Answer below."}
-
-
 @pytest.mark.parametrize("answer", ["my answer", "", "> Answer below."])
 def test_an_answer_without_metadata_is_found_below_its_box(fuller, answer):
     document = full("*Your answer here.*")
@@ -157,7 +234,12 @@ def test_what_is_no_training_mark_is_refused(fuller, tmp_path):
     data = json.dumps(full()).encode()
     mark = tmp_path / f"{hashlib.sha256(data).hexdigest()}.json"
     with Grader(load_course(fuller.folder / "hidden"), training=tmp_path) as grader:
-        for text in ('{"share": 99}', '{"share": NaN}', '{"note": "good"}', "[1]", '{"share": 1'):
+        for text in ('{"share": 99}', '{"share": NaN}', '{"note": "good"}', "[1]", '{"share": 1', '{"share": true}',
+                     '{"share": 1, "note": null}', '{"share": 1, "laws": "all"}', '{"share": 1, "laws": [{"law": "x"}]}'):  # fmt: skip
             mark.write_text(text)
             train = grader.check(data)["exercises"]["train"]
-            assert train["outcome"] == "infrastructure" and str(mark) in train["note"]
+            assert train["outcome"] == "infrastructure" and mark.name in train["note"]
+            assert str(tmp_path) not in train["note"], "a student reads it"
+    mark.write_text('{"share": 2}')
+    assert fuller.grade("--training", str(tmp_path)).returncode == 1
+    assert mark.name in fuller.status()["ann"]["notes"]

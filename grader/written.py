@@ -1,0 +1,49 @@
+"""Which written answers are not there: their cells are as they were handed out, and no other prose could be the answer."""
+
+import re
+
+from grader.restore import mark
+
+STUB = "YOUR ANSWER HERE"  # nbgrader's ClearSolutions.text_stub
+SOLUTION = re.compile(
+    r"^[^\n]*### BEGIN SOLUTION.*?### END SOLUTION[^\n]*$", re.DOTALL | re.MULTILINE
+)
+
+
+def unwritten(cells, source):
+    """The ids of answers that nobody needs to read: a student who answered elsewhere in the notebook is read by hand.
+
+    Args:
+        cells: of the repaired submission.
+        source: the instructor's cells.
+    """
+    answers = {
+        mark(cell)["grade_id"]: cell["source"]
+        for cell in source
+        if cell["cell_type"] == "markdown"
+        and mark(cell).get("grade")
+        and mark(cell).get("solution")
+    }
+    handed_out = {as_words(cell["source"]) for cell in source}
+    if any(is_prose(cell) and as_words(cell["source"]) not in handed_out for cell in cells):
+        return set()
+    given = {mark(cell).get("grade_id"): cell["source"] for cell in cells}
+    return {name for name, text in answers.items() if not own_lines(given[name], text)}
+
+
+def is_prose(cell):
+    """Whether it could hold an answer that belongs to another cell: Markdown, or code that is nothing but comments."""
+    if mark(cell):
+        return False
+    lines = [line.strip() for line in cell["source"].splitlines() if line.strip()]
+    return bool(lines) and (cell["cell_type"] != "code" or all(line[0] == "#" for line in lines))
+
+
+def own_lines(text, original):
+    """What the student's text says beside the instructor's words."""
+    there = {STUB, *map(str.strip, SOLUTION.sub("", original).splitlines())}
+    return [line for line in map(str.strip, text.splitlines()) if line and line not in there]
+
+
+def as_words(text):
+    return " ".join(text.split())
