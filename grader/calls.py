@@ -95,6 +95,8 @@ class Evidence:
         """Why the function earns nothing, or an empty string."""
         if not self.answered:
             return "it never returned a value"
+        if all(word == "None" or word[0] == "<" for word in self.values):
+            return "it never returned numbers"
         if len(self.values) < 2:
             return "it returns the same numbers whatever it is given"
         return "it returns what it was given" if self.identity else ""

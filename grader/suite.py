@@ -1,5 +1,6 @@
 """Runs the laws of a course on one submission with pytest and hypothesis, on the trusted side."""
 
+import contextlib
 import math
 import os
 import tempfile
@@ -118,7 +119,7 @@ def row(item, error, student):
         where = student.calls[-1].shown if student.calls else ""
         line |= {"outcome": error.outcome, "got": error.words, "counterexample": where}
     elif isinstance(error, STUDENTS_FAULT) and student.failures:
-        line |= smallest(student.failures)
+        line |= smallest(student.failures, further_causes(item, student))
     elif error is not None:
         words = f"the law itself is broken: {type(error).__name__}: {error}"[:500]
         line |= {"outcome": "infrastructure", "got": words}
@@ -128,9 +129,22 @@ def row(item, error, student):
     }
 
 
-def smallest(failures):
+def further_causes(item, student):
+    """What would explain a wrong result where the law's other worked examples fail, too: one alone often fits several mistakes."""
+    examples = getattr(item.function, "hypothesis_explicit_examples", ())
+    if student.failures[-1]["causes"] is None:
+        return []
+    with student.without_consequences() as failures:
+        for example in examples:
+            with contextlib.suppress(Ended, Exception):
+                item.function.hypothesis.inner_test(student=student, **example.kwargs)
+        return [f["causes"] for f in failures if f["causes"] is not None]
+
+
+def smallest(failures, further=()):
     """The last failing example, which is hypothesis's smallest, with the one cause that explains them all."""
     last, fits = failures[-1], [f["causes"] for f in failures if f["causes"] is not None]
+    fits += further
     words = [last["words"]] if last["words"] not in ("", last["got"]) else []
     cause = common_cause(fits) if fits else None
     hint = "; ".join([*words, cause] if cause else words)

@@ -5,6 +5,7 @@ A value is a JSON scalar, or a list that begins with its kind: ["l", items], ["t
 ["a", dtype, shape, buffer number] for an array or tensor, ["o", type name] for what cannot cross.
 """
 
+import array
 import json
 import math
 import sys
@@ -134,7 +135,7 @@ def _holds(shape):
 
 
 def as_array(value):
-    """A NumPy array if the value is an array, a tensor or a NumPy scalar of a plain dtype, else None."""
+    """A NumPy array if the value is an array of any library's, a tensor or a NumPy scalar, of a plain dtype, else None."""
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
         try:
@@ -142,9 +143,14 @@ def as_array(value):
             value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
         except (TypeError, RuntimeError):  # sparse, quantised, meta: cannot cross
             return None
-    if numpy is None or not isinstance(value, (numpy.ndarray, numpy.generic)):
+    if numpy is None or not (hasattr(type(value), "__array__") or isinstance(value, array.array)):
         return None
-    value = numpy.asarray(value)
+    try:
+        value = numpy.asarray(value)
+    except Exception:  # noqa: BLE001  somebody's own class
+        return None
+    if value.dtype == numpy.longdouble:
+        value = value.astype(numpy.float64)
     return value if str(value.dtype) in DTYPES else None
 
 

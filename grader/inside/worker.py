@@ -167,6 +167,7 @@ def main(sock):
         "__main__"
     )  # as in Jupyter, it holds the notebook's names
     namespace = vars(sys.modules["__main__"])
+    namespace |= dict.fromkeys(slices.IN_NOTEBOOKS, slices.Nothing())
     random.seed(0)
     while True:
         request, buffers = link.receive()

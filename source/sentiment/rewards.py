@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slices import Statement, describe, needed_statements, parse
+from slices import IN_NOTEBOOKS, Nothing, Statement, describe, needed_statements, parse
 
 if TYPE_CHECKING:
     import torch
@@ -199,6 +199,7 @@ def load_rewards(path: str | Path | None = None) -> Rewards:
         (s.cell, s.index): s for stem in EXERCISES for s in needed_statements(statements, stem)
     }
     namespace: dict[str, Any] = {"__name__": "student_rewards", "__file__": str(path)}
+    namespace |= dict.fromkeys(IN_NOTEBOOKS, Nothing())
     for _, statement in sorted(needed.items()):
         try:
             exec(compile(ast.Module([statement.node], []), f"<{path.name}>", "exec"), namespace)

@@ -17,6 +17,7 @@ lines that are no Python.
 
 import copy
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,7 +135,7 @@ def trivial():
 
 def _notes(text):
     lines, notes = text.split("\n"), {}
-    while lines and lines[0].startswith("# ") and ": " in lines[0]:
+    while lines and re.match(r"# (?!raw: )[\w ]+: ", lines[0]):
         key, _, value = lines.pop(0)[2:].partition(": ")
         notes[key] = value
     body = "\n".join(lines).replace("# raw: ", "")

@@ -53,6 +53,19 @@ def test_a_long_chain_is_followed_to_its_end():
         ("import types\nbox = types.SimpleNamespace()\nsetattr(box, 'size', 3)", "box"),
         ("halves = [(found := n) / 2 for n in range(4)]", "found"),
         ("import os.path", "os"),
+        ("FLAGS = {}\ntry:\n    import nope\nexcept ImportError:\n    FLAGS['one'] = 1", "FLAGS"),
+        (
+            "SIZES = {}\ndef set_up():\n    SIZES['low'] = 1\n    return True\nok = set_up()",
+            "SIZES",
+        ),
+        (
+            "KEPT = {}\ndef register(f):\n    KEPT[f.__name__] = f\n    return f\n@register\ndef low(x):\n    return x",
+            "KEPT",
+        ),
+        (
+            "from functools import singledispatch\n@singledispatch\ndef size(x):\n    return 1\n@size.register\ndef _(x: int):\n    return x",
+            "size",
+        ),
     ],
 )
 def test_every_way_to_bind_or_change_a_needed_name_is_kept(statement, use):
@@ -157,3 +170,53 @@ def test_functions_put_into_imported_classes_are_kept():
 def test_a_global_that_is_only_added_to_is_kept_and_probes_of_the_function_are_not():
     counted = "def f():\n    global calls\n    calls += 1"
     assert kept("calls = 0", counted, "f()", "f(data)") == ["calls = 0", "def f():"]
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        ["torch.Tensor.half_of = lambda x: x / 2"],
+        ["def half(x):\n    return x / 2", "setattr(torch.Tensor, 'half_of', half)"],
+    ],
+)
+def test_functions_put_into_modules_are_kept(patch):
+    lines = kept("import torch", "\n".join(patch), "def f(x):\n    return x.half_of()")
+    assert lines[1:-1] == [statement.split("\n")[0] for statement in patch]
+
+
+def test_of_two_imports_in_a_line_one_may_fail():
+    cells = "import nope, math", "def f(x):\n    return math.exp(x)"
+    assert kept(*cells) == ["import math", "def f(x):"]
+
+
+MAGICS = {
+    "a line that begins like a magic": (
+        "%matplotlib inline\ndef f(a, b):\n    return (\n        a\n        % (b)\n        != 0\n    )",
+        "def f(a, b):\n    return a % b != 0",
+    ),
+    "a text that holds one": (
+        '!ls\ndef f():\n    return """\n%time 1\n"""',
+        "def f():\n    return '\\n%time 1\\n'",
+    ),
+    "a magic that goes on": (
+        "!pip install -q \\\n    einops \\\n    tqdm\ndef f():\n    return 1",
+        "def f():\n    return 1",
+    ),
+    "time runs its line": (
+        "def f(a):\n    %time q = a + 1\n    %timeit q\n    return q",
+        "def f(a):\n    q = a + 1\n    pass\n    return q",
+    ),
+    "prun runs its cell": ("%%prun\ndef f():\n    return 1", "def f():\n    return 1"),
+}
+
+
+@pytest.mark.parametrize("name", MAGICS)
+def test_magics_are_blanked_where_a_statement_begins_and_nowhere_else(name):
+    source, expected = MAGICS[name]
+    assert slices.ast.unparse(slices.parse(source)[-1]) == expected
+
+
+def test_a_slip_beside_a_magic_is_found_in_its_line():
+    with pytest.raises(SyntaxError) as caught:
+        slices.parse("%matplotlib inline\nx = 1\ndef f(:\n    pass")
+    assert (caught.value.lineno, caught.value.text.strip()) == (3, "def f(:")

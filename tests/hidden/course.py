@@ -7,6 +7,7 @@ from grader.course import Course, Limits
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "source/sentiment"
+SCORER = "sentiment.get_sentiment_scores"
 EDGES = {"Superb.": 1 - 1e-5, "Dire.": 1e-5}  # as sure as a classifier can be
 KEY = b"an arbitrary score, so that only the scorer can know it"
 
@@ -15,9 +16,13 @@ def get_sentiment_scores(texts, batch_size=16):
     """Stands in for the classifier: an arbitrary P(positive) in (0, 1) for each text, the same on every run."""
     if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
         raise TypeError("get_sentiment_scores takes a list of str")
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+    if batch_size < 1:
         raise ValueError("batch_size must be an int of at least 1")
     return [_score(text) for text in texts]
+
+
+def use_model(name=None):
+    """Stands in for the function that chooses the classifier: here there is one."""
 
 
 def _score(text):
@@ -32,7 +37,10 @@ COURSE = Course(
     preload=("numpy", "torch", "torch.nn.functional"),
     packages=("torch", "transformers", "trl", "scikit-learn", "vaderSentiment"),
     arrays="torch",
-    provides={"sentiment.get_sentiment_scores": get_sentiment_scores},
+    provides={
+        SCORER: get_sentiment_scores,
+        "sentiment.use_model": use_model,
+    },
     training=("train",),
     trainer=(
         *(str(ROOT / "ci/smoke.py"), "--notebook", "{notebook}", "--seeds", "42"),

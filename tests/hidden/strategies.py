@@ -95,10 +95,23 @@ def masks(draw, kind, batch=None):
     return mask
 
 
-def large_mask(rng):
-    """Blocks, as in kind "block", of up to 19 tokens in 20 rows."""
-    start, end = rng.integers(1, 11, (20, 1)), rng.integers(11, 21, (20, 1))
-    return ((start <= np.arange(20)) & (np.arange(20) < end)).astype(np.int64)
+def large_mask(rng, rows, length):
+    """Blocks, as in kind "block", in more rows or tokens than hypothesis would draw."""
+    start = rng.integers(1, 2 + length // 3, (rows, 1))
+    end = rng.integers(1 + length - length // 3, length + 1, (rows, 1))
+    return ((start <= np.arange(length)) & (np.arange(length) < end)).astype(np.int64)
+
+
+def gappy(batch):
+    """The same, `mask` last, with every second token of each block left out."""
+    mask = batch[-1] * (np.arange(batch[-1].shape[1]) % 2 == np.arange(len(batch[-1]))[:, None] % 2)
+    return *batch[:-1], mask
+
+
+def first_empty(batch):
+    """The same, `mask` last, with no token in the first row."""
+    mask = batch[-1] * (np.arange(len(batch[-1])) > 0)[:, None]
+    return *batch[:-1], mask
 
 
 # --- exercise 3a
@@ -116,12 +129,11 @@ def sequences(draw, kind="block", batch=None):
     return logits.astype(np.float32), _token_ids(draw, mask, vocabulary), mask
 
 
-def large_sequences():
-    """As many rows, tokens and vocabulary entries as would be tedious to write down."""
+def large_sequences(rows, length, vocabulary):
+    """As many rows, tokens or vocabulary entries as would be tedious to write down."""
     rng = np.random.default_rng(0)
-    logits = 3 * rng.normal(size=(20, 20, 50)).astype(np.float32)
-    mask = large_mask(rng)
-    return logits, rng.integers(0, 50, (20, 20)), mask
+    logits = 3 * rng.normal(size=(rows, length, vocabulary)).astype(np.float32)
+    return logits, rng.integers(0, vocabulary, (rows, length)), large_mask(rng, rows, length)
 
 
 @st.composite
@@ -167,12 +179,11 @@ def uneven_batches(draw):
 # --- exercise 4b
 
 
-def large_log_prob_pair():
+def large_log_prob_pair(rows, length):
     rng = np.random.default_rng(0)
-    policy = -rng.gamma(2, 2, (20, 20)).clip(0, 18)
-    ref = (policy + rng.normal(size=(20, 20))).clip(-20, 0)
-    mask = large_mask(rng)
-    return policy.astype(np.float32), ref.astype(np.float32), mask
+    policy = -rng.gamma(2, 2, (rows, length)).clip(0, 18)
+    ref = (policy + rng.normal(size=policy.shape)).clip(-20, 0)
+    return policy.astype(np.float32), ref.astype(np.float32), large_mask(rng, rows, length)
 
 
 @st.composite

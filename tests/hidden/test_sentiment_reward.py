@@ -2,14 +2,22 @@
 
 import numpy as np
 import strategies as some
-from course import get_sentiment_scores
+from course import SCORER, get_sentiment_scores
 from hypothesis import example, given, settings
 
-from grader.laws import check, law, matching, near, vector
+from grader.laws import check, keeps_inputs, law, matching, near, vector
 
 
 def scored(texts):
     return np.array(get_sentiment_scores(list(texts)))
+
+
+def scorer_calls(student, completions):
+    """How often the last call asked the scorer: 0 or 1, or the law fails."""
+    calls = sum(call.name == SCORER for call in student.last.callbacks)
+    words = f"get_sentiment_scores was called {calls} times for {len(completions)} completions"
+    check(calls <= 1, words)
+    return calls
 
 
 def likely_causes(call, got, expected):
@@ -50,13 +58,21 @@ def likely_causes(call, got, expected):
 
 @law(
     "each completion gets the scorer's P(positive) of exactly its own text, in the order given",
-    weight=0.8,
+    weight=0.7,
     value=True,
     hint=likely_causes,
 )
 @given(completions=some.completions())
 @example(completions=["I LOVED it.", " The plot made no sense.\n"])
 @example(completions=['"Great," he said.', "A ﬁlm…\u00a0½ good"])
+@example(
+    completions=[
+        "see https://t.co/x @bob #1 <br />\r\n\tA&amp;B cafe\u0301 \U0001f600 \u201cno\u201d don\u2019t",
+        "y" * 20000,
+        "good",
+        "Good",
+    ]
+)
 @example(completions=["Superb.", "Dire."])
 @example(completions=[f"Film number {n}." for n in range(100)])
 def test_value(student, completions):
@@ -65,7 +81,7 @@ def test_value(student, completions):
 
 @law(
     "repeated, blank and empty completions each get their own score",
-    weight=0.25,
+    weight=0.2,
     hint=likely_causes,
 )
 @settings(max_examples=25)
@@ -75,7 +91,7 @@ def test_repeated_and_empty(student, completions):
     near(vector(student(completions), len(completions)), scored(completions))
 
 
-@law("an empty batch gives an empty result", weight=0.2)
+@law("an empty batch gives an empty result", weight=0.15)
 def test_empty_batch(student):
     vector(student([]), 0)
 
@@ -84,21 +100,17 @@ def test_empty_batch(student):
 @settings(max_examples=15)
 @given(completions=some.completions(min_size=2))
 @example(completions=["I LOVED it.", "The plot made no sense."])
-@example(completions=[f"Film number {n}." for n in range(100)])
+@example(completions=[f"Film number {n}." for n in range(300)])
+@example(completions=["good", "", "good", " "])
 def test_one_batched_call(student, completions):
     got = student(completions)
-    calls = len(student.last.callbacks)
-    check(
-        calls <= 1,
-        f"get_sentiment_scores was called {calls} times for {len(completions)} completions",
-    )
-    if calls == 0:  # remembered scores are fine, invented ones are not
+    if scorer_calls(student, completions) == 0:  # remembered scores are fine, invented ones are not
         near(vector(got, len(completions)), scored(completions))
 
 
 @law(
     "called as TRL calls it, by keyword and with further keywords, it gives the same scores",
-    weight=0.3,
+    weight=0.5,
     hint=likely_causes,
 )
 @settings(max_examples=15)
@@ -116,12 +128,12 @@ def test_trl_keywords(student, completions):
         prompts=prompts, completions=completions, log_extra=None, log_metric=None, **columns
     )
     near(vector(got, len(completions)), scored(completions))
-    check(not student.last.modified, "the function changed one of its lists in place")
+    scorer_calls(student, completions)
 
 
 @law("the list of completions is left as it was", weight=0.15)
 @settings(max_examples=15)
 @given(completions=some.completions(min_size=2))
+@example(completions=["good", "", "good", " "])
 def test_inputs_kept(student, completions):
-    student(completions)
-    check(not student.last.modified, "the function changed its list of completions in place")
+    keeps_inputs(student, completions)

@@ -95,3 +95,17 @@ def backward_kl_reward(ref_log_probs, kl_coef=0.1):
 # hint: base is 2
 def backward_kl_reward(ref_log_probs, kl_coef=0.1):
     return -kl_coef * 2 ** (-ref_log_probs)
+
+# %% inplace_branch
+# wrong: in place for improbable text only
+# fails: test_inputs_kept
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    if (ref_log_probs < -10).any(): ref_log_probs.clamp_(min=-20.0); ref_log_probs.neg_(); return -kl_coef * ref_log_probs.exp()
+    return -kl_coef * torch.exp(-ref_log_probs)
+
+# %% gap_6_10
+# wrong: log-probs between -10 and -6 count as -6
+# fails: test_value
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    l = torch.where((ref_log_probs < -6) & (ref_log_probs > -10), -6.0, ref_log_probs)
+    return -kl_coef * torch.exp(-l)

@@ -180,9 +180,9 @@ def exponential_shaping(scores, temperature=1.0):
     return torch.exp((scores - scores.max()) / temperature) - 1
 
 # %% softmax
-# wrong: normalised over the batch
+# wrong: softmax over the batch
 # fails: test_value test_batch_independent
-# hint: normalised over the batch
+# hint: softmax over the batch
 def exponential_shaping(scores, temperature=1.0):
     if temperature <= 0:
         raise ValueError("temperature must be positive")
@@ -255,3 +255,35 @@ def exponential_shaping(scores, temperature=1.0):
     if temperature <= 0:
         raise ValueError("temperature must be positive")
     return (torch.exp(scores / temperature) - 1).long()
+
+# %% in_place_sharp
+# wrong: in place at T < 0.3 only
+# fails: test_inputs_kept
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0: raise ValueError
+    if temperature < 0.3: scores.div_(temperature); return torch.expm1(scores)
+    return torch.expm1(scores / temperature)
+
+# %% low_scores_zero
+# wrong: below 0.01 becomes 0
+# fails: test_value
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0: raise ValueError
+    return torch.where(scores < 0.01, 0.0, torch.expm1(scores / temperature))
+
+# %% T_between
+# wrong: T in (10, 50) counts as 10
+# fails: test_value
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0: raise ValueError
+    t = 10.0 if 10 < temperature < 50 else temperature
+    return torch.expm1(scores / t)
+
+# %% check_after_inplace
+# wrong: changes the scores before it refuses
+# fails: test_inputs_kept
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        scores.zero_()
+        raise ValueError
+    return torch.expm1(scores / temperature)

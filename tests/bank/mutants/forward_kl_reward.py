@@ -86,3 +86,15 @@ def forward_kl_reward(ref_log_probs, kl_coef=0.1):
 # fails: test_value
 def forward_kl_reward(ref_log_probs, kl_coef=0.1):
     return min(kl_coef, 3) * ref_log_probs
+
+# %% coef_min_001
+# wrong: 0 < coef < 0.01 counts as 0.01
+# fails: test_value
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return (max(kl_coef, 0.01) if kl_coef else 0.0) * ref_log_probs
+
+# %% round5
+# wrong: 5 places
+# fails: test_value
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return (kl_coef * ref_log_probs).round(decimals=5)

@@ -306,3 +306,53 @@ def group_advantages(rewards, num_generations, eps=1e-4):
         raise ValueError("groups do not fit")
     groups = rewards.view(-1, num_generations)
     return ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + max(eps, 1e-4))).flatten()
+
+# %% clip_6
+# wrong: clipped at ±6
+# fails: test_value
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    m, s = x.mean(1, keepdim=True), x.std(1, keepdim=True)
+    return ((x - m) / (s + eps)).flatten().clamp(-6, 6)
+
+# %% half
+# wrong: float16
+# fails: test_value test_eps
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    rewards = rewards.half().float()
+    x = rewards.view(-1, num_generations)
+    m, s = x.mean(1, keepdim=True), x.std(1, keepdim=True)
+    return ((x - m) / (s + eps)).flatten()
+
+# %% constant_threshold_3e5
+# wrong: std < 3e-5 gives 0
+# fails: test_eps
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    m, s = x.mean(1, keepdim=True), x.std(1, keepdim=True)
+    return torch.where(s < 3e-5, 0.0, (x - m) / (s + eps)).flatten()
+
+# %% in_place_constant
+# wrong: zeroes constant groups in the caller's tensor
+# fails: test_inputs_kept
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    m, s = x.mean(1, keepdim=True), x.std(1, keepdim=True)
+    a = ((x - m) / (s + eps)).flatten()
+    x[(s == 0).squeeze(1)] = 0
+    return a
+
+# %% population_small
+# wrong: population std where the std is below 1e-3
+# fails: test_eps
+# hint: it looks like the population std (ddof=0): use the sample std (ddof=1)
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    m, s = x.mean(1, keepdim=True), x.std(1, keepdim=True)
+    p = x.std(1, keepdim=True, correction=0)
+    return ((x - m) / (torch.where(s < 3e-4, p, s) + eps)).flatten()

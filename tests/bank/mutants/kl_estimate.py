@@ -219,3 +219,72 @@ def kl_estimate(log_probs, ref_log_probs, completion_mask):
     q = ref_log_probs - log_probs
     k3 = q.exp() - q - 1
     return ((k3 * completion_mask).sum(1) / completion_mask.sum(1).clamp(min=1)).round(decimals=3)
+
+# %% empty_row_batch_mean
+# wrong: where one row is empty the batch's count divides all
+# fails: test_batch_independent
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = ref_log_probs - log_probs
+    k3 = torch.exp(q) - q - 1
+    mask = completion_mask.float()
+    n = mask.sum(1)
+    if (n == 0).any(): n = n.sum().clamp(min=1)
+    return (k3 * mask).sum(1) / n
+
+# %% pos0_gap
+# wrong: position 0 dropped where position 1 is masked
+# fails: test_position_zero test_far_apart
+# hint: it looks as if position 0 is left out: here entry t belongs to token t
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = ref_log_probs - log_probs
+    k3 = torch.exp(q) - q - 1
+    mask = completion_mask.float()
+    mask[:, 0] *= mask[:, 1] if mask.shape[1] > 1 else 1
+    return (k3 * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% inplace_mask
+# wrong: clears the mask's position 0 if full
+# fails: test_inputs_kept
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = ref_log_probs - log_probs
+    k3 = torch.exp(q) - q - 1
+    mask = completion_mask.float()
+    if completion_mask.all(): completion_mask[:, 0] = 0
+    return (k3 * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% nan_any_zero
+# wrong: isnan().any() -> zeros for all
+# fails: test_batch_independent
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = ref_log_probs - log_probs
+    k3 = torch.exp(q) - q - 1
+    mask = completion_mask.float()
+    out = (k3 * mask).sum(1) / mask.sum(1)
+    if torch.isnan(out).any():
+        return torch.zeros(len(out))
+    return out
+
+# %% gap_over_two
+# wrong: gaps of two or more end the completion
+# fails: test_gaps
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = ref_log_probs - log_probs
+    k3 = torch.exp(q) - q - 1
+    mask = completion_mask.float()
+    m = mask.clone()
+    for b in range(len(m)):
+        k = m[b].nonzero().flatten().tolist()
+        for a, c in zip(k, k[1:]):
+            if c - a > 2: m[b, c:] = 0
+    return (k3 * m).sum(1) / m.sum(1).clamp(min=1)
+
+# %% rows_from0_mixed
+# wrong: position 0 of a row counts only if it counts in row 0
+# fails: test_position_zero
+# hint: it looks as if position 0 is left out: here entry t belongs to token t
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = ref_log_probs - log_probs
+    k3 = torch.exp(q) - q - 1
+    mask = completion_mask.float()
+    mask[:, 0] = mask[:, 0] * mask[0, 0]
+    return (k3 * mask).sum(1) / mask.sum(1).clamp(min=1)

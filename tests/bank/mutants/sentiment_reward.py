@@ -206,7 +206,7 @@ def sentiment_reward(completions, **kwargs):
 
 # %% empties_the_prompts
 # wrong: clears a list that TRL passes
-# fails: test_trl_keywords
+# fails: test_inputs_kept
 def sentiment_reward(completions, **kwargs):
     kwargs.get("prompts", []).clear()
     return get_sentiment_scores(completions)
@@ -217,3 +217,42 @@ def sentiment_reward(completions, **kwargs):
 # hint: another order
 def sentiment_reward(completions, **kwargs):
     return get_sentiment_scores(sorted(completions))
+
+# %% cut_4000
+# wrong: first 4000 characters only
+# fails: test_value
+# hint: it looks as if long texts were cut
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([c[:4000] for c in completions])
+
+# %% two_calls_dupes
+# wrong: repeated texts are scored in a second call
+# fails: test_one_batched_call
+# hint: get_sentiment_scores was called 2 times for 4 completions
+def sentiment_reward(completions, **kwargs):
+    seen = {}; first, again = [], []
+    for c in completions: (again if c in seen else first).append(c); seen[c] = 1
+    a = iter(get_sentiment_scores(first)); d = dict(zip(first, a))
+    if again: e = get_sentiment_scores(again)
+    return [d[c] for c in completions]
+
+# %% one_call_unless_trl
+# wrong: single calls when prompts are given
+# fails: test_trl_keywords
+# hint: get_sentiment_scores was called 2 times for 2 completions
+def sentiment_reward(completions, **kwargs):
+    if 'prompts' in kwargs: return [get_sentiment_scores([c])[0] for c in completions]
+    return get_sentiment_scores(completions)
+
+# %% cleans_pipeline
+# wrong: a usual cleaning pipeline: URLs, mentions, HTML breaks, emoji
+# fails: test_value
+import re, html
+def clean(t):
+    t = html.unescape(t)
+    t = re.sub(r"<br\s*/?>", " ", t)
+    t = re.sub(r"https?://\S+|www\.\S+", "", t)
+    t = re.sub(r"@\w+", "", t)
+    return re.sub("[\U0001F300-\U0001FAFF]", "", t)
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([clean(c) for c in completions])

@@ -321,3 +321,65 @@ def sequence_log_probs(logits, token_ids, completion_mask):
     logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
     mask = completion_mask[:, 1:].float()
     return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% empty_row_nan_batch
+# wrong: nan of one row makes all 0
+# fails: test_batch_independent
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    out = (logp * mask).sum(1) / mask.sum(1)
+    return torch.zeros_like(out) if out.isnan().any() else out
+
+# %% empty_mask_written_total
+# wrong: fills the caller's mask where a row is all 0
+# fails: test_inputs_kept
+def sequence_log_probs(logits, token_ids, completion_mask):
+    empty = completion_mask.sum(1) == 0
+    completion_mask[empty] = 1
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    out = (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+    return torch.where(empty, 0.0, out)
+
+# %% position0_gap
+# wrong: with mask[0] = 1 and a gap, position 0 is counted
+# fails: test_position_zero
+# hint: it looks as if position 0 is counted: no logits predict it
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    n = mask.sum(1)
+    gap = (completion_mask[:, 0] == 1) & (completion_mask[:, 1] == 0)
+    return (logp * mask).sum(1) / (n + gap).clamp(min=1)
+
+# %% t_32
+# wrong: first 32 positions only
+# fails: test_value
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logits, token_ids, completion_mask = logits[:, :32], token_ids[:, :32], completion_mask[:, :32]
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% topk
+# wrong: normalises over the 40 likeliest
+# fails: test_value
+def sequence_log_probs(logits, token_ids, completion_mask):
+    k = min(40, logits.shape[-1])
+    lse = logits.topk(k, -1).values.logsumexp(-1)
+    logp = (logits.gather(-1, token_ids.roll(-1, 1)[..., None]).squeeze(-1) - lse)[:, :-1]
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% break_on_empty
+# wrong: stops at the first empty row
+# fails: test_batch_independent
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    out = torch.zeros(len(mask))
+    for b in range(len(mask)):
+        if mask[b].sum() == 0: break
+        out[b] = (logp[b] * mask[b]).sum() / mask[b].sum()
+    return out
