@@ -179,6 +179,9 @@ def verdicts(grader, options):
 
 def main():
     options = arguments().parse_args()
+    sys.stdout.reconfigure(
+        errors="backslashreplace"
+    )  # a file's name may hold what no terminal shows
     try:
         return options.work(options)
     except (CourseError, SandboxError) as error:

@@ -9,6 +9,7 @@ import numpy as np
 from grader.inside.wire import as_array
 from grader.text import clean, show
 
+ALMOST = 1e-5
 LOOKED_AT = 10_000  # numbers of one answer, to tell whether it is a constant
 # ends a SyntaxError's message; the place has the line too
 FILE_AND_LINE = re.compile(r" \(<[^<>]*>, line \d+\)$")
@@ -102,6 +103,11 @@ class Evidence:
         return "it returns what it was given" if self.identity else ""
 
 
+def _nearly(number):
+    """With three digits, and 0 for what is almost that: a little noise makes no answer of a constant."""
+    return 0.0 if abs(number) < ALMOST else float(f"{number:.3g}")
+
+
 def _parts(value):
     """What a list, tuple or array holds, or a dict's pairs, to be looked at one by one; None for anything else."""
     if isinstance(value, dict):
@@ -115,7 +121,7 @@ def _words(value):
     if isinstance(value, np.ndarray):
         value = value.ravel()[:LOOKED_AT].tolist()
     if (parts := _parts(value)) is None:
-        yield repr(float(value) + 0.0 if isinstance(value, (int, float)) else value)  # -0.0 is 0.0
+        yield repr(_nearly(value) if isinstance(value, (int, float)) else value)
         return
     words = itertools.chain.from_iterable(map(_words, parts))
     if isinstance(value, dict):
@@ -129,11 +135,12 @@ def _same(argument, got):
     argument, got = _plain(argument), _plain(got)
     given, parts = _parts(argument), _parts(got)
     if given is None and parts is None:
-        return bool(argument == got)
+        both = isinstance(argument, (int, float)) and isinstance(got, (int, float))
+        return bool(abs(argument - got) < ALMOST if both else argument == got)
     if given is None or parts is None or len(given) != len(parts):
         return False
     if isinstance(given, np.ndarray) and isinstance(parts, np.ndarray):
-        return given.shape == parts.shape and bool((given == parts).all())
+        return given.shape == parts.shape and bool(np.allclose(given, parts, rtol=0, atol=ALMOST))
     return all(map(_same, given, parts))
 
 

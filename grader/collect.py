@@ -1,6 +1,5 @@
 """Finds each student's one notebook in `submitted/`, however it is named or nested, and says what else lay there."""
 
-import contextlib
 import glob
 import itertools
 import os
@@ -12,7 +11,7 @@ from grader.text import clean
 
 IGNORED = {"__pycache__", "__MACOSX", "node_modules"}  # and whatever begins with a dot
 PACKED = {".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".xz", ".bz2"}
-MAX_FILES = 2000
+MAX_FILES, MAX_DEPTH = 2000, 20
 MAX_NAME = 200  # bytes: files are named after students, and a name may have 255
 TIMESTAMP, REFUSED = "timestamp.txt", "timestamp.txt.refused"
 
@@ -108,16 +107,24 @@ def plain_files(folder, locked):
     return itertools.islice(_walk(folder, locked), MAX_FILES)
 
 
-def _walk(folder, locked):
-    for parent, folders, names in os.walk(folder, onerror=lambda e: locked.append(e.filename)):
-        folders[:] = sorted(name for name in folders if name not in IGNORED and name[0] != ".")
-        for name in sorted(
-            name for name in names if name[0] != "."
-        ):  # `._x.ipynb` is a Mac's, no notebook
-            path = Path(parent, name)
-            with contextlib.suppress(OSError):  # a path that is too long, a folder that is locked
-                plain = stat.S_ISREG(path.lstat().st_mode)
-                yield path if plain else path.with_name(name + " (a link)")
+def _walk(folder, locked, depth=0):
+    """Not `os.walk`, which in Python 3.11 calls itself for every folder within a folder: an archive may hold thousands."""
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted((e for e in found if e.name[0] != "."), key=lambda e: e.name)
+    except OSError:
+        locked.append(str(folder))
+        return
+    inner = []
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            inner.append(entry)
+        else:
+            plain = entry.is_file(follow_symlinks=False)
+            yield Path(entry.path if plain else f"{entry.path} (a link)")
+    for entry in inner if depth < MAX_DEPTH else ():
+        if entry.name not in IGNORED:
+            yield from _walk(entry.path, locked, depth + 1)
 
 
 def is_plain(path, folder):

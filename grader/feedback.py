@@ -1,5 +1,6 @@
 """A verdict in words: for the terminal, and for the student inside the grade cells."""
 
+from grader.text import clean
 from grader.verdict import after_repair
 
 WORDS = {
@@ -77,7 +78,7 @@ def law_lines(law):
 
 def verdict_text(verdict):
     lines = [
-        f"{verdict['submission']}: {verdict['total']:g} of {verdict['max_total']:g}"
+        f"{clean(verdict['submission'])}: {verdict['total']:g} of {verdict['max_total']:g}"
         + ("" if verdict["complete"] else ", not complete")
     ]
     lines += [own_lines(f"note: {note}") for note in verdict["notes"]]

@@ -84,7 +84,8 @@ def _failure(declared, student, error):
         words = clean(getattr(error, "words", "") or str(error).partition("\n")[0])
     causes = None
     if declared.hint and calls and getattr(error, "expected", None) is not None:
-        with contextlib.suppress(Exception):  # odd results must not turn a hint into trouble
+        # odd results must not turn a hint into trouble, or into warnings
+        with contextlib.suppress(Exception), np.errstate(all="ignore"):
             causes = declared.hint(calls[-1], numbers, error.expected)
     return {
         "counterexample": "; ".join(call.shown for call in calls),

@@ -10,7 +10,7 @@ import socket
 import struct
 import time
 
-from grader.cgroup import Group
+from grader.cgroup import Group, hierarchies
 from grader.inside import wire
 
 # every field that the worker may send, with its type; anything else is no message
@@ -104,7 +104,11 @@ class Worker:
         self.data, data = socket.socketpair()
         self.status, status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.status.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        request = {"nested": isolation != "none", "limits": dataclasses.asdict(limits)}
+        request = {
+            "nested": isolation != "none",
+            "limits": dataclasses.asdict(limits),
+            "grouped": bool(hierarchies()),
+        }
         with data, status:
             socket.send_fds(
                 control, [json.dumps(request).encode()], [data.fileno(), status.fileno()]

@@ -25,6 +25,8 @@ from grader.preflight import HIDDEN, Unreadable, repair, source_cells, without_s
 from grader.session import Grader, read
 from grader.verdict import OPEN
 
+MOST_BLANK = 30  # lines
+
 
 def configure(config, laws="tests/hidden"):
     """The whole wiring, for nbgrader_config.py."""
@@ -72,7 +74,10 @@ class SubmissionExporter(NotebookExporter):
 def readable(filename, course):
     """The repaired submission; if it cannot be read, the course's blank notebook headed by the reason."""
     try:
-        return repair(read_plain(filename), course)
+        submission = repair(read_plain(filename), course)
+        for cell in submission.notebook["cells"]:
+            cell["source"] = without_emptiness(cell["source"])
+        return submission
     except Unreadable as reason:
         submission = repair(without_solutions(source_cells(course)), course)
         words = f"**This submission could not be read:** {reason}."
@@ -83,9 +88,21 @@ def readable(filename, course):
 
 
 def read_plain(filename):
-    if not stat.S_ISREG(os.lstat(filename).st_mode):
+    """The bytes of submitted/<student>/<assignment>/<notebook>, unless a link leads to another place."""
+    linked = any(map(os.path.islink, (Path(filename).parent, Path(filename).parents[1])))
+    if linked or not stat.S_ISREG(os.lstat(filename).st_mode):
         raise Unreadable("the notebook is a link or no ordinary file: hand in the file itself")
     return read(filename)
+
+
+def without_emptiness(text):
+    """Of many blank lines in a row only the first: what colours code looks at each again and again."""
+    lines, kept, blank = text.split("\n"), [], 0
+    for line in lines:
+        blank = 0 if line.strip() else blank + 1
+        if blank <= MOST_BLANK:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def keep_timestamp(folder, converter, names):

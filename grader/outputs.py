@@ -17,6 +17,12 @@ TEX = re.compile(  # MathJax makes links and styles of it
 )
 
 
+FENCE = re.compile(  # whose word chooses a lexer, and some of those take hours
+    r"^([ \t>*+\-\d.)]*)(`{3,}(?=[^`\n]+$)|~{3,})[^\n]+$", re.MULTILINE
+)
+ENTITY = re.compile(r"&(?=[#A-Za-z])")  # would bring back what is taken out here
+
+
 def joined(text):
     """Jupyter stores text as a string or as a list of lines; anything else counts as empty."""
     if isinstance(text, list):
@@ -77,6 +83,7 @@ def safe_markdown(text, attachments, limit):
     """
     pictures, names = _pictures(attachments)
     text = TEX.sub("", clean(text, limit))  # first: what it leaves may be a tag
+    text = FENCE.sub(r"\1\2", ENTITY.sub("&amp;", text))
     text = ATTACHED.sub(lambda match: names.get(unquote(match[0]), match[0]), text)
     text = ADDRESS.sub(r"\1&#58;", TAG.sub("&lt;", text))
     kept = "|".join(re.escape(f"(attachment:{name}") + r"[\s)]" for name in pictures) or r"(?!)"

@@ -13,6 +13,7 @@ from pathlib import Path
 import jinja2
 import jinja2.ext
 import jinja2.filters
+from nbconvert.filters import Highlight2HTML
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
@@ -23,9 +24,10 @@ from traitlets import List
 from grader.gradebook import is_open
 from grader.outputs import TEX
 from grader.text import clean
-from grader.timestamps import plausible
+from grader.timestamps import LONGEST, plausible
 
 FORMGRADER = "nbgrader.server_extensions.formgrader.formgrader"
+MOST_COLOURED = 10_000  # characters of a cell
 NAMES = (
     "student",
     "first_name",
@@ -39,7 +41,7 @@ def mend(config):
     CourseDirectory.get_existing_timestamp = existing_timestamp
     NbGraderAPI.get_submitted_timestamp = submitted_timestamp
     config.HTMLExporter.preprocessors = [EscapeNames]
-    config.HTMLExporter.filters = {"float": as_number, "round": rounded}
+    config.HTMLExporter.filters = {"float": as_number, "round": rounded, "highlight_code": coloured}
     config.GenerateFeedback.preprocessors = [GetMarks, CSSHTMLHeaderPreprocessor]
     if (
         FORMGRADER in sys.modules
@@ -92,6 +94,13 @@ class GetMarks(GetGrades):
             about["score"] = "not marked yet"
 
 
+def coloured(source, language=None, metadata=None):
+    """In place of nbconvert's filter: long code stays plain, for the time that colouring takes may grow with its square."""
+    if len(source) > MOST_COLOURED:
+        return f'<div class="highlight"><pre>{html.escape(source)}</pre></div>'
+    return Highlight2HTML(pygments_lexer="ipython3")(source, language, metadata)
+
+
 def as_number(value, default=0.0):
     """In place of jinja's filter `float`, which nbgrader's template applies to scores: words stay words."""
     return value if isinstance(value, str) else jinja2.filters.do_float(value, default)
@@ -117,7 +126,7 @@ def read_timestamp(folder):
     """The moment that a folder's timestamp.txt names, in UTC; None if there is none that can be read and shown."""
     path = Path(folder, "timestamp.txt")
     try:
-        if not stat.S_ISREG(os.lstat(path).st_mode) or path.stat().st_size > 100:
+        if not stat.S_ISREG(os.lstat(path).st_mode) or path.stat().st_size > LONGEST:
             return None
         moment = parse_utc(path.read_text().strip())
     except Exception:  # noqa: BLE001  a date that a student wrote has many ways to be none

@@ -4,6 +4,7 @@ Only known fields are carried over. Cell metadata, ids and locked text come from
 does to them changes a mark; what mattered is reported.
 """
 
+import itertools
 import json
 import re
 from dataclasses import dataclass, field
@@ -187,12 +188,9 @@ def _disarm_markdown(submission, source):
 
 def _number(cells):
     """Cell ids are kept where they are valid and unique."""
-    seen = set()
-    for number, cell in enumerate(cells):
-        valid = (
-            isinstance(cell["id"], str)
-            and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", cell["id"])
-            and cell["id"] not in seen
-        )
-        cell["id"] = cell["id"] if valid else f"repaired-{number}"
+    taken, seen = {cell["id"] for cell in cells if isinstance(cell["id"], str)}, set()
+    names = (name for n in itertools.count() if (name := f"repaired-{n}") not in taken)
+    for cell in cells:
+        valid = isinstance(cell["id"], str) and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", cell["id"])
+        cell["id"] = cell["id"] if valid and cell["id"] not in seen else next(names)
         seen.add(cell["id"])

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from grader.cgroup import Group, hierarchies
 from grader.inside import wire
+from grader.inside.seccomp import new_keyring
 from grader.interpreter import program
 from grader.link import SandboxError, Worker
 
@@ -108,6 +109,7 @@ def become_nobody(stage):
         if libc.mount(source.encode(), target.encode(), kind, flags, None):
             raise OSError(ctypes.get_errno(), f"mount {target}")
 
+    new_keyring()
     if libc.unshare(CLONE_NEWNS):
         raise OSError(ctypes.get_errno(), "unshare")
     mount("none", "/", None, MS_REC | MS_PRIVATE)

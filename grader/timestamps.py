@@ -3,11 +3,13 @@
 import contextlib
 import os
 import shutil
+import stat
 from datetime import UTC, datetime
 
 from grader.collect import REFUSED, TIMESTAMP
 
 FORMAT = "%Y-%m-%d %H:%M:%S UTC"
+LONGEST = 100  # bytes of a file that names a moment
 ASIDE = "timestamp.txt was put aside: --timestamps keep uses it, if your collector wrote it"
 NO_FILE_TIME = "the notebook's file has no plausible time: when it was handed in is not known"
 NO_MOMENT = "timestamp.txt names no moment, as 2026-12-01 12:00:00 UTC is one: it counts as none"
@@ -23,7 +25,7 @@ def stamp(home, staged, notebook, own):
     if moment:
         (staged / TIMESTAMP).write_text(moment)
     notes = [NO_FILE_TIME] if notebook and not moment else []
-    if not home.is_dir():
+    if not own_folder(home):
         return notes
     with contextlib.suppress(OSError):  # a folder that cannot be written: formgrader alone cares
         path = home / TIMESTAMP
@@ -42,6 +44,8 @@ def keep(home, staged, own):
     from grader.pages import read_timestamp  # brings nbgrader along: not before the jobs start
 
     path, refused = home / TIMESTAMP, home / REFUSED
+    if not own_folder(home):
+        return []
     ours = read_bytes(path) in (b"", read_bytes(own))
     if ours and os.path.lexists(refused) and not path.is_dir():
         with contextlib.suppress(OSError):
@@ -66,5 +70,16 @@ def plausible(moment):
     return 1970 < moment.year < 3000
 
 
+def own_folder(home):
+    """Whether it is there, and the student's own: `submitted/<student>/<assignment>`, and no link on the way."""
+    return home.is_dir() and not home.is_symlink() and not home.parent.is_symlink()
+
+
 def read_bytes(path):
-    return path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+    """A timestamp's bytes; nothing where there is no file, or one that can be none."""
+    try:
+        about = path.lstat()
+        fits = stat.S_ISREG(about.st_mode) and about.st_size <= LONGEST
+        return path.read_bytes() if fits else b""
+    except OSError:
+        return b""

@@ -10,7 +10,6 @@ import builtins
 import contextlib
 import linecache
 import os
-import random
 import sys
 import traceback
 import types
@@ -168,7 +167,6 @@ def main(sock):
     )  # as in Jupyter, it holds the notebook's names
     namespace = vars(sys.modules["__main__"])
     namespace |= dict.fromkeys(slices.IN_NOTEBOOKS, slices.Nothing())
-    random.seed(0)
     while True:
         request, buffers = link.receive()
         if request["do"] == "load":

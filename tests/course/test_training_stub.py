@@ -58,6 +58,8 @@ def with_train(cell, after=()):
         "!python train.py\ndef train():\n    pass",
         f"%%bash\n{RIGHT}",
         f"{RIGHT}\n(",
+        "def main():\n    pass\n\ndef train():\n    main()",
+        f"def train():\n    return None\n    {WORK}",
     ],
 )
 def test_a_train_that_starts_no_training_is_a_stub(course, cell):

@@ -1,6 +1,7 @@
 """Which file of a hand-in is graded, and what is said of the others."""
 
 import os
+import subprocess
 
 import pytest
 from toys import RIGHT
@@ -32,6 +33,19 @@ def test_the_notebook_at_its_place_is_found_among_any_number_of_files(hand_in, t
         assert f"and at least {MAX_FILES - 6} more" in found.notes[0]
     else:
         assert found.notes == []
+
+
+def test_a_folder_as_deep_as_an_archive_can_make_it_is_walked_as_far_as_makes_sense(tmp_path):
+    (tmp_path / "ann").mkdir()
+    at = os.open(tmp_path / "ann", os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("a", dir_fd=at)
+        inner = os.open("a", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = inner
+    os.close(at)
+    assert find(tmp_path / "ann", "toy", "exercise").notebook is None
+    subprocess.run(["rm", "-rf", tmp_path / "ann"], check=True)  # pytest cannot
 
 
 def test_what_a_mac_leaves_beside_a_file_is_no_file(hand_in, tmp_path):

@@ -23,10 +23,21 @@ def trivial(*pairs):
 
 @pytest.mark.parametrize(
     "answer",
-    [1, [1.0, True], np.array([0.0, -0.0]), np.ones((2, 0)), None, [], "x", {"a": 1, "b": 2}],
+    [1, [1.0, True], np.array([0.0, -0.0]), np.array([0.5, 0.5001]), "x", {"a": 1, "b": 2}],
 )
 def test_an_answer_that_never_changes_is_trivial(answer):
     assert trivial((1, answer), ([2], answer)) == CONSTANT
+
+
+@pytest.mark.parametrize("answer", [None, [None], Opaque("Series"), [], np.ones((2, 0))])
+def test_what_holds_no_number_is_said_to(answer):
+    assert trivial((1, answer), ([2], answer)) == "it never returned numbers"
+
+
+def test_a_little_noise_makes_no_answer_of_a_constant_or_an_identity():
+    noise = 1e-9 * np.random.default_rng(0).random((2, 2))
+    assert trivial((1, noise[0]), (2, noise[1])) == CONSTANT
+    assert trivial((VECTOR, VECTOR + noise[0]), (0.5, 0.5 + 1e-9)) == IDENTITY
 
 
 @pytest.mark.parametrize(

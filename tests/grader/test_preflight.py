@@ -141,3 +141,12 @@ def test_an_unreadable_notebook_is_a_verdict_too(grader):
     verdict = grader.check(b"%PDF")
     assert (verdict["status"], verdict["total"], verdict["complete"]) == ("unreadable", 0, True)
     assert "not valid JSON" in verdict["exercises"]["basket_total"]["note"]
+
+
+def test_a_repaired_id_is_nobody_elses(fix):
+    document = notebook(after=["1", "2", "3"])
+    given = ["repaired-0", "not valid!", "repaired-0"]
+    for cell, name in zip(document["cells"][-3:], given, strict=True):
+        cell["id"] = name
+    ids = [cell["id"] for cell in fix(document).notebook["cells"]]
+    assert len(set(ids)) == len(ids) and ids[-3] == "repaired-0"

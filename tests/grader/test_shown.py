@@ -65,11 +65,49 @@ def test_markdown_of_a_student_is_disarmed_and_ours_is_not(fix):
     shown = [cell["source"] for cell in fix(document).notebook["cells"][-7:]]
     assert not any(outputs.TAG.search(text) for text in shown)
     assert shown[:3] == [
-        "[x] (javascript:alert(1)) [y] (\n java&#115;cript:z) [z] : vbscript:x",
+        "[x] (javascript:alert(1)) [y] (\n java&amp;#115;cript:z) [z] : vbscript:x",
         "[no] (https&#58;//example.org) ![p] (attachment:p.png) [1] : https&#58;//example.org",
         r"$href{javascript:alert(1)}{x}$",
     ]
     assert shown[4] == "a < b and `x&lt;y`"
+
+
+@pytest.mark.parametrize(
+    ("fence", "end"),
+    [
+        ("```systemd", "```"),
+        ("~~~ `systemd`", "~~~"),
+        ("> ```systemd", "> ```"),
+        ("- ~~~systemd", "- ~~~"),
+    ],
+)
+def test_a_student_chooses_no_lexer(fix, fence, end):
+    """Some need hours for a few thousand blanks."""
+    text = prose(fix, f"{fence}\nx{' ' * 19_000}x\n{end}")["source"]
+    assert "systemd" not in text and text.startswith(end)
+    start = time.process_time()
+    MarkdownWithMath(renderer=IPythonRenderer(escape=False)).render(text)
+    assert time.process_time() - start < 5
+
+
+def test_entities_bring_nothing_back(fix):
+    text = prose(fix, "&#36;&#92;href{https&#58;//evil.example/x}{click}&#36; R&D &amp; a & b")[
+        "source"
+    ]
+    assert "&#36;" not in text.replace("&amp;#36;", "") and "R&amp;D" in text and "a & b" in text
+
+
+def test_code_that_takes_long_to_colour_is_shown_plain_or_without_its_emptiness(class_folder):
+    for student, source in {
+        "ann": "x = 1" + "\n\t" * 140_000 + "\ny = 1",
+        "bob": "x = (" + "\n(" * 60_000,
+    }.items():
+        class_folder.hand_in(student, json.dumps(notebook(after=[source])).encode())
+    assert class_folder.grade().returncode == 0
+    start = time.monotonic()
+    class_folder.nbgrader("generate_feedback", "toy", "--force")
+    assert time.monotonic() - start < 60, "it took more than ten minutes"
+    assert class_folder.marks() == {"ann": 2.0, "bob": 2.0}
 
 
 @pytest.mark.parametrize("word", ["href", "style", "html", "class", "require"])

@@ -53,6 +53,32 @@ def test_a_notebook_from_nowhen_is_graded_and_said_to_be(class_folder):
     assert dict(timestamps(class_folder.folder))["ann"] is None
 
 
+def test_a_link_to_another_students_folder_moves_nothing_there(class_folder):
+    for student in ("ann", "eve"):
+        os.utime(class_folder.hand_in(student), (0, 1_700_000_000))
+    submitted = class_folder.folder / "submitted"
+    os.utime(class_folder.hand_in("mallory", name="other/exercise.ipynb"), (0, 1_500_000_000))
+    (submitted / "mallory/toy").symlink_to("../ann/toy")
+    for options in ([], ["--timestamps", "keep"]):
+        assert class_folder.grade(*options).returncode == 0
+        assert (submitted / "ann/toy/timestamp.txt").read_text() == "2023-11-14 22:13:20 UTC"
+        assert not list((submitted / "ann/toy").glob("*.refused"))
+    assert "2023" not in dict(timestamps(class_folder.folder))["mallory"]
+    (submitted / "eve/toy").rename(submitted / "eve/gone")
+    (submitted / "eve/toy").symlink_to("../ann/toy")
+    class_folder.nbgrader("autograde", "toy", "--student", "eve", "--force")
+    page = (class_folder.folder / "autograded/eve/toy/exercise.ipynb").read_text()
+    assert "could not be read" in page and "basket_total: 0 of 2" in page
+
+
+def test_a_timestamp_as_large_as_a_disk_is_never_read(class_folder):
+    home = class_folder.hand_in("ann").parent
+    for options in ([], ["--timestamps", "keep"]):
+        with (home / "timestamp.txt").open("w") as file:
+            file.truncate(1 << 34)
+        assert class_folder.grade(*options).returncode == 0
+
+
 def test_a_timestamp_put_aside_is_said_and_can_be_fetched_back(class_folder):
     for student, text in {"ann": b"2026-01-01 10:00:00 UTC", "bob": b"yesterday"}.items():
         class_folder.hand_in(student)

@@ -18,28 +18,26 @@ def wall():
         yield wall
 
 
+def ask(worker, body, seconds=5):
+    """Run the body of a function in a worker; gives what it returns, or the name of what it raises."""
+    lines = "\n    ".join(body.strip("\n").split("\n"))
+    source = f"import os, sys, time, signal, socket, subprocess, ctypes\ndef attack():\n    {lines}"
+    load = {"do": "load", "stem": "attack", "skip": [], "arrays": "numpy", "provides": []}
+    load["cells"] = [{"id": "attack", "source": source}]
+    worker.request(load, [], 5, lambda m, b: () if m["is"] == "progress" else None)
+    call = {"do": "call", "stem": "attack", "args": ["t", []], "kwargs": ["d", []]}
+    reply, buffers = worker.request(call, [], seconds, lambda m, b: None)
+    return wire.unpack(reply["value"], buffers) if reply["is"] == "value" else reply["type"]
+
+
 @pytest.fixture
 def attack(wall):
     """Run the body of a function inside a fresh worker and give what it returns."""
     workers = []
 
     def run(body, seconds=5):
-        lines = "\n    ".join(body.strip("\n").split("\n"))
-        worker = wall.worker()
-        workers.append(worker)
-        source = (
-            f"import os, sys, time, signal, socket, subprocess, ctypes\ndef attack():\n    {lines}"
-        )
-        load = {"do": "load", "stem": "attack", "skip": [], "arrays": "numpy", "provides": []}
-        worker.request(
-            {**load, "cells": [{"id": "attack", "source": source}]},
-            [],
-            5,
-            lambda m, b: () if m["is"] == "progress" else None,
-        )
-        call = {"do": "call", "stem": "attack", "args": ["t", []], "kwargs": ["d", []]}
-        reply, buffers = worker.request(call, [], seconds, lambda m, b: None)
-        return wire.unpack(reply["value"], buffers) if reply["is"] == "value" else reply["type"]
+        workers.append(wall.worker())
+        return ask(workers[-1], body, seconds)
 
     run.workers = workers
     yield run

@@ -37,7 +37,9 @@ def likely_causes(call, got, expected):
         },
         {
             "it looks as if large penalties are cut off": lambda: (
-                np.maximum(expected, got.min()) if (expected < 2 * got.min()).any() else np.nan
+                np.maximum(expected, got.min())
+                if (expected < 2 * got.min()).any() and (got > got.min()).any()
+                else np.nan
             ),
         },
     )

@@ -109,6 +109,7 @@ def test_value(student, pair):
 @small([1, 0, 1, 0], [0, 1, 1, 0])
 @small([1, 0, 0], [0, 1, 1])
 @small([0, 1, 1, 0], [1, 1, 1, 0])
+@small([1, 1, 1, 1], [1, 0, 1, 1])
 def test_position_zero(student, pair):
     is_estimate(student, *pair)
 
@@ -140,6 +141,7 @@ def test_empty_completion(student, pair):
 @example(pair=(np.float32([[-20, 0]]), np.float32([[0, -20]]), np.array([[1, 0]])))
 @example(pair=(np.float32([[-20, 0]]), np.float32([[0, -20]]), np.array([[0, 1]])))
 @example(pair=(np.float32([[-1, -19, -2]]), np.float32([[-4, -0.5, -1]]), np.array([[0, 1, 1]])))
+@example(pair=(np.float32([[-19, -9, -2]]), np.float32([[-0.5, -1, -3]]), np.array([[1, 1, 1]])))
 def test_far_apart(student, pair):
     is_estimate(student, *pair)
 
