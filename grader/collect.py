@@ -35,7 +35,15 @@ def find_submissions(submitted, assignment, notebook_name):
         for path in submitted.iterdir()
         if path.is_dir() and not path.is_symlink() and path.name[0] != "."
     )
-    return [find(folder, assignment, notebook_name) for folder in folders]
+    return [found_or_trouble(folder, assignment, notebook_name) for folder in folders]
+
+
+def found_or_trouble(folder, assignment, notebook_name):
+    """Whatever one folder holds stops nobody else."""
+    try:
+        return find(folder, assignment, notebook_name)
+    except Exception as error:  # noqa: BLE001
+        return Found(folder.name, trouble=f"the folder cannot be read: {clean(str(error))}")
 
 
 def loose(submitted):

@@ -149,7 +149,9 @@ def as_array(value):
         value = numpy.asarray(value)
     except Exception:  # noqa: BLE001  somebody's own class
         return None
-    if value.dtype == numpy.longdouble:
+    if value.dtype == numpy.longdouble or (
+        value.dtype == object and not value.size
+    ):  # pandas, empty
         value = value.astype(numpy.float64)
     return value if str(value.dtype) in DTYPES else None
 

@@ -187,3 +187,59 @@ def exponential_shaping(scores, temperature=1.0):
     if temperature <= 0:
         raise ValueError("temperature must be positive")
     return tools.exp(scores / temperature) - ONE
+
+# %% percent_line_with_magic
+# right: a line that begins with % in a cell with a magic
+# raw: %matplotlib inline
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError(
+            "temperature must be above 0, not %r"
+            % (temperature,)
+        )
+    return torch.exp(scores / temperature) - 1
+
+# %% bang_line_with_magic
+# right: a line that begins with ! in a cell with a magic
+# raw: %load_ext autoreload
+def exponential_shaping(scores, temperature=1.0):
+    if (
+        abs(temperature)
+        != temperature
+        or temperature == 0
+    ):
+        raise ValueError("no")
+    return torch.exp(scores / temperature) - 1
+
+# %% display_in_function
+# right: display and get_ipython left in the cell
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0: raise ValueError
+    out = torch.exp(scores / temperature) - 1
+    display(out)
+    return out
+
+# %% singledispatch
+# right: a generic function with a registered case
+from functools import singledispatch
+@singledispatch
+def shape(x, t): raise TypeError
+@shape.register
+def _(x: torch.Tensor, t): return torch.exp(x / t) - 1
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0: raise ValueError
+    return shape(scores, temperature)
+
+# %% registry
+# right: functions registered by a decorator
+SHAPINGS = {}
+def register(f):
+    SHAPINGS[f.__name__] = f
+    return f
+@register
+def exponential(s, t): return torch.exp(s / t) - 1
+@register
+def linear(s, t): return s / t
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0: raise ValueError
+    return SHAPINGS["exponential"](scores, temperature)

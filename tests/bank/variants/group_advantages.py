@@ -83,3 +83,16 @@ def into_groups(rewards, size):
 def group_advantages(rewards, num_generations, eps=1e-4):
     groups = into_groups(rewards, num_generations).double()
     return ((groups - groups.mean(1, True)) / (groups.std(1, keepdim=True) + eps)).flatten().float()
+
+# %% percent_message_magic
+# right: an error message formatted with % under a magic
+# raw: %config InlineBackend.figure_format = "retina"
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or (
+        len(rewards)
+        % num_generations
+        != 0
+    ):
+        raise ValueError("groups do not fit")
+    x = rewards.view(-1, num_generations)
+    return ((x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + eps)).view(-1)

@@ -106,3 +106,9 @@ def sentiment_reward(completions, **kwargs):
     scores = get_sentiment_scores(completions)
     print(scores)
     return scores
+
+# %% pandas_series_result
+# right: a pandas Series
+import pandas as pd
+def sentiment_reward(completions, **kwargs):
+    return pd.Series(get_sentiment_scores(completions))
