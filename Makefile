@@ -7,7 +7,7 @@ REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirem
 STAMP  := $(VENV)/.installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lint-ci workflows release solutions package grade smoke calibrate bank fuzz bench browser doctor models clean
+.PHONY: help setup demo test lint lint-ci workflows release solutions package grade smoke calibrate bank fuzz bench browser docs doctor models clean
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## list the targets
@@ -63,6 +63,7 @@ bank: setup  ## grade the grader: every mutant, variant and hostile submission, 
 bench: setup  ## training speed against TRL's defaults, grading speed against stock nbgrader (CPU about 20 minutes)
 	$(BIN)/python -m ci.bench
 	$(BIN)/python -m ci.bench.breakdown
+	$(BIN)/python -m ci.bench.ablations
 	$(BIN)/python -m ci.bench.grading
 
 fuzz: setup  ## 12,000 mutated notebooks through preflight, 400 graded between honest ones (about 10 minutes)
@@ -70,6 +71,10 @@ fuzz: setup  ## 12,000 mutated notebooks through preflight, 400 graded between h
 
 browser: setup  ## every page of formgrader and feedback in Chromium, over a class full of scripts (needs chromium)
 	$(BIN)/python -m tests.e2e.browser
+
+docs: setup  ## write measured pages anew: docs/calibration.md from its runs, the model cards from the models (minutes)
+	$(BIN)/python ci/calibrate.py --report
+	$(BIN)/python -m ci.models measure
 
 doctor: setup  ## what this machine can grade with, and how to mend what is missing
 	$(BIN)/python -m grader doctor
