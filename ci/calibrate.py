@@ -1,6 +1,6 @@
 """How often the gate errs: honest rewards, negative controls and hacked settings over many seeds, laws switched off.
 
-python ci/calibrate.py                                # honest, control, hacked, limit: 20 seeds each, then the report
+python ci/calibrate.py                                # all but variants and mutants: 20 seeds each, then the report
 python ci/calibrate.py --kinds variant mutant --seeds 1
 python ci/calibrate.py --report                       # only the report, from what has been run
 
@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tqdm import tqdm
 
+from ci.bench.machine import cpu
 from ci.gate import ROOT
 from grader.course import load_course
 from grader.session import Grader
@@ -29,7 +30,7 @@ from grader.slots import cores
 
 RUNS = ROOT / "docs" / "calibration.jsonl"
 REPORT = ROOT / "docs" / "calibration.md"
-KINDS = ["honest", "control", "hacked", "limit", "variant", "mutant"]
+KINDS = ["honest", "float32", "control", "hacked", "limit", "compared", "variant", "mutant"]
 THREADS = 1  # of one run: several runs side by side use a machine better than threads do
 grader = None  # of this process
 
@@ -39,7 +40,7 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS[:4])
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS[:6])
     parser.add_argument("--seeds", type=int, default=20, help="seeds 0, 1, …  (default: 20)")
     parser.add_argument("--jobs", type=int, default=cores(), help="runs at the same time")
     parser.add_argument("--report", action="store_true", help="run nothing")
@@ -61,7 +62,7 @@ def try_case(case, seed, known):
     from ci.gate.measure import run_key
     from grader.preflight import repair
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, case.number_format():
         request = Request(
             case.notebook,
             case.name,
@@ -84,6 +85,7 @@ def try_case(case, seed, known):
         "stopped": verdict["stopped"],
         "seconds": result["seconds"] and round(result["seconds"]["train"], 1),
         "device": verdict["device"],
+        "cpu": cpu(),
         "date": date.today().isoformat(),
         "key": key,
     }

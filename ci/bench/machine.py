@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grader.slots import cores
+
 if TYPE_CHECKING:
     from config import TrainConfig
 
@@ -53,17 +55,22 @@ def hardware() -> dict[str, object]:
     """Return what this was measured on, and when."""
     import torch
 
-    cpus = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")] if sys.platform == "linux" else [platform.processor()]  # fmt: skip
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "cpu": cpus[0],
+        "cpu": cpu(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "transformers", "trl", "accelerate")},
     }
+
+
+def cpu() -> str:
+    """Return the processor's name, as far as the machine tells, and how many cores may be used."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, {cores()} cores"
 
 
 def random_model(size: str, folder: Path) -> str:

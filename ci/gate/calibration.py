@@ -10,17 +10,19 @@ from scipy.stats import binomtest
 from ci.gate.thresholds import thresholds
 
 Row = Mapping[str, Any]
-MUST_PASS = ("honest", "variant")
-OPEN = ("limit",)  # shown, with no expectation
+MUST_PASS = ("honest", "float32", "variant")
+OPEN = ("limit", "compared")  # shown, with no expectation
 HEAD = """# How often the smoke gate errs
 
 One run each: preset `smoke`, one seed, as for exercise 5's mark (`make smoke` asks three seeds to pass), hidden laws switched
 off, so that controls reach the training at all. Made by `python ci/calibrate.py` and `python ci/calibrate.py --kinds variant
-mutant --seeds 1` ({dates}; each run on {devices}); every run is a line of [calibration.jsonl](calibration.jsonl).
+mutant --seeds 1` ({dates}; {cpu}; each run on {devices}); every run is a line of
+[calibration.jsonl](calibration.jsonl).
 
 Rows of one kind of rewards differ in their seed alone; variants are the same rewards in another style, so they say that
 the style does not matter, and nothing more about chance. "limit" is a bad reward that the gate need not catch: it pays the
-word "great" at smoke's own learning rate, where 40 steps do not go far, and the text is what is judged.
+word "great" at smoke's own learning rate, where 40 steps do not go far, and the text is what is judged. "float32" are the honest
+rewards, computed as on a CPU without AVX512_BF16; "compared" are they without exponential shaping, for exercise 6.
 """
 
 
@@ -65,14 +67,16 @@ def report(rows: list[Row]) -> str:
     rows = judged(rows)
     dates = ", ".join(sorted({row["date"] for row in rows}))
     devices = ", ".join(sorted({row["device"] for row in rows}))
-    parts = [HEAD.format(dates=dates, devices=devices), rates(rows)]
+    cpu = ", ".join(sorted({row["cpu"] for row in rows}))
+    parts = [HEAD.format(dates=dates, devices=devices, cpu=cpu), rates(rows)]
     parts += [figure_table(t.figure, f"{t.sense} {t.bound:g}", rows) for t in thresholds("smoke")]
+    parts += [figure_table("trained", "P(positive) after training, with no bound", rows)]
     return "\n".join(parts)
 
 
 def rates(rows: list[Row]) -> str:
     """Return the table of error rates, and how often each check alone decides."""
-    honest = [row for row in rows if row["kind"] == "honest"]
+    honest = [row for row in rows if row["kind"] in ("honest", "float32")]
     fails = sum(not row["passed"] for row in honest)
     lines = [
         f"Honest rewards that fail: {rate(fails, len(honest))}. Of what must fail, runs that pass: see each row.",

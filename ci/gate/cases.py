@@ -1,9 +1,11 @@
 """What the gate itself is tried on: honest rewards that must pass, controls and hacked settings that must fail."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 from ci.gate import SOURCE
 from tests.bank.submissions import Submission, read
@@ -32,11 +34,23 @@ SLOWER = {
 class Case:
     """One notebook with settings; `trips` names the check that must fail, empty where every check must hold."""
 
-    kind: str  # "honest", "control", "hacked", "limit", "variant" or "mutant"
+    kind: (
+        str  # "honest", "float32", "control", "hacked", "limit", "compared", "variant" or "mutant"
+    )
     name: str
     notebook: bytes = field(repr=False)
     settings: dict[str, Any] = field(default_factory=dict)
     trips: str = ""
+
+    @contextlib.contextmanager
+    def number_format(self) -> Iterator[None]:
+        """Compute in float32, as CPUs without AVX512_BF16 do, where the case is of that kind."""
+        import torch
+
+        with contextlib.ExitStack() as stack:
+            for module in ("pretrained", "trainer") if self.kind == "float32" else ():
+                stack.enter_context(mock.patch(f"{module}.compute_dtype", lambda: torch.float32))
+            yield
 
 
 def solution() -> dict[str, Any]:
@@ -47,14 +61,18 @@ def solution() -> dict[str, Any]:
 def cases(kinds: list[str], size: Mapping[str, Any] | None = None) -> list[Case]:
     """Return all cases of some kinds, honest ones first; `size` holds settings for all of them."""
     source, size = solution(), dict(size or {})
-    found = [Case("honest", "solution", json.dumps(source).encode(), size)]
+    honest = json.dumps(source).encode()
+    found = [
+        Case("honest", "solution", honest, size),
+        Case("float32", "solution, float32", honest, size),
+        Case("compared", "solution, no shaping", honest, size | {"reward_shaping": "none"}),
+    ]
     found += [
         Case("control", s.name, s.notebook(source), size | asked(s), s.notes["trips"])
         for s in read("controls")
     ]
     found += [
-        Case("hacked", name, json.dumps(source).encode(), settings, trips)
-        for name, (settings, trips) in HACKED.items()
+        Case("hacked", name, honest, settings, trips) for name, (settings, trips) in HACKED.items()
     ]
     (hack,) = (case for case in found if case.name == "hack")
     found += [

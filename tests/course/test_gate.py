@@ -214,8 +214,8 @@ def test_the_page_escapes_what_a_submission_says():
 
 def test_faults_are_runs_that_went_otherwise_than_they_must():
     def row(kind, trips="", **changed):
-        return {"kind": kind, "name": "n", "seed": 0, "trips": trips, "figures": {**GOOD, **changed},
-                "date": "2026-01-01", "device": "CPU"}  # fmt: skip
+        return {"kind": kind, "name": "n", "seed": 0, "trips": trips, "figures": {**GOOD, "trained": 0.9, **changed},
+                "date": "2026-01-01", "device": "CPU", "cpu": "a CPU"}  # fmt: skip
 
     right = [row("honest"), row("control", "gain", gain=0.1, vader_gain_low=-1)]
     wrong = [row("honest", vader_gain_low=-1), row("hacked", "perplexity", gain=0.1)]
@@ -224,8 +224,25 @@ def test_faults_are_runs_that_went_otherwise_than_they_must():
     assert "Honest rewards that fail: 1 of 2" in text
     ended = {**row("control", "gain"), "figures": None, "stopped": {"outcome": "timeout"}}
     assert len(faults([ended])) == 1 and "ended: timeout 1" in report([*right, ended])
-    assert faults([row("limit", vader_gain_low=-1), row("limit")]) == []
+    assert faults([row("limit", vader_gain_low=-1), row("limit"), row("compared", gain=0)]) == []
+    assert len(faults([row("float32", gain=0.1)])) == 1
     assert rate(0, 20) == "0 of 20 (below 14 %)"
+
+
+def test_float32_is_what_a_case_of_that_kind_computes_in():
+    import torch
+
+    import pretrained
+    import trainer
+
+    [case], [honest] = cases(["float32"]), cases(["honest"])
+    before = pretrained.compute_dtype()
+    with case.number_format():
+        assert pretrained.compute_dtype() is trainer.compute_dtype() is torch.float32
+        assert "float32" in trainer.device_name()
+    with honest.number_format():
+        assert pretrained.compute_dtype() is trainer.compute_dtype() is before
+    assert (case.notebook, case.settings) == (honest.notebook, honest.settings)
 
 
 def test_controls_and_hacked_settings_each_name_a_check_that_exists():
