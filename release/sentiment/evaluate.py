@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import sentiment
-from config import PRESETS, ConfigError
+from config import PRESETS, ConfigError, OneLineErrors
 from measure import Evaluation, check_length, evaluate_model
 from pretrained import ModelUnavailable, load_language_model
 
@@ -79,7 +79,7 @@ def compare(names: Sequence[str], **settings) -> list[Evaluation]:
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line's arguments, presets filled in."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineErrors(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
@@ -131,8 +131,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     if args.figure and Path(args.figure).suffix not in FIGURES:
         parser.error(f"--figure {args.figure}: its name must end in {', '.join(FIGURES)}")
     for name in ("json", "figure"):
-        if (file := getattr(args, name)) and not Path(file).parent.is_dir():
-            parser.error(f"--{name} {file}: there is no folder {Path(file).parent}")
+        file = getattr(args, name) and Path(getattr(args, name))
+        if file and (file.is_dir() or not file.parent.is_dir()):
+            parser.error(f"--{name} {file}: give a file in a folder that is there")
     preset = PRESETS[args.preset] if args.preset else {}
     args.sentiment_model = args.sentiment_model or preset.get("sentiment_model")
     args.max_new_tokens = args.max_new_tokens or preset.get("max_completion_length", 64)
@@ -153,6 +154,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ModelUnavailable, ConfigError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nevaluate.py: interrupted", file=sys.stderr)
+        return 130
     print(table(evaluations))
     print(before_and_after(evaluations))
     if args.json:

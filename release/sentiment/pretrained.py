@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 EMBEDDED = ("tiny-gpt2", "tiny-sentiment")
+HEADS = {  # how the names of the architectures of a kind of model end
+    "language model": ("LMHeadModel", "ForCausalLM", "ForConditionalGeneration"),
+    "sentiment model": ("ForSequenceClassification",),
+}
 
 
 class ModelUnavailable(RuntimeError):
@@ -34,12 +38,12 @@ def model_path(name: str) -> str:
         raise ModelUnavailable(
             f"the embedded model {name!r} is missing: put models/{name} beside this folder"
         )
-    looks_like_folder = name.startswith((".", "/", "~")) or len(Path(name).parts) > 2
     folder = Path(name).expanduser()
-    if looks_like_folder and not (folder / "config.json").is_file():
-        raise ModelUnavailable(
-            f"{name!r} is no model folder (no config.json in it): check the path"
-        )
+    looks_like_folder = name.startswith((".", "/", "~")) or len(Path(name).parts) > 2
+    if (looks_like_folder or folder.is_dir()) and not (folder / "config.json").is_file():
+        inside = (folder / "final/config.json").is_file()
+        hint = f"a run's model is {folder / 'final'}" if inside else "check the path"
+        raise ModelUnavailable(f"{name!r} is no model folder (no config.json in it): {hint}")
     return str(folder) if folder.is_dir() else name
 
 
@@ -95,24 +99,20 @@ def load(
     Args:
         auto_class: the transformers Auto class of the model's head.
         name: an embedded name, a hub id or a folder.
-        kind: what the model is, in words, for the error message.
+        kind: what the model is, in words: a key of `HEADS`.
         dtype: floating-point type of the weights.
 
     Raises:
-        ModelUnavailable: there is no such model, or the hub cannot be reached.
+        ModelUnavailable: there is no such model, it is of another kind, or the hub cannot be reached.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
+    architectures = from_pretrained(AutoConfig, name, kind).architectures or []
+    if architectures and not any(a.endswith(HEADS[kind]) for a in architectures):
+        raise ModelUnavailable(f"{name!r} is a {architectures[0]}, which is no {kind}")
     tokenizer = from_pretrained(AutoTokenizer, name, kind)
     model = from_pretrained(auto_class, name, kind, dtype=dtype)
     return model.to(device()).eval(), tokenizer
-
-
-def check_available(name: str, kind: str) -> None:
-    """Raise ModelUnavailable unless the model's configuration can be read."""
-    from transformers import AutoConfig
-
-    from_pretrained(AutoConfig, name, kind)
 
 
 def from_pretrained(auto_class: type, name: str, kind: str, **options: Any) -> Any:
@@ -132,7 +132,8 @@ def from_pretrained(auto_class: type, name: str, kind: str, **options: Any) -> A
     ) as error:  # what hub, network and file errors arrive as
         raise ModelUnavailable(
             f"cannot load the {kind} {name!r} ({str(error).splitlines()[0].rstrip('.')}). Check the name and the "
-            "network, give a local folder, or use the embedded models: --preset smoke"
+            "network, give a local folder, or use the embedded models, tiny-gpt2 and tiny-sentiment: --preset smoke, in the "
+            'notebook PRESET = "smoke"'
         ) from None
 
 

@@ -19,14 +19,24 @@ from typing import TYPE_CHECKING, Any
 import sentiment
 from config import ConfigError, TrainConfig, parse_args
 from measure import check_length
-from pretrained import ModelUnavailable, check_available, load_language_model
+from pretrained import ModelUnavailable, load_language_model
 from reference import Reference
 from rewards import ExerciseError, Rewards, call_exercise, load_rewards
-from runs import Run, last_checkpoint, load_run, new_record, prepare_folder, read_record, saved_run
+from runs import (
+    Run,
+    check_folder,
+    last_checkpoint,
+    load_run,
+    new_record,
+    prepare_folder,
+    read_record,
+    saved_run,
+)
 from trainer import build_trainer, check_machine, device_name, save_final
 
 if TYPE_CHECKING:
     import torch
+    from accelerate import PartialState
 
 
 class OutOfMemory(RuntimeError):
@@ -87,26 +97,18 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
 
     rewards.require(config.required_exercises())
     check_machine(config)
-    for name, kind in (
-        (config.sentiment_model, "sentiment model"),
-        (config.model, "language model"),
-    ):
-        check_available(name, kind)  # before an earlier run's folder is moved out of the way
-    state = PartialState(cpu=not torch.cuda.is_available())
+    check_folder(config)
     folder = Path(config.output_dir)
-    with state.main_process_first():
-        if state.is_main_process:
-            prepare_folder(config)
     record = read_record(folder) if config.resume else None
     if record and record["status"] == "finished":
         print(f"the run in {folder} is already finished")
         return load_run(folder)
-    checkpoint = last_checkpoint(folder) if config.resume else None
+    state = PartialState(cpu=not torch.cuda.is_available())
     try:
         with warnings.catch_warnings():
             # TRL still asks for an attribute that transformers has renamed
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is", FutureWarning)
-            return train_in_folder(config, rewards, record, checkpoint)
+            return train_in_folder(config, rewards, state)
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(remedies(config)) from error
 
@@ -122,44 +124,42 @@ def experiment(name: str, config: TrainConfig, rewards: Rewards) -> Run:
     return run(replace(config, output_dir=f"runs/{name}"), rewards)
 
 
-def train_in_folder(
-    config: TrainConfig, rewards: Rewards, record: dict[str, Any] | None, checkpoint: Path | None
-) -> Run:
+def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState") -> Run:
     """Load the models, train to the end and return the finished run."""
-    from tracking import Tracker
+    from tracking import Tracker, log_in
 
+    folder = Path(config.output_dir)
     sentiment.use_model(config.sentiment_model)
-    sentiment.get_sentiment_scores(
-        ["warm-up: an unknown model fails here, before the language models load"]
-    )
+    sentiment.get_sentiment_scores(["warm-up: an unknown model fails here"])
     policy, tokenizer = load_language_model(config.model)
     most = config.max_completion_length
     check_length("--max_completion_length", most, config.model, policy, tokenizer)
     base, _ = load_language_model(config.model)
+    if config.wandb and state.is_main_process:
+        log_in()
+    # Whatever could fail before the first step has: now an earlier run's folder may be moved out of the way.
+    with state.main_process_first():
+        if state.is_main_process:
+            prepare_folder(config)
+    record = (read_record(folder) if config.resume else None) or new_record(config, device_name())
+    checkpoint = last_checkpoint(folder) if config.resume else None
+    needs_reference = config.kl_type != "none"
     reference = (
-        Reference(base, tokenizer, rewards["sequence_log_probs"])
-        if config.kl_type != "none"
-        else None
+        Reference(base, tokenizer, rewards["sequence_log_probs"]) if needs_reference else None
     )
     trainer = build_trainer(config, compose_reward(config, rewards, reference), policy, tokenizer)
-    tracker = Tracker(
-        config,
-        base,
-        tokenizer,
-        record or new_record(config, device_name()),
-        is_main=trainer.accelerator.is_main_process,
-    )
+    tracker = Tracker(config, base, tokenizer, record, state.is_main_process)
     trainer.add_callback(tracker)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        if trainer.accelerator.is_main_process:
-            save_final(trainer, tokenizer, Path(config.output_dir) / "final")
+        if state.is_main_process:
+            save_final(trainer, tokenizer, folder / "final")
             tracker.finish()
         trainer.accelerator.wait_for_everyone()
         trainer.accelerator.end_training()  # several processes part before they exit: else one may abort
     finally:
         tracker.close()
-    return load_run(config.output_dir)
+    return load_run(folder)
 
 
 def remedies(config: TrainConfig) -> str:
@@ -182,8 +182,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"train.py: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        folder = Path(config.output_dir)
+        kept = last_checkpoint(folder)
         print(
-            f"\ntrain.py: interrupted. The same command with --resume goes on from the last checkpoint in {config.output_dir}",
+            f"\ntrain.py: interrupted. The same command with --resume goes on from {kept}"
+            if kept
+            else f"\ntrain.py: interrupted before the first checkpoint (--save_steps {config.save_steps}): run it again",
             file=sys.stderr,
         )
         return 130

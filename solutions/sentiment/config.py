@@ -4,6 +4,7 @@ A preset replaces defaults; a flag given on the command line, or a keyword given
 replaces the preset.
 """
 
+import argparse
 import math
 import os
 import sys
@@ -33,6 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "full": {"max_steps": 300},
 }
 DEFAULT_KL_COEF = 0.1
+LARGEST_SEED = 2**32 - 1  # NumPy's
 
 
 class ConfigError(ValueError):
@@ -58,7 +60,7 @@ class TrainConfig:
         DEFAULT_MODEL, "classifier behind the reward: a hub id, a folder, or tiny-sentiment"
     )
     rewards: str = option(
-        "", "notebook or .py with your functions (default: exercise.ipynb beside train.py)"
+        "", "notebook or .py with your functions; without it exercise.ipynb beside train.py"
     )
     reward_shaping: str = option(
         "none", "exercise 2 on top of exercise 1, or not", choices=["none", "exponential"]
@@ -85,7 +87,8 @@ class TrainConfig:
     )
     completions_per_step: int = option(
         16,
-        "B, completions one optimiser step learns from: more than one pass holds are added up over several",
+        "B, completions one optimiser step learns from: more than one pass holds are added up over several; never less "
+        "than one pass on every device",
     )
     use_peft: bool = option(
         False, "train a LoRA adapter instead of all weights (merged in <output_dir>/final)"
@@ -93,7 +96,7 @@ class TrainConfig:
     wandb: bool = option(False, "log to Weights & Biases")
     wandb_project: str = option("sentiment-grpo", "W&B project")
     wandb_run_name: str = option(
-        "", "W&B run name (default: from the preset, the shaping and the KL term)"
+        "", "W&B run name; without it made from the preset, the shaping and the KL term"
     )
     output_dir: str = option(
         "./outputs", "where the run goes; an earlier run found there is moved aside, not lost"
@@ -171,6 +174,8 @@ class TrainConfig:
         for name in positive:
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"--{name} {getattr(self, name)}: it must be above 0, and finite")
+        if self.seed > LARGEST_SEED:
+            raise ConfigError(f"--seed {self.seed}: it must be at most {LARGEST_SEED}")
         for name in ("kl_coef", "beta", "validation_steps", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(
@@ -196,6 +201,15 @@ class TrainConfig:
         return asdict(self)
 
 
+class OneLineErrors(argparse.ArgumentParser):
+    """A parser whose errors are one line without the usage, exit 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line."""
+        print(f"{self.prog}: {message} (--help lists every flag)", file=sys.stderr)
+        sys.exit(2)
+
+
 def world_size() -> int:
     """Return the number of processes of this run, as `accelerate launch` and torchrun announce it."""
     return int(os.environ.get("WORLD_SIZE", 1))
@@ -205,10 +219,8 @@ def parse_args(argv: list[str] | None = None) -> TrainConfig:
     """Return the configuration that a command line asks for; one line on stderr and exit 2 when it cannot work."""
     from transformers import HfArgumentParser
 
-    class Parser(HfArgumentParser):
-        def error(self, message: str) -> NoReturn:
-            print(f"{self.prog}: {message} (--help lists every flag)", file=sys.stderr)
-            sys.exit(2)
+    class Parser(OneLineErrors, HfArgumentParser):
+        """As transformers makes one from a dataclass."""
 
     parser = Parser(TrainConfig, description=__doc__, allow_abbrev=False)
     named, _ = parser.parse_known_args(argv)

@@ -127,15 +127,15 @@ class Decoder:
         import torch
         from transformers import DynamicCache
 
-        numbers = {ids: i for i, ids in enumerate(dict.fromkeys(map(tuple, prompt_ids)))}
-        token_ids, attention_mask = left_padded(list(numbers), rows.width, self.pad_id)
+        prompts, row_prompt = distinct(prompt_ids)
+        token_ids, attention_mask = left_padded(prompts, rows.width, self.pad_id)
         token_ids, attention_mask = (t.to(self.model.device) for t in (token_ids, attention_mask))
         cache = DynamicCache(config=self.model.config)
         logits = self.model(
             input_ids=token_ids, attention_mask=attention_mask, past_key_values=cache, use_cache=True, logits_to_keep=1,
             position_ids=(attention_mask.cumsum(dim=1) - 1).clamp(min=0),
         ).logits[:, -1]  # fmt: skip
-        row_prompt = torch.tensor([numbers[tuple(p)] for p in prompt_ids], device=token_ids.device)
+        row_prompt = torch.tensor(row_prompt, device=token_ids.device)
         rows.cache.reset()
         for i, layer in enumerate(cache.layers):
             rows.cache.update(layer.keys[row_prompt], layer.values[row_prompt], i)
@@ -237,6 +237,16 @@ def recorded(step: Callable[[], None]) -> Callable[[], None]:
         step()
     torch.clear_autocast_cache()
     return graph.replay
+
+
+def distinct(prompt_ids: Sequence[Sequence[int]]) -> tuple[list[tuple[int, ...]], list[int]]:
+    """Return every prompt once, and for each row which of them is its own.
+
+    >>> distinct([[5, 7], [5, 7], [8]])
+    ([(5, 7), (8,)], [0, 0, 1])
+    """
+    numbers = {ids: i for i, ids in enumerate(dict.fromkeys(map(tuple, prompt_ids)))}
+    return list(numbers), [numbers[tuple(ids)] for ids in prompt_ids]
 
 
 def left_padded(

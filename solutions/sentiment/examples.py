@@ -46,7 +46,7 @@ EXAMPLES: dict[str, list[Example]] = {
     ],
     "sequence_log_probs": [
         Example("the mean runs over the completion's tokens", [LOGITS, TOKENS, torch.tensor([[0, 0, 1, 1]])], [-0.366985],
-                "tokens 2 and 3 have probabilities 0.6 and 0.8: the logits at position t - 1 predict token t"),
+                "(ln 0.6 + ln 0.8) / 2: log-softmax of the logits at t - 1 for token t, then the mean over the 2 tokens, not negated"),
         Example("a mask may have gaps, and position 0 is never scored", [LOGITS, TOKENS, torch.tensor([[1, 1, 0, 1]])], [-0.804719],
                 "only tokens 1 and 3 count, so divide by 2"),
         Example("each row has its own mean", [LOGITS.repeat(2, 1, 1), TOKENS.repeat(2, 1), torch.tensor([[0, 0, 1, 1], [1, 1, 0, 1]])],
@@ -62,7 +62,7 @@ EXAMPLES: dict[str, list[Example]] = {
     ],
     "backward_kl_reward": [
         Example("a penalty that explodes for unlikely text", [torch.tensor([-1.0, -3.0])], [-0.271828, -2.008554],
-                "exp(-log P_ref) is the reference's perplexity; the reward falls as it grows"),
+                "-kl_coef times exp(-log P_ref), the reference's perplexity; the default coefficient is 0.1"),
         Example("the coefficient scales it", [torch.tensor([-1.0, -3.0]), 0.5], [-1.359141, -10.042768], "multiply by kl_coef"),
     ],
     "group_advantages": [
@@ -75,7 +75,7 @@ EXAMPLES: dict[str, list[Example]] = {
     ],
     "kl_estimate": [
         Example("the k3 estimator, averaged over tokens", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 1, 1]])], [0.274938],
-                "q is ref_log_probs minus log_probs; each token's term is never negative"),
+                "exp(q) - q - 1 with q = ref_log_probs - log_probs, then the mean over the 3 tokens, position 0 among them"),
         Example("only masked-in tokens count, position 0 among them", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 0, 1]])], [0.412406],
                 "divide by the number of tokens whose mask is 1"),
         Example("each row has its own mean", [LOG_PROBS.repeat(2, 1), REF_LOG_PROBS.repeat(2, 1), torch.tensor([[1, 1, 1], [1, 0, 1]])],

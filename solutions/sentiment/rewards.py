@@ -9,7 +9,6 @@ imports, helper functions and constants. Training cells, plots and probes of the
     python rewards.py --preset smoke        # with the embedded sentiment model, offline
 """
 
-import argparse
 import ast
 import json
 import sys
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slices import Statement, describe, needed_statements, parse
+from slices import IN_NOTEBOOKS, Nothing, Statement, describe, needed_statements, parse
 
 if TYPE_CHECKING:
     import torch
@@ -78,7 +77,10 @@ class Rewards:
             return "NotImplementedError"
         except ExerciseError as error:
             return str(error).removeprefix(f"Exercise {EXERCISES[stem]}, {stem}").lstrip(",: ")
-        except Exception as error:  # student code may raise anything; here it is only described
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # student code may raise anything; here it is only described
             return f"raises {type(error).__name__}: {error}"
         return "implemented"
 
@@ -113,7 +115,7 @@ def call_exercise(
         values = function(*args, **kwargs)
     except (NotImplementedError, torch.OutOfMemoryError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = f"raises {type(error).__name__}: {error}"
         raise ExerciseError(f"Exercise {EXERCISES[stem]}, {stem}, {reason}") from error
     return checked(stem, values, count)
@@ -197,10 +199,14 @@ def load_rewards(path: str | Path | None = None) -> Rewards:
         (s.cell, s.index): s for stem in EXERCISES for s in needed_statements(statements, stem)
     }
     namespace: dict[str, Any] = {"__name__": "student_rewards", "__file__": str(path)}
+    namespace |= dict.fromkeys(IN_NOTEBOOKS, Nothing())
     for _, statement in sorted(needed.items()):
         try:
             exec(compile(ast.Module([statement.node], []), f"<{path.name}>", "exec"), namespace)
-        except Exception as error:  # student code may raise anything; here it is only described
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # student code may raise anything; here it is only described
             reason = f"line {statement.node.lineno} of code cell {statement.cell} fails: {type(error).__name__}: {error}"
             failures.update(dict.fromkeys(statement.binds, reason))
     functions = {stem: namespace[stem] for stem in EXERCISES if callable(namespace.get(stem))}
@@ -257,9 +263,10 @@ def __getattr__(name: str) -> Callable:
 def main(argv: list[str] | None = None) -> int:
     """Print sample texts with their scores and the state of every exercise; 1 when something cannot be read."""
     import sentiment
+    from config import OneLineErrors
     from pretrained import ModelUnavailable
 
-    parser = argparse.ArgumentParser(
+    parser = OneLineErrors(
         description="Sentiment scores of sample texts, and which exercises are implemented."
     )
     parser.add_argument(
@@ -290,6 +297,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ExerciseError, ModelUnavailable) as error:
         print(f"rewards.py: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nrewards.py: interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -150,20 +150,31 @@ def check_same_settings(record: dict[str, Any], config: TrainConfig) -> None:
         raise ConfigError(f"--resume needs the settings the run began with: {'; '.join(different)}")
 
 
+def check_folder(config: TrainConfig) -> None:
+    """Raise ConfigError when the output folder cannot be used so; nothing in it is changed."""
+    folder = Path(config.output_dir)
+    record = read_record(folder)
+    if config.resume and record:
+        check_same_settings(record, config)
+    elif Path.cwd().is_relative_to(folder.resolve()):
+        raise ConfigError(f"--output_dir {folder}: give a folder of its own, such as ./outputs")
+    there = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ConfigError(f"--output_dir {folder}: {there} is no folder that can be written to")
+
+
 def prepare_folder(config: TrainConfig) -> None:
     """Make the output folder ready: cut a run to resume back to its checkpoint, or move an earlier run aside."""
     folder = Path(config.output_dir)
     record = read_record(folder)
     if config.resume and record:
-        check_same_settings(record, config)
         checkpoint = last_checkpoint(folder)
-        if record["status"] != "finished":
-            drop_after(folder, checkpoint_step(checkpoint) if checkpoint else 0)
+        step = checkpoint_step(checkpoint) if checkpoint else 0
+        print(f"going on from step {step} of the run in {folder}")
+        drop_after(folder, step)
         return
     if config.resume:
         print(f"{folder} holds no run to go on with (no run.json): this one begins at step 0")
-    if Path.cwd().is_relative_to(folder.resolve()):
-        raise ConfigError(f"--output_dir {folder}: give a folder of its own, such as ./outputs")
     if record:
         print(f"the earlier run is now in {move_aside(folder, record['run_name'])}")
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,13 +8,21 @@ sets one (`global`); star imports, and functions put into imported modules and c
 import ast
 import builtins
 import copy
+import itertools
 import re
 import symtable
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 # `(?!\s)`: the leading space is taken as a whole, or a line of spaces would cost its length squared
 MAGIC = re.compile(r"^(\s*)(?!\s)([%!?].*|[\w.]+\?{1,2}\s*|[\w.,\s]+=\s*[!%].*)$")
-TRANSPARENT_MAGICS = ("%%time", "%%capture", "%%timeit")
+TIMED = re.compile(r"^(\s*)%time\s+(?=\S)")  # runs the rest of its line as it stands
+TRANSPARENT_MAGICS = ("%%time", "%%capture", "%%timeit", "%%prun")
+MOST_MAGICS = 50  # lines that are looked at one by one: each takes another look at the whole cell
+IN_NOTEBOOKS = ("display", "get_ipython")  # as good as built in there
+BUILTINS = {*dir(builtins), *IN_NOTEBOOKS}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+LAMBDA = "<lambda>"
 
 
 @dataclass
@@ -25,23 +33,62 @@ class Statement:
     binds: set = field(default_factory=set)
     uses: set = field(default_factory=set)
     changes: set = field(default_factory=set)  # the names whose objects this statement changes
-    sets: set = field(default_factory=set)  # the names that calling what it defines binds
+    sets: set = field(
+        default_factory=set
+    )  # the names that calling what it defines binds or changes
     calls: set = field(default_factory=set)  # the names that it does nothing with but call them
-    value: str = ""  # the name that it assigns, as in `torch.Tensor.mean_of = mean_of`
+    value: str = ""  # the function that it puts somewhere, as in `torch.Tensor.mean_of = mean_of`
     is_import: bool = False
 
 
+class Nothing:
+    """Stands for what a notebook has to show things with: whatever is asked of it, it does nothing."""
+
+    def __call__(self, *args, **kwargs):
+        return self
+
+    def __getattr__(self, name):
+        return self
+
+
 def parse(source):
-    """The cell's statements; IPython's line magics and shell lines are blanked only if the cell needs it."""
-    try:
-        return ast.parse(source).body
-    except SyntaxError:
-        lines = source.split("\n")
-        first = next((line for line in lines if line.strip()), "")
-        if first.startswith("%%") and not first.startswith(TRANSPARENT_MAGICS):
-            return []
-        plain = [MAGIC.sub(r"\1pass", line) for line in lines]
-        return ast.parse("\n".join(plain)).body
+    """The cell's statements; IPython's magics and shell lines are blanked where Python stops at them."""
+    lines = source.split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    for _ in range(MOST_MAGICS):
+        try:
+            return list(_one_import_each(ast.parse("\n".join(lines)).body))
+        except SyntaxError as error:
+            if first.startswith("%%") and not first.startswith(TRANSPARENT_MAGICS):
+                return []
+            if not _blank(lines, (error.lineno or 0) - 1):
+                raise
+    plain = [MAGIC.sub(r"\1pass", line) for line in lines]
+    return list(_one_import_each(ast.parse("\n".join(plain)).body))
+
+
+def _blank(lines, number):
+    """Make Python of the magic in this line, and of the lines it goes on in; False if there is none."""
+    line = lines[number] if 0 <= number < len(lines) else ""
+    lines[number : number + 1] = [TIMED.sub(r"\1", line)]
+    if lines[number] != line:
+        return True
+    if not MAGIC.match(line):
+        return False
+    lines[number] = MAGIC.sub(r"\1pass", line)
+    while line.endswith("\\") and number + 1 < len(lines):
+        number, line = number + 1, lines[number + 1]
+        lines[number] = ""
+    return True
+
+
+def _one_import_each(body):
+    """`import a, b` as two statements: that there is no `a` here does not take `b` away."""
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from (ast.copy_location(ast.Import([name]), node) for name in node.names)
+        else:
+            yield node
 
 
 class _OwnScopes(ast.NodeTransformer):
@@ -64,6 +111,7 @@ def describe(cell, index, node):
     statement = Statement(
         cell, index, node, is_import=isinstance(node, (ast.Import, ast.ImportFrom))
     )
+    inside = set()
     for symbol in top.get_symbols():
         if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace():
             statement.binds.add(symbol.get_name())
@@ -71,19 +119,33 @@ def describe(cell, index, node):
             statement.uses.add(symbol.get_name())
     for inner in _tables(top):
         outer = [s for s in inner.get_symbols() if s.is_global()]
-        statement.uses |= {s.get_name() for s in outer}
+        inside |= {s.get_name() for s in outer}
         # `:=` in a comprehension binds outside it, at once
         bound = statement.binds if inner.get_name() == "genexpr" else statement.sets
         bound |= {s.get_name() for s in outer if s.is_assigned()}
+    statement.uses |= inside
     if isinstance(node, ast.ImportFrom) and (
         node.names[0].name == "*" or node.module == "__future__"
     ):
         statement.binds.add("*")
-    statement.changes = {name for part in _at_once(node) if (name := _changed_name(part))}
-    statement.calls = {name for part in _at_once(node) if (name := _called_name(part))}
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
-        statement.value = node.value.id
+    statement.changes = {*_names(_changed_name, _at_once(node)), *_decorators(node, ast.Attribute)}
+    statement.calls = {*_names(_called_name, _at_once(node)), *_decorators(node, ast.Name)}
+    bodies = [part for f in ast.walk(node) if isinstance(f, FUNCTIONS) for part in f.body]
+    statement.sets |= inside.intersection(_names(_changed_name, *map(_at_once, bodies)))
+    statement.value = _put_in_place(node)
     return statement
+
+
+def _names(name_of, *parts):
+    return filter(None, map(name_of, itertools.chain(*parts)))
+
+
+def _decorators(node, kind):
+    """The names behind decorators: of `@f` and `@f(x)`, where `kind` is Name, or of `@object.method`."""
+    for decorator in getattr(node, "decorator_list", ()):
+        target = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if isinstance(target, kind) and (name := _root(target)):
+            yield name
 
 
 def _tables(table):
@@ -95,9 +157,9 @@ def _tables(table):
 def _at_once(node):
     """The statement and those inside it that run with it: in loops and branches, not in functions and classes."""
     yield node
-    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+    if not isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.Lambda)):
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.stmt):
+            if isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):
                 yield from _at_once(child)
 
 
@@ -112,45 +174,80 @@ def _changed_name(node):
         target = node.target
     else:
         return None
-    if not isinstance(target, (ast.Attribute, ast.Subscript)):
-        return None
+    return _root(target) if isinstance(target, (ast.Attribute, ast.Subscript)) else None
+
+
+def _root(target):
     while isinstance(target, (ast.Attribute, ast.Subscript, ast.Call)):
         target = target.func if isinstance(target, ast.Call) else target.value
     return target.id if isinstance(target, ast.Name) else None
 
 
 def _called_name(node):
-    called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.value.func
+    value = node.value if isinstance(node, (ast.Expr, ast.Assign)) else None
+    called = isinstance(value, ast.Call) and value.func
     return called.id if isinstance(called, ast.Name) else None
 
 
+def _put_in_place(node):
+    """The name of the function that `torch.Tensor.mean_of = mean_of` or `setattr(torch.Tensor, "mean_of", mean_of)` puts there."""
+    value = node.value if isinstance(node, ast.Assign) else None
+    if isinstance(node, ast.Expr) and _called_name(node) == "setattr" and len(node.value.args) == 3:
+        value = node.value.args[2]
+    return LAMBDA if isinstance(value, ast.Lambda) else getattr(value, "id", "")
+
+
 def needed_statements(statements, stem):
-    """The statements, in their order, that the function `stem` needs."""
+    """The statements, in their order, that the function `stem` needs.
+
+    Each name is followed once, when it turns out to be needed: the time is linear in the size of the notebook.
+    """
     imported = {name for s in statements if s.is_import for name in s.binds}
-    functions = {s.node.name for s in statements if isinstance(s.node, ast.FunctionDef)}
-    setters = {name: s.sets for s in statements for name in s.binds - {stem}}
-    needed, kept = {stem, "*"}, set()
-    grown = True
-    while grown:
-        grown = False
-        for number, statement in enumerate(statements):
-            patches = statement.value in functions and statement.changes & imported
-            if number not in kept and (patches or _is_needed(statement, needed, imported, setters)):
-                kept.add(number)
-                needed |= statement.uses
-                grown = True
+    functions = {LAMBDA, *(s.node.name for s in statements if isinstance(s.node, FUNCTIONS))}
+    binding, changing, using, calling = (
+        _numbers(statements, kind) for kind in ("binds", "changes", "uses", "calls")
+    )
+    setting = defaultdict(set)  # name → the functions that set it
+    for function, sets in {name: s.sets for s in statements for name in s.binds - {stem}}.items():
+        for name in sets:
+            setting[name].add(function)
+    # `torch.save(model)` must not pull the training in: a change to a module, or a call, never makes more names needed
+    lacking = [s.uses - BUILTINS for s in statements]
+    lacking_more = [  # to define a function does no harm
+        set() if isinstance(s.node, FUNCTIONS) else uses - s.calls
+        for uses, s in zip(lacking, statements, strict=True)
+    ]
+    changes_module, calls_setter = set(), set()
+    chosen = {n for n, s in enumerate(statements) if s.value in functions and s.changes & imported}
+    needed, kept, names = set(), set(), [stem, "*"]
+    while names or chosen:
+        for number in chosen - kept:
+            kept.add(number)
+            names += statements[number].uses
+        chosen = set()
+        name = names.pop() if names else None
+        if name is None or name in needed:
+            continue
+        needed.add(name)
+        (changes_module if name in imported else chosen).update(changing[name])
+        setters = setting[name] if name not in imported else ()
+        callers = {n for function in setters for n in calling.pop(function, ())}
+        calls_setter |= callers
+        for number in using[name]:
+            lacking[number].discard(name)
+            lacking_more[number].discard(name)
+        chosen |= binding[name]
+        chosen |= {
+            n for n in changing[name] | using[name] if n in changes_module and not lacking[n]
+        }
+        chosen |= {n for n in callers | using[name] if n in calls_setter and not lacking_more[n]}
     return [statements[number] for number in sorted(kept)]
 
 
-def _is_needed(statement, needed, imported, setters):
-    if statement.binds & needed:
-        return True
-    changed = statement.changes & needed
-    if changed - imported:
-        return True
-    # `torch.save(model)` must not pull the training in: a change to a module never makes more names needed
-    unknown = statement.uses - needed - set(dir(builtins))
-    if changed and not unknown:
-        return True
-    called = {name for function in statement.calls for name in setters.get(function, ())}
-    return bool(called & needed) and unknown <= statement.calls
+def _numbers(statements, kind):
+    """Name → the numbers of the statements that have it in their field `kind`."""
+    found = defaultdict(set)
+    for number, statement in enumerate(statements):
+        for name in getattr(statement, kind):
+            found[name].add(number)
+    return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from config import TrainConfig
+from config import ConfigError, TrainConfig
 from measure import Evaluation, evaluate_model
 from runs import write_json
 
@@ -196,6 +196,18 @@ class Tracker(TrainerCallback):
         """End the W&B run, also when training failed."""
         if self.wandb_run:
             self.wandb_run.finish()
+
+
+def log_in() -> None:
+    """Log in to Weights & Biases, which asks on a terminal; ConfigError where it cannot. Offline it needs no account."""
+    import wandb
+
+    try:
+        wandb.login()
+    except wandb.Error as error:
+        raise ConfigError(
+            f"--wandb: {str(error).splitlines()[0].rstrip('.')}; or set WANDB_MODE=offline to log to files"
+        ) from None
 
 
 def start_wandb(config: TrainConfig, record: dict[str, Any]) -> Any:
