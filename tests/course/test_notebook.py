@@ -30,6 +30,11 @@ def graded(notebook):
     }
 
 
+def grade_id(cell):
+    """Return the name under which nbgrader knows a cell, None for others."""
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
 def functions(cell):
     """Return the functions that a cell defines at its top level."""
     return [node for node in ast.parse(cell.source).body if isinstance(node, ast.FunctionDef)]
@@ -277,6 +282,17 @@ def test_saved_runs_show_a_healthy_a_hacked_and_a_collapsed_run(source):
         assert runs[name].gain > 0.2
         with pytest.raises(AssertionError, match="distinct-2|perplexity"):
             check_run(runs[name])
+
+
+def test_the_instructors_answer_quotes_what_its_own_runs_wrote(source):
+    executed = nbformat.read(source.parents[1] / "solutions/sentiment/exercise.ipynb", as_version=4)
+    printed = "".join(
+        output.get("text", "") for cell in executed.cells for output in cell.get("outputs", [])
+    )
+    (answer,) = (c.source for c in executed.cells if grade_id(c) == "analysis")
+    quoted = [text for text in re.findall(r'"([^"]+)"', answer) if text.count(" ") > 3]
+    assert len(quoted) == 3
+    assert [text for text in quoted if text not in printed] == []
 
 
 def test_saved_runs_hold_results_alone(source):
