@@ -179,9 +179,8 @@ def verdicts(grader, options):
 
 def main():
     options = arguments().parse_args()
-    sys.stdout.reconfigure(
-        errors="backslashreplace"
-    )  # a file's name may hold what no terminal shows
+    # a file's name may hold what no terminal shows
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return options.work(options)
     except (CourseError, SandboxError) as error:

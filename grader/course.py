@@ -38,9 +38,8 @@ class Course:
     notebook: Path  # the instructor notebook: stems, marks and locked cells come from its metadata
     preload: tuple[str, ...] = ()  # modules that the sandbox imports before any student code
     arrays: str = "numpy"  # a NumPy array of a law arrives as "torch" tensor or as "numpy" array
-    packages: tuple[
-        str, ...
-    ] = ()  # by name on PyPI: once one has another version, verdicts are made anew
+    # by name on PyPI: once one has another version, verdicts are made anew
+    packages: tuple[str, ...] = ()
     provides: dict[str, Callable] = field(
         default_factory=dict
     )  # "module.function": answered on the trusted side

@@ -15,11 +15,8 @@ from grader.database import LOCKED, check_exercises, check_file, sqlite_file, tr
 from grader.kept import load, recorded
 from grader.text import clean
 
-PAUSES = (
-    1,
-    5,
-    15,
-)  # seconds before another try where the gradebook is locked; SQLite itself waits 5 s each time
+# seconds before another try where the gradebook is locked; SQLite itself waits 5 s each time
+PAUSES = (1, 5, 15)
 
 
 def is_open(grade):
@@ -86,10 +83,8 @@ class Gradebook:
         configure(self.app.config, str(laws))
         self.reports = Reports()
         self.app.log.setLevel(logging.ERROR)
-        for log in (
-            self.app.log,
-            logging.getLogger("tornado.application"),
-        ):  # nbgrader's api writes there
+        # nbgrader's api writes to Tornado's
+        for log in (self.app.log, logging.getLogger("tornado.application")):
             log.handlers, log.propagate = [self.reports], False
         self.app.coursedir.assignment_id = course.name
         self.submitted = Path(

@@ -167,9 +167,8 @@ def run_pytest(course, plugin, *options):
     code = pytest.main(
         [*files, *QUIET, f"--rootdir={course.folder}", "-c", os.devnull, *options], plugins=[plugin]
     )
-    if (
-        code == pytest.ExitCode.INTERRUPTED and not plugin.broken
-    ):  # by Ctrl-C, not by a file of ours
+    # by Ctrl-C, not by a file of ours
+    if code == pytest.ExitCode.INTERRUPTED and not plugin.broken:
         raise KeyboardInterrupt
     if plugin.broken or code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise CourseError("the laws cannot be run: " + "; ".join(plugin.broken or [str(code)]))

@@ -34,9 +34,7 @@ SLOWER = {
 class Case:
     """One notebook with settings; `trips` names the check that must fail, empty where every check must hold."""
 
-    kind: (
-        str  # "honest", "float32", "control", "hacked", "limit", "compared", "variant" or "mutant"
-    )
+    kind: str  # as in ci/calibrate.py's KINDS
     name: str
     notebook: bytes = field(repr=False)
     settings: dict[str, Any] = field(default_factory=dict)

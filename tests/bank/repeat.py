@@ -8,10 +8,8 @@ from collections import Counter
 from tests.bank import judge
 
 SHARES = {"mutants": 9, "variants": 5, "hostile": 4, "damage": 2}
-BY_CHANCE = {
-    "timeout",
-    "out_of_memory",
-}  # outcomes whose place in the laws depends on the machine's load
+# outcomes whose place in the laws depends on the machine's load
+BY_CHANCE = {"timeout", "out_of_memory"}
 
 
 def main():
