@@ -75,7 +75,7 @@ EXAMPLES: dict[str, list[Example]] = {
     ],
     "kl_estimate": [
         Example("the k3 estimator, averaged over tokens", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 1, 1]])], [0.274938],
-                "exp(q) - q - 1 with q = ref_log_probs - log_probs, then the mean over the 3 tokens, position 0 among them"),
+                "exp(q) - q - 1, q the reference minus the policy, then the mean over the 3 tokens, position 0 among them"),
         Example("only masked-in tokens count, position 0 among them", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 0, 1]])], [0.412406],
                 "divide by the number of tokens whose mask is 1"),
         Example("each row has its own mean", [LOG_PROBS.repeat(2, 1), REF_LOG_PROBS.repeat(2, 1), torch.tensor([[1, 1, 1], [1, 0, 1]])],
