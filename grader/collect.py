@@ -1,5 +1,6 @@
 """Finds each student's one notebook in `submitted/`, however it is named or nested, and says what else lay there."""
 
+import errno
 import glob
 import itertools
 import os
@@ -120,8 +121,9 @@ def _walk(folder, locked, depth=0):
     try:
         with os.scandir(folder) as found:
             entries = sorted((e for e in found if e.name[0] != "."), key=lambda e: e.name)
-    except OSError:
-        locked.append(str(folder))
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:  # nobody could have handed in a notebook from there
+            locked.append(str(folder))
         return
     inner = []
     for entry in entries:

@@ -207,13 +207,11 @@ ODD_NAMES = {
 def test_a_name_that_nobody_can_use_costs_the_others_nothing(class_folder):
     for student in ("ann", *ODD_NAMES):
         class_folder.hand_in(student)
-    deep = class_folder.folder / "submitted/bob" / "/".join(["d" * 200] * 18)
+    deep = class_folder.folder / "submitted/bob" / "/".join(["d" * 200] * 19)
     deep.mkdir(parents=True)
-    place = os.open(deep, os.O_RDONLY)  # a file whose path is too long to be asked for
-    os.mkdir("e" * 200, dir_fd=place)
-    inner = os.open("e" * 200, os.O_RDONLY, dir_fd=place)
-    os.mkdir("f" * 200, dir_fd=inner)
-    os.close(os.open("f" * 200 + "/" + "g" * 200, os.O_CREAT | os.O_WRONLY, dir_fd=inner))
+    place = os.open(deep, os.O_RDONLY)  # a folder whose path is too long to be asked for
+    os.mkdir("e" * 255, dir_fd=place)
+    os.close(os.open("e" * 255 + "/f", os.O_CREAT | os.O_WRONLY, dir_fd=place))
     done = class_folder.grade()
     assert done.returncode == 1, done.stderr  # somebody is not graded
     rows = class_folder.status()

@@ -234,7 +234,6 @@ def kl_estimate(log_probs, ref_log_probs, completion_mask):
 # %% pos0_gap
 # wrong: position 0 dropped where position 1 is masked
 # fails: test_position_zero test_far_apart
-# hint: it looks as if position 0 is left out: here entry t belongs to token t
 def kl_estimate(log_probs, ref_log_probs, completion_mask):
     q = ref_log_probs - log_probs
     k3 = torch.exp(q) - q - 1
