@@ -92,6 +92,7 @@ def is_advantage(student, rewards, size, **eps):
 @example(batch=(np.float32([0] * 63 + [10]), 64))
 @example(batch=(np.float32([0] * 15 + [10]), 16))
 @example(batch=(np.float32([0] * 31 + [10]), 32))
+@example(batch=(np.float32([0] * 127 + [10]), 128))
 def test_value(student, batch):
     is_advantage(student, *batch)
 
