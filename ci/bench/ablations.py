@@ -34,6 +34,18 @@ def patched(*targets: tuple[str, Any]) -> Callable:
     return undone
 
 
+def float32() -> Any:
+    """Return what `compute_dtype` gives on a CPU without AVX512_BF16."""
+    import torch
+
+    return torch.float32
+
+
+float32_throughout = patched(
+    ("trainer.compute_dtype", float32), ("pretrained.compute_dtype", float32)
+)
+
+
 def draw_by_multinomial(logits: Any, temperature: float) -> Any:
     """Draw as transformers does, with a random number for every entry of the vocabulary."""
     return (logits.float() / temperature).softmax(dim=-1).multinomial(1)
@@ -70,18 +82,13 @@ def fused_attention(name: str) -> Any:
 
 def undone() -> dict[str, Callable]:
     """Return, by what is undone, the context in which it is; the first is the course as it is."""
-    import torch
-
-    def float32() -> torch.dtype:
-        return torch.float32
-
     return {
         AS_IT_IS: contextlib.nullcontext,
         "`model.generate` instead of `decoding.py`": patched(("decoding.obstacle", lambda _: "ablation")),
         "a random number for every token of the vocabulary (`multinomial`)": patched(("decoding.draw", draw_by_multinomial)),
         "each prompt read once for each of its completions": patched(("decoding.distinct", every_row)),
         "TRL's own log-probabilities": patched(("trainer.attach", attach_sampling_only)),
-        "float32 throughout": patched(("trainer.compute_dtype", float32), ("pretrained.compute_dtype", float32)),
+        "float32 throughout": float32_throughout,
         "PyTorch's fused attention": patched(("ci.bench.contenders.load_language_model", fused_attention)),
         "gradient checkpointing": patched(("trainer.grpo_settings", with_setting("activation_checkpointing", True))),
         "dropout": patched(("trainer.grpo_settings", with_setting("disable_dropout", False))),

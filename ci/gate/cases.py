@@ -2,11 +2,11 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from unittest import mock
 
+from ci.bench.ablations import float32_throughout
 from ci.gate import SOURCE
 from tests.bank.submissions import Submission, read
 
@@ -40,15 +40,9 @@ class Case:
     settings: dict[str, Any] = field(default_factory=dict)
     trips: str = ""
 
-    @contextlib.contextmanager
-    def number_format(self) -> Iterator[None]:
+    def number_format(self) -> contextlib.AbstractContextManager:
         """Compute in float32, as CPUs without AVX512_BF16 do, where the case is of that kind."""
-        import torch
-
-        with contextlib.ExitStack() as stack:
-            for module in ("pretrained", "trainer") if self.kind == "float32" else ():
-                stack.enter_context(mock.patch(f"{module}.compute_dtype", lambda: torch.float32))
-            yield
+        return float32_throughout() if self.kind == "float32" else contextlib.nullcontext()
 
 
 def solution() -> dict[str, Any]:
