@@ -15,6 +15,7 @@ from grader.course import CourseError, activate
 from grader.laws import common_cause
 from grader.student import Student
 from grader.text import clean
+from grader.verdict import adds_up
 
 UNUSED = (
     "terminal",
@@ -27,6 +28,7 @@ UNUSED = (
 )
 STUDENTS_FAULT = (AssertionError, StudentError, hypothesis.errors.Flaky)
 LONGEST = 2000  # characters of one text in a row
+TOLD = ("PYTEST_", "HYPOTHESIS_")  # variables of the environment
 QUIET = ["--noconftest", "--disable-plugin-autoload", *(f"-pno:{name}" for name in UNUSED)]
 
 
@@ -41,6 +43,7 @@ def configure_hypothesis():
     )
     settings.register_profile(
         "grader",
+        settings.get_profile("default"),  # not the one that hypothesis chooses for a CI system
         derandomize=True,
         database=None,
         deadline=None,
@@ -159,14 +162,26 @@ def run(course, plan, cells, sandbox):
     return plugin.rows, {stem: student.evidence.trivial() for stem, student in students.items()}
 
 
+@contextlib.contextmanager
+def undirected():
+    """Whoever types the command may have told pytest or hypothesis all sorts of things: nobody's marks depend on it."""
+    told = {name: os.environ[name] for name in os.environ if name.startswith(TOLD)}
+    for name in told:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(told)
+
+
 def run_pytest(course, plugin, *options):
     if not plugin.students:
         return
     activate(course.folder)
     files = [str(course.folder / f"test_{stem}.py") for stem in plugin.students]
-    code = pytest.main(
-        [*files, *QUIET, f"--rootdir={course.folder}", "-c", os.devnull, *options], plugins=[plugin]
-    )
+    arguments = [*files, *QUIET, f"--rootdir={course.folder}", "-c", os.devnull, *options]
+    with undirected():
+        code = pytest.main(arguments, plugins=[plugin])
     # by Ctrl-C, not by a file of ours
     if code == pytest.ExitCode.INTERRUPTED and not plugin.broken:
         raise KeyboardInterrupt
@@ -182,12 +197,13 @@ def check_weights(course, plan):
         laws = plugin.laws.get(exercise.stem)
         if laws is None:
             continue
-        total = math.fsum(law.weight for law in laws)
-        if not math.isclose(total, exercise.max_points, abs_tol=1e-9):
+        weights = [law.weight for law in laws]
+        if not adds_up(weights, exercise):
             raise CourseError(
-                f"the laws of {exercise.stem} weigh {total:g} points, its grade cell says {exercise.max_points:g}"
+                f"the laws of {exercise.stem} weigh {math.fsum(weights):g} points,"
+                f" its grade cell says {exercise.max_points:g}"
             )
-        if sum(law.value for law in laws) != 1 or min(law.weight for law in laws) <= 0:
+        if sum(law.value for law in laws) != 1 or min(weights) <= 0:
             raise CourseError(
                 f"{exercise.stem} needs exactly one law with value=True and positive weights"
             )

@@ -19,6 +19,7 @@ LAW_FIELDS = (
     "hint",
     "outcome",
 )
+INCOMPLETE = "some of its laws did not run, or ran twice"
 NO_WALL = "graded WITHOUT a sandbox (--isolation none)"
 OPEN = ("needs_training", "needs_manual", "infrastructure")  # not marks yet
 
@@ -28,8 +29,15 @@ def after_repair(exercise):
     return exercise.get("repaired", exercise["outcome"])
 
 
+def adds_up(weights, exercise):
+    """Whether these are the weights of all its laws: together they are the exercise's marks."""
+    return math.isclose(math.fsum(weights), exercise.max_points, abs_tol=1e-9)
+
+
 def exercise_verdict(exercise, rows, trivial):
     """Points, outcome and laws of one exercise; `trivial` says why it can earn nothing, or is empty."""
+    if not adds_up([row["weight"] for row in rows], exercise):
+        return open_verdict(exercise, "infrastructure", INCOMPLETE)
     ended = [row["outcome"] for row in rows if row["outcome"]]
     value_row = next(row for row in rows if row["value"])
     points, most = (
