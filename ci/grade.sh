@@ -28,6 +28,7 @@ folder=${1:-}
 code=0
 if [ ! "$folder" -ef submitted ]; then
     shopt -s nullglob
+    # names are students': quoted, so that a line end in one begins no command of the CI system in the log
     for entry in "$folder"/*; do
         new=submitted/.new  # where the grader does not look
         rm -rf "$new"
@@ -35,14 +36,14 @@ if [ ! "$folder" -ef submitted ]; then
             rm -rf "submitted/${entry##*/}"
             mv "$new" "submitted/${entry##*/}"
         else
-            echo "grade.sh: $entry could not be copied: what an earlier run left of it is graded" >&2
+            echo "grade.sh: ${entry@Q} could not be copied: what an earlier run left of it is graded" >&2
             code=1
         fi
     done
     rm -rf submitted/.new
     for entry in submitted/*/; do
         name=$(basename "$entry")
-        [ -e "$folder/$name" ] || echo "grade.sh: submitted/$name is of an earlier run, $folder has it no more" >&2
+        [ -e "$folder/$name" ] || echo "grade.sh: submitted/${name@Q} is of an earlier run, $folder has it no more" >&2
     done
 fi
 compgen -G "submitted/*/" >/dev/null || { echo "grade.sh: nobody has handed in: $folder is empty" >&2; exit 2; }

@@ -9,6 +9,7 @@ from pathlib import Path
 from grader.course import TRAINING, CourseError, load_course
 from grader.interpreter import program
 from grader.link import SandboxError
+from grader.text import one_line
 
 EXAMPLES = """examples:
   python -m grader check my.ipynb                     what the hidden laws say about one notebook
@@ -184,7 +185,7 @@ def main():
     try:
         return options.work(options)
     except (CourseError, SandboxError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error), 2000)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output has gone, `| head` for one
         sys.stdout = None

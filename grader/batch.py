@@ -23,6 +23,7 @@ from grader.kept import WORK, fingerprint, load, sha256, write
 from grader.preflight import placeholder
 from grader.session import read
 from grader.status import row
+from grader.text import some_of
 
 WITHDRAWN = "graded earlier: its marks stay in the gradebook"
 
@@ -59,13 +60,12 @@ class Batch:
         """One line on files that no student's folder holds, or an empty string."""
         if not (names := loose(self.submitted)):
             return ""
-        some = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         files = (
             "1 file in submitted/ belongs"
             if len(names) == 1
             else f"{len(names)} files in submitted/ belong"
         )
-        return f"{files} to nobody: {some}; {self.place}"
+        return f"{files} to nobody: {some_of(names)}; {self.place}"
 
     def run(self, jobs):
         """Grade everybody; returns the rows of status.csv."""

@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.text import clean
+from grader.text import one_line
 
 IGNORED = {"__pycache__", "__MACOSX", "node_modules"}  # and whatever begins with a dot
 PACKED = {".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".xz", ".bz2"}
@@ -44,7 +44,7 @@ def found_or_trouble(folder, assignment, notebook_name):
     try:
         return find(folder, assignment, notebook_name)
     except Exception as error:  # noqa: BLE001
-        return Found(folder.name, trouble=f"the folder cannot be read: {clean(str(error))}")
+        return Found(folder.name, trouble=f"the folder cannot be read: {one_line(str(error))}")
 
 
 def loose(submitted):
@@ -52,7 +52,7 @@ def loose(submitted):
     if not submitted.is_dir():
         return []
     return sorted(
-        clean(path.name, 100)
+        one_line(path.name, 100)
         for path in submitted.iterdir()
         if path.name[0] != "." and (path.is_symlink() or not path.is_dir())
     )
@@ -148,4 +148,4 @@ def is_plain(path, folder):
 
 
 def shown(path, folder):
-    return clean(str(path.relative_to(folder)), 100)
+    return one_line(str(path.relative_to(folder)), 100)

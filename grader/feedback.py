@@ -1,6 +1,6 @@
 """A verdict in words: for the terminal, and for the student inside the grade cells."""
 
-from grader.text import clean
+from grader.text import one_line, some_of
 from grader.verdict import after_repair
 
 WORDS = {
@@ -37,9 +37,8 @@ def missed(verdict, modules):
     """Notes on left-out modules that the notebook imports."""
     said = " ".join(law["got"] for e in verdict["exercises"].values() for law in e["laws"])
     names = {name for name in modules if f"No module named '{name}'" in said}
-    return [
-        f"only the notebook is graded: put the code of {name}.py into it" for name in sorted(names)
-    ]
+    files = some_of([one_line(f"{name}.py", 60) for name in sorted(names)])
+    return [f"only the notebook is graded: put the code of {files} into it"] if names else []
 
 
 def own_lines(text):
@@ -78,7 +77,7 @@ def law_lines(law):
 
 def verdict_text(verdict):
     lines = [
-        f"{clean(verdict['submission'])}: {verdict['total']:g} of {verdict['max_total']:g}"
+        f"{one_line(verdict['submission'])}: {verdict['total']:g} of {verdict['max_total']:g}"
         + ("" if verdict["complete"] else ", not complete")
     ]
     lines += [own_lines(f"note: {note}") for note in verdict["notes"]]

@@ -3,6 +3,8 @@
 import re
 from itertools import pairwise
 
+from grader.text import some_of
+
 CONTRACT = ("grade", "solution", "locked", "points", "task")
 MANY = 4  # notes on repaired cells: more of them are one
 
@@ -39,7 +41,7 @@ def _summed_up(repairs):
 
 def _claimed(submission, officials):
     """{grade_id: (cell, its metadata)}: of several cells that claim one id, that which is most like the source's."""
-    claims, most = {}, sum(official.get("points", 0) for official in officials.values())
+    claims, copies, most = {}, [], sum(official.get("points", 0) for official in officials.values())
     for cell in submission.notebook["cells"]:
         clue = cell["metadata"].pop("nbgrader", {})
         grade_id, points = clue.get("grade_id"), clue.get("points")
@@ -49,18 +51,20 @@ def _claimed(submission, officials):
                 clue = clue | {"points": officials[grade_id].get("points")}
             claims.setdefault(grade_id, []).append((cell, clue))
         elif clue:
-            _note_copy(submission, grade_id)
+            copies.append(grade_id)
     for grade_id, several in claims.items():
         several.sort(key=lambda claim: _differences(claim[1], officials[grade_id]))
-        for _ in several[1:]:
-            _note_copy(submission, grade_id)
+        copies += [grade_id] * (len(several) - 1)
+    if copies:
+        submission.notes.append(_made_ordinary(copies))
     return {grade_id: several[0] for grade_id, several in claims.items()}
 
 
-def _note_copy(submission, grade_id):
-    submission.notes.append(
-        f"a copied or unknown graded cell ({str(grade_id)[:60]!r}) was made an ordinary cell"
-    )
+def _made_ordinary(grade_ids):
+    names = some_of([repr(str(grade_id)[:60]) for grade_id in grade_ids], MANY)
+    if len(grade_ids) == 1:
+        return f"a copied or unknown graded cell ({names}) was made an ordinary cell"
+    return f"{len(grade_ids)} copied or unknown graded cells ({names}) were made ordinary cells"
 
 
 def _differences(clue, official):

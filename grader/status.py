@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 import sys
 
 from grader.interpreter import program
@@ -14,6 +15,9 @@ WAITING = {
 UNCONFIRMED = (
     "the hand mark may be for an earlier notebook: press Resolve in Formgrader, or change it"
 )
+LONGEST = 30_000  # characters of a cell: Excel's limit is 32,767, that of Python's csv 131,072
+# what begins a cell where commas, semicolons, bars or tabs separate them
+FORMULA = re.compile(r"(^|[,;|\t]\s*)(?=[=+\-@\t])")
 FIELDS = ("student", "status", "total", "max_total", "reasons", "notes", "sha256")
 
 
@@ -78,11 +82,11 @@ def write_status(rows, path):
 
 
 def harmless(value):
-    """A student's text as one line that a spreadsheet takes for no formula."""
+    """A student's text as one line that a spreadsheet takes for no formula, whatever separates the columns there."""
     if not isinstance(value, str):
         return value
-    value = " ⏎ ".join(value.splitlines())
-    return "'" + value if value.startswith(("=", "+", "-", "@", "\t")) else value
+    line = " ⏎ ".join(value.splitlines())[:LONGEST]
+    return FORMULA.sub(r"\1'", line)
 
 
 def summary(rows, place):

@@ -12,6 +12,17 @@ def clean(text, limit=300):
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def one_line(text, limit=300):
+    """The same for a log or a table, where a second line may pass for a command or for another row."""
+    return clean(" ⏎ ".join(text.splitlines()), limit)
+
+
+def some_of(names, most=5):
+    """A list in a note, however long it is."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def show(value, limit=300):
     """A value as a student would write it: arrays as nested lists, numbers with six digits."""
     return clean(_show(value, [60]), limit)

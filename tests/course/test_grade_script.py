@@ -76,7 +76,7 @@ def test_what_is_handed_in_anew_takes_the_place_of_what_was(grade, tmp_path):
     done = grade("class")
     left = sorted(path.name for path in (tmp_path / "submitted").rglob("*"))
     assert left == ["ada", "ben", "eve", "second try.ipynb", "sentiment"]
-    assert "submitted/eve is of an earlier run" in done.stderr and "ada" not in done.stderr
+    assert "submitted/'eve' is of an earlier run" in done.stderr and "ada" not in done.stderr
 
 
 def test_what_cannot_be_copied_stops_nobody_and_is_said(grade, tmp_path):
@@ -87,7 +87,7 @@ def test_what_cannot_be_copied_stops_nobody_and_is_said(grade, tmp_path):
     cp.write_text('#!/bin/sh\ncase "$*" in *zoe*) exit 1;; esac\nexec /bin/cp "$@"\n')
     cp.chmod(0o755)
     done = grade("class", PATH=f"{cp.parent}:{os.environ['PATH']}")
-    assert done.returncode == 1 and "zoe could not be copied" in done.stderr
+    assert done.returncode == 1 and "zoe' could not be copied" in done.stderr
     assert (tmp_path / "submitted/ada/sentiment/exercise.ipynb").is_file()
     assert "generate_feedback" in (tmp_path / "log").read_text()
 
@@ -129,3 +129,11 @@ def test_an_empty_class_is_an_error(grade):
 def test_a_folder_that_is_not_there_is_an_error(grade, folder):
     done = grade(folder)
     assert done.returncode == 2 and "grade.sh: n" in done.stderr
+
+
+def test_no_name_begins_a_line_of_the_log(grade, tmp_path):
+    """What begins a line there may be a command to the CI system."""
+    handed_in(tmp_path / "class")
+    (tmp_path / "submitted/eve\n::error::forged").mkdir()
+    done = grade("class")
+    assert "forged" in done.stderr and "\n::error" not in done.stderr
