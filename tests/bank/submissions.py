@@ -1,12 +1,13 @@
 """The bank's submissions, and how one becomes a notebook.
 
-mutants/, variants/ and hostile/ hold one file an exercise or theme. "# %% name" begins a submission; its notes follow as
+mutants/, variants/, hostile/ and unseen/ hold one file an exercise or theme. "# %% name" begins a submission; its notes follow as
 "# key: value" lines; the rest is the cell that replaces the exercise's solution. "# --- cell" begins a further cell: the
 last one is the solution cell, those before it stand in front of it as cells of the student's own. "# raw: " stands before
 lines that are no Python.
 
     # stem: the exercise, where the file's name does not say it
     # wrong, right or hostile: what the submission is about
+    # truth: the same of one that no hint was made for (unseen)
     # fails: laws that must fail (mutants)
     # hint: words that the hint of one of these must hold (mutants)
     # outcome, points: what the exercise must get (hostile): one outcome, or several where chance decides; 0 points if not said
@@ -75,7 +76,7 @@ def helper(text, identity):
 
 
 def read(kind):
-    """All submissions of mutants/, variants/ or hostile/, or the "trivial" ones."""
+    """All submissions of mutants/, variants/, hostile/ or unseen/, or the "trivial" ones."""
     if kind == "trivial":
         return list(trivial())
     found = []
