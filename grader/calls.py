@@ -15,12 +15,11 @@ LOOKED_AT = 10_000  # numbers of one answer, to tell whether it is a constant
 FILE_AND_LINE = re.compile(r" \(<[^<>]*>, line \d+\)$")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Callback:
+    """What a law may ask of one: that it was made. What was in it and what came back would be the student's to pile up."""
+
     name: str
-    args: tuple
-    kwargs: dict
-    result: object = None
 
 
 @dataclass

@@ -26,6 +26,7 @@ class Limits:
     )
     load_seconds: float = 20.0  # one statement of the notebook (an import may take seconds)
     exercise_seconds: float = 30.0  # waiting for slow calls, all together; what is left is not run
+    answer_seconds: float = 30.0  # waiting for the course's own functions, all together
     strikes: int = 2  # time-outs or deaths after which an exercise's other laws are not run
     memory_mb: int = 2048
     cpu_seconds: int = 60

@@ -6,18 +6,24 @@ A job reads one request a line (JSON) and answers with one verdict a line.
 import contextlib
 import json
 import os
+import resource
 import select
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from grader.course import CourseError, load_course
+from grader.inside.zygote import memory_in_use
 from grader.sandbox import Sandbox
 from grader.session import Grader, read
 from grader.student import ALL_CALLS
 from grader.verdict import open_verdict, verdict
+from grader.watchdog import watchdog
+
+MEMORY = 2 << 30  # bytes that a job may need beside what it has loaded
 
 
 def serve():
@@ -29,10 +35,18 @@ def serve():
         contextlib.suppress(CourseError),  # the process that started this one has seen it, too
         Grader(load_course(laws), isolation, training or None) as grader,
     ):
+        limit_memory()
         for line in sys.stdin:
             request = json.loads(line)
             answer = grader.check(request["path"], request["exercises"], request["name"])
             print(json.dumps(answer), file=answers, flush=True)
+
+
+def limit_memory():
+    """Honest work needs 30 MB above what is loaded: more than MEMORY is a submission's doing, and ends with it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    # the hard limit stays: a new sandbox gives its workers more
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_in_use()[0] + MEMORY, hard))
 
 
 class Job:
@@ -53,11 +67,12 @@ class Job:
         if self.process is None:
             self.start()
         try:
-            self.process.stdin.write(json.dumps(request).encode() + b"\n")
-            self.process.stdin.flush()
-            answered = select.select([self.process.stdout], [], [], seconds)[0]
-            line = self.process.stdout.readline() if answered else b""
-            return json.loads(line)
+            end = time.monotonic() + seconds
+            with watchdog(lambda: end, self.process.kill):  # it may hang within a line, too
+                self.process.stdin.write(json.dumps(request).encode() + b"\n")
+                self.process.stdin.flush()
+                answered = select.select([self.process.stdout], [], [], seconds)[0]
+                return json.loads(self.process.stdout.readline() if answered else b"")
         except (OSError, ValueError):
             self.close()
             return None
@@ -121,7 +136,8 @@ class Pool:
     def _seconds(self):
         """More than all limits of one submission together: its own end comes first, unless this machine hangs."""
         limits = self.grader.course.limits
-        one = 60 + ALL_CALLS * limits.exercise_seconds + limits.call_seconds + limits.load_seconds
+        one = 60 + ALL_CALLS * limits.exercise_seconds + limits.answer_seconds
+        one += limits.call_seconds + limits.load_seconds
         return 60 + one * sum(e.kind == "laws" for e in self.grader.plan)
 
     def _infrastructure(self, path, exercises, name):

@@ -3,15 +3,18 @@
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import select
 import signal
 import socket
 import struct
+import threading
 import time
 
 from grader.cgroup import Group, hierarchies
 from grader.inside import wire
+from grader.watchdog import watchdog
 
 # every field that the worker may send, with its type; anything else is no message
 FIELDS = {
@@ -29,12 +32,13 @@ FIELDS = {
 }
 ERROR = {"cell": str, "type": str, "bases": list, "text": str, "place": str}
 ITEMS = {"at": int, "errors": dict, "modified": (int, str), "bases": str}  # what the lists hold
+MAX_ITEMS = 200  # of each: base classes, errors, arguments that were changed
 TREES = ("value", "args", "kwargs")  # checked by wire.unpack
 MAX_ANSWER = 2 * (wire.MAX_HEADER + wire.MAX_BUFFERS)  # bytes to one request, callbacks included
-LOOK, LATE = (
-    0.5,
-    1.0,
-)  # seconds: how long a wait is at most, and how late this process may be back from it
+MAX_OBJECTS = 2 * wire.MAX_TREE  # to one request, callbacks included
+# seconds: how long a wait is at most, and how late this process may be back from it
+LOOK, LATE = 0.5, 1.0
+AGAIN = 0.01  # seconds until a channel is read again that had nothing though it said so
 
 
 class SandboxError(Exception):
@@ -83,10 +87,12 @@ def how_it_ended(word, short_of_memory, limits):
 
 
 def check(fields, types):
-    """WireError if a field is unknown or of another type."""
+    """WireError if a field is unknown, of another type, or a list without end."""
     for name, value in fields.items():
         if not isinstance(value, types.get(name, ())):
             raise wire.WireError(f"no such field: {name}")
+        if isinstance(value, list) and len(value) > MAX_ITEMS:
+            raise wire.WireError(f"far too many {name}")
         if isinstance(value, list) and not all(isinstance(item, ITEMS[name]) for item in value):
             raise wire.WireError(f"not what {name} holds")
 
@@ -100,8 +106,11 @@ class Worker:
     def __init__(self, control, limits, isolation):
         """Ask the zygote at the other end of `control` for a worker; OSError if it gives none."""
         self.limits, self.isolation, self.number, self.pidfd = limits, isolation, 0, None
-        self.given_back = 0.0  # seconds
+        self.given_back, self.shot = 0.0, False  # seconds; whether the watchdog had to end it
+        self.ending = threading.Lock()
         self.data, data = socket.socketpair()
+        # an urgent byte is read like any other: else it is announced, and never comes
+        self.data.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         self.status, status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.status.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         request = {
@@ -131,22 +140,17 @@ class Worker:
     def request(self, message, buffers, seconds, on_message):
         """Send a request; give the first reply that `on_message` leaves alone (None) instead of answering it."""
         self.number += 1
-        self.deadline, self.room = time.monotonic() + seconds, MAX_ANSWER
+        self.since = time.monotonic()
+        self.deadline, self.room, self.objects = self.since + seconds, MAX_ANSWER, [MAX_OBJECTS]
         question = wire.frame({"n": self.number, **message}, buffers)
         try:
-            self._send(question)
-            while True:
-                reply, arrays = wire.read_frame(self._read)
-                answer = self._understood(on_message, reply, arrays)
-                if answer is None:
-                    return reply, arrays
-                if answer:
-                    self._send(wire.frame({"n": self.number, **answer[0]}, answer[1]))
-        except TimeoutError:
+            with watchdog(lambda: self.deadline, self._shoot):
+                return self._asked(question, on_message)
+        except (TimeoutError, EOFError, ConnectionError) as error:
+            if not self.shot and not isinstance(error, TimeoutError):
+                raise self._ended() from None
             self.kill()
             raise WorkerEnded("timeout", f"no answer within {seconds:g} seconds") from None
-        except (EOFError, ConnectionError):
-            raise self._ended() from None
         except MemoryError:
             self.kill()
             raise out_of_memory() from None
@@ -155,6 +159,16 @@ class Worker:
             raise WorkerEnded(
                 "crash", "the process wrote to the grader's channel or returned far too much"
             ) from None
+
+    def _asked(self, question, on_message):
+        self._send(question)
+        while True:
+            reply, arrays = wire.read_frame(self._read)
+            answer = self._understood(on_message, reply, arrays)
+            if answer is None:
+                return reply, arrays
+            if answer:
+                self._send(wire.frame({"n": self.number, **answer[0]}, answer[1]))
 
     def _understood(self, on_message, reply, arrays):
         """What `on_message` makes of it; if it fails, then because of what the worker wrote."""
@@ -175,26 +189,48 @@ class Worker:
         self.given_back += seconds
         self.deadline += seconds
 
+    @contextlib.contextmanager
+    def on_our_time(self):
+        """What the trusted side computes for the worker: its clock stands still, and the watchdog's."""
+        start, held, self.deadline = time.monotonic(), self.deadline, math.inf
+        try:
+            yield
+        finally:
+            self.since, self.deadline = time.monotonic(), held
+            self.give_back(self.since - start)
+
     def _wait(self, event):
-        """Until the worker is ready or its time is up, which stands still while this process does (a paused machine)."""
+        """Until the worker is ready or its time is up, which stands still while this process does (a paused machine).
+
+        Its time is up also while it is ready: what never ends may always be. `since` is when its clock was last read.
+        """
         poll = select.poll()
         poll.register(self.data, event)
-        ready = False
-        while not ready:
-            start = time.monotonic()
-            asked = min(max(self.deadline - start, 0.0), LOOK)
-            ready = bool(poll.poll(asked * 1000))
-            late = time.monotonic() - start - asked
+        while True:
+            asked = min(max(self.deadline - time.monotonic(), 0.0), LOOK)
+            ready = poll.poll(asked * 1000)
+            before, self.since = self.since, time.monotonic()
+            late = self.since - before - asked
             if late > LATE:
                 self.give_back(late)
-            elif not ready and time.monotonic() >= self.deadline:
+            elif self.since >= self.deadline:
                 raise TimeoutError
+            elif ready:
+                return
+
+    def _moved(self, event, move, *arguments):
+        """What `move` gives once the channel is ready. It never waits itself: only `_wait` does."""
+        while True:
+            self._wait(event)
+            try:
+                return move(*arguments)
+            except BlockingIOError:
+                time.sleep(AGAIN)
 
     def _send(self, data):
-        view = memoryview(data)
+        view, flags = memoryview(data), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
         while view:
-            self._wait(select.POLLOUT)
-            view = view[self.data.send(view, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
+            view = view[self._moved(select.POLLOUT, self.data.send, view, flags) :]
 
     def _read(self, size):
         self.room -= size
@@ -202,8 +238,8 @@ class Worker:
             raise wire.WireError("far too much")
         data = bytearray()
         while len(data) < size:
-            self._wait(select.POLLIN)
-            chunk = self.data.recv(min(size - len(data), 1 << 20))
+            most = min(size - len(data), 1 << 20)
+            chunk = self._moved(select.POLLIN, self.data.recv, most, socket.MSG_DONTWAIT)
             if not chunk:
                 raise EOFError
             data += chunk
@@ -213,7 +249,7 @@ class Worker:
         """How the worker came to its end, as its doorman and the kernel tell it."""
         self.status.settimeout(2)
         try:
-            word = self.status.recv(64).decode()
+            word = self.status.recv(64).decode(errors="replace")
         except TimeoutError:
             word = None
         except OSError:
@@ -224,14 +260,26 @@ class Worker:
 
     def kill(self):
         """Ends the worker and, as its first process goes, everything it started."""
-        if self.pidfd is None:
-            return
+        with self.ending:
+            if self.pidfd is None:
+                return
+            self._signal()
+            os.close(self.pidfd)
+            self.pidfd = None
+            self.data.close()
+            self.status.close()
+        self.group.remove()
+
+    def _shoot(self):
+        """What the watchdog does: end the worker, and with it whatever waits for it."""
+        with self.ending:
+            if self.pidfd is not None:
+                self.shot = True
+                self._signal()
+                self.data.shutdown(socket.SHUT_RDWR)
+
+    def _signal(self):
         with contextlib.suppress(ProcessLookupError):
             if self.isolation == "none":  # no process namespace: its session has to do
                 os.killpg(self.pid, signal.SIGKILL)
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-        os.close(self.pidfd)
-        self.pidfd = None
-        self.data.close()
-        self.status.close()
-        self.group.remove()

@@ -43,6 +43,7 @@ class Student:
         self.called, self.changing = False, None  # the first call that changed an argument in place
         self.patience = course.limits.exercise_seconds
         self.left = ALL_CALLS * self.patience
+        self.answering = course.limits.answer_seconds
 
     def __repr__(self):
         return f"<{self.stem} of the submission>"
@@ -103,12 +104,14 @@ class Student:
         """Calls that only serve an explanation: whatever becomes of them, the marks stay what they are."""
         kept = self.calls, self.failures, self.changing
         limits = self.strikes, self.over, self.spared, self.before, self.patience, self.left
+        answering = self.answering
         self.calls, self.failures = [], []
         try:
             yield self.failures
         finally:
             self.calls, self.failures, self.changing = kept
             self.strikes, self.over, self.spared, self.before, self.patience, self.left = limits
+            self.answering = answering
 
     def close(self):
         if self.worker is not None:
@@ -129,7 +132,7 @@ class Student:
             if reply.get("is") == "error":
                 call.got = StudentError(reply, self.load_errors)
             else:
-                call.got = wire.unpack(reply.get("value"), arrays)
+                call.got = wire.unpack(reply.get("value"), arrays, left=self.worker.objects)
                 self.evidence.add(call)
         if isinstance(call.got, StudentError):
             raise self._error(call.got)
@@ -261,36 +264,43 @@ class Student:
         function = self.course.provides.get(message.get("name"))
         if function is None:
             raise wire.WireError("unknown function")
-        args, kwargs = (
-            wire.unpack(message.get("args"), buffers),
-            wire.unpack(message.get("kwargs"), buffers),
-        )
-        if not isinstance(args, tuple) or not isinstance(kwargs, dict):
-            raise wire.WireError("not arguments")
         if len(asked) >= MAX_CALLBACKS:
             text = f"called more than {MAX_CALLBACKS} times"
             return {"refused": "RuntimeError", "text": text}, []
-        asked.append(Callback(message["name"], args, kwargs))
+        args, kwargs = (
+            wire.unpack(message.get(part), buffers, left=self.worker.objects)
+            for part in ("args", "kwargs")
+        )
+        if not isinstance(args, tuple) or not isinstance(kwargs, dict):
+            raise wire.WireError("not arguments")
+        asked.append(Callback(message["name"]))
+        answer = []
         try:
-            asked[-1].result = self._provided(function, asked[-1])
+            result = self._provided(asked[-1].name, function, args, kwargs)
+            return {"value": wire.pack(result, answer)}, answer
         except (TypeError, ValueError) as error:
             kind = "TypeError" if isinstance(error, TypeError) else "ValueError"
             return {"refused": kind, "text": clean(str(error))}, []
         except Ended:
             self.close()  # the worker waits for an answer that will not come
             raise
-        answer = []
-        return {"value": wire.pack(asked[-1].result, answer)}, answer
 
-    def _provided(self, function, asked):
-        """What it answers; TypeError and ValueError refuse what the student gave, Ended ends the law, all else is ours."""
+    def _provided(self, name, function, args, kwargs):
+        """What it answers; TypeError and ValueError refuse what the student gave, Ended ends the law, all else is ours.
+
+        None of this time is the student's, so it has a limit of its own: however quick, answers add up.
+        """
+        if self.answering < 0:
+            self.over = Ended("timeout", f"{name} was given too much to answer altogether")
+            raise self.over
         start = time.monotonic()
         try:
-            return function(*asked.args, **asked.kwargs)
+            with self.worker.on_our_time():
+                return function(*args, **kwargs)
         except (TypeError, ValueError):
             raise
         except Exception as error:
-            words = f"{asked.name} failed: {type(error).__name__}: {error}"
+            words = f"{name} failed: {type(error).__name__}: {error}"
             raise Ended("infrastructure", clean(words)) from error
         finally:
-            self.worker.give_back(time.monotonic() - start)
+            self.answering -= time.monotonic() - start

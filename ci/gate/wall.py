@@ -5,6 +5,8 @@ cross, so a submission can teach the model something else, but it cannot forge t
 """
 
 import dataclasses
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,6 +30,7 @@ TEXT_SHARE = 4  # times the run's own text that a submission may have scored …
 CHARACTERS = 20  # … of tokens as long as this
 TEXT_COST = 100  # characters that a text counts for beside its own: an empty one is work too
 BATCH = 64  # texts in one forward pass, whatever the submission asks for
+SCORING_SECONDS = 60.0  # that scoring may take beyond what all the rest of the run took
 CPU_SECONDS = 600  # a worker serves a whole run, not one law
 
 
@@ -45,6 +48,7 @@ def training_course(course: Course, config: TrainConfig) -> Course:
         course.limits,
         call_seconds=CALL_SECONDS,
         exercise_seconds=course.limits.exercise_seconds + STEP_SECONDS * config.max_steps,
+        answer_seconds=math.inf,  # the scorer's time is bounded below, in terms of the run's own
         cpu_seconds=CPU_SECONDS,
         strikes=1,
     )
@@ -53,8 +57,12 @@ def training_course(course: Course, config: TrainConfig) -> Course:
 
 
 def bounded_scorer(config: TrainConfig) -> Callable[..., list[float]]:
-    """Return `get_sentiment_scores`, which ends the run once it was given far more text than the run can write."""
+    """Return `get_sentiment_scores`, which ends the run once it was given far more than the run can write, or for too long.
+
+    Texts are bounded in characters, and a character is a token if somebody wants it so: so time is bounded as well.
+    """
     longest = TEXT_SHARE * CHARACTERS * config.max_completion_length
+    at_once, watch = max(BATCH, config.step_completions), Stopwatch()
     left = (longest + TEXT_SHARE * TEXT_COST) * config.step_completions * config.max_steps
 
     def get_sentiment_scores(texts: list[str], batch_size: int = BATCH) -> list[float]:
@@ -67,12 +75,34 @@ def bounded_scorer(config: TrainConfig) -> Callable[..., list[float]]:
             raise Ended("wrong", "far more text was scored than this run can have written")
         # the tokenizer reads a text to its end, however late, and refuses lone surrogates
         bounded = [text[:longest].encode(errors="replace").decode() for text in texts]
+        parts = [bounded[first : first + at_once] for first in range(0, len(bounded), at_once)]
         try:
-            return sentiment.get_sentiment_scores(bounded, BATCH)
+            return [
+                score
+                for part in parts
+                for score in watch.timed(sentiment.get_sentiment_scores, part, BATCH)
+            ]
         except (TypeError, ValueError) as error:  # not the student's: these texts are in order
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
     return get_sentiment_scores
+
+
+class Stopwatch:
+    """How long scoring takes beside all the rest of a run, which is measured by the same machine's pace."""
+
+    def __init__(self) -> None:
+        self.start, self.spent = time.monotonic(), None
+
+    def timed(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what the function gives; Ended once scoring has had more than its time. The first call is free: it may load the classifier."""
+        start = time.monotonic()
+        result = function(*arguments)
+        now = time.monotonic()
+        self.spent = 0.0 if self.spent is None else self.spent + now - start
+        if self.spent > SCORING_SECONDS + now - self.start - self.spent:
+            raise Ended("timeout", "scoring texts took longer than all the rest of the run")
+        return result
 
 
 class WalledRewards:

@@ -156,10 +156,15 @@ def as_array(value):
     return value if str(value.dtype) in DTYPES else None
 
 
-def unpack(tree, buffers, arrays=lambda array: array):
-    """The inverse of `pack`; `arrays` turns each NumPy array into what the receiver wants."""
+def unpack(tree, buffers, arrays=lambda array: array, left=None):
+    """The inverse of `pack`.
+
+    Args:
+        arrays: turns each NumPy array into what the receiver wants.
+        left: [objects], how many may still come in by this tree and whatever shares the list; None for one tree's share.
+    """
     try:
-        return _Unpacking(buffers, arrays).value(tree, 0)
+        return _Unpacking(buffers, arrays, [MAX_TREE] if left is None else left).value(tree, 0)
     except NOT_READ as error:
         raise WireError("not a value") from error
 
@@ -167,12 +172,12 @@ def unpack(tree, buffers, arrays=lambda array: array):
 class _Unpacking:
     """One tree's way in: what it may still hold, and the buffers that no array has taken yet."""
 
-    def __init__(self, buffers, arrays):
-        self.left, self.buffers, self.arrays = MAX_TREE, dict(enumerate(buffers)), arrays
+    def __init__(self, buffers, arrays, left):
+        self.left, self.buffers, self.arrays = left, dict(enumerate(buffers)), arrays
 
     def value(self, tree, depth):
-        self.left -= _nodes(tree)
-        if self.left < 0 or depth > MAX_DEPTH + 1:  # arguments stand in a tuple of their own
+        self.left[0] -= _nodes(tree)
+        if self.left[0] < 0 or depth > MAX_DEPTH + 1:  # arguments stand in a tuple of their own
             raise WireError("too deep or too large")
         if not isinstance(tree, list):
             if isinstance(tree, dict) or (isinstance(tree, int) and not -(2**63) <= tree < 2**64):

@@ -120,6 +120,47 @@ def test_a_submission_cannot_have_endless_text_scored(grader, scored, texts):
     assert len(scored) > 8
 
 
+@pytest.mark.parametrize("then", ["time.sleep(1e6)", "return [0.5] * len(completions)"])
+def test_an_urgent_byte_does_not_hold_the_trainer_up(grader, monkeypatch, then):
+    """It is announced, and no reading ever gets it."""
+    monkeypatch.setattr("ci.gate.wall.CALL_SECONDS", 2.0)
+    cell = f"import os, socket, time\ndef sentiment_reward(completions, **kwargs):\n    for number in range(3, 256):\n        try:\n            socket.socket(fileno=os.dup(number)).send(b'x', socket.MSG_OOB)\n        except OSError:\n            pass\n    {then}"
+    with pytest.raises(RunEnded) as end:
+        called(grader, cell)
+    assert end.value.outcome in ("timeout", "crash")
+
+
+def test_scoring_may_not_take_longer_than_the_rest_of_the_run(grader, scored, monkeypatch):
+    """Within its budget of characters: each is a token, or the machine is slow. One call is cut short, too."""
+    monkeypatch.setattr("ci.gate.wall.SCORING_SECONDS", 0.5)
+    monkeypatch.setattr("ci.gate.wall.sentiment.get_sentiment_scores", slowly(scored))
+    cell = "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(['\u4e00'] * 2_000)[:1]"
+    with pytest.raises(RunEnded, match="longer than all the rest") as end:
+        called(grader, cell, ["a"])
+    assert (end.value.stem, end.value.outcome) == ("sentiment_reward", "timeout")
+    assert len(scored) < 10
+
+
+def test_scoring_may_take_as_long_as_the_rest_of_the_run(monkeypatch, scored):
+    monkeypatch.setattr("ci.gate.wall.SCORING_SECONDS", 0.5)
+    monkeypatch.setattr("ci.gate.wall.sentiment.get_sentiment_scores", slowly(scored))
+    score = bounded_scorer(TrainConfig.from_preset("smoke"))
+    for _ in range(6):
+        assert score(["a"]) == [0.5]
+        time.sleep(0.25)
+
+
+def slowly(scored):
+    """A scorer that takes 0.2 seconds for whatever holds a text."""
+
+    def get_sentiment_scores(texts, batch_size):
+        scored.append((texts, batch_size))
+        time.sleep(0.2 * bool(texts))
+        return [0.5] * len(texts)
+
+    return get_sentiment_scores
+
+
 @pytest.mark.parametrize("times", [1, 3])
 def test_honest_work_may_score_the_run_s_text_and_more(scored, times):
     config = TrainConfig.from_preset("smoke", max_completion_length=1, max_steps=5)

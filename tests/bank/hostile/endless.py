@@ -71,3 +71,38 @@ step = 0
 while step >= 0:
     step += 1
 # --- cell
+
+# %% urgent_byte
+# stem: exponential_shaping
+# hostile: one urgent byte on every descriptor: announced to the grader, and never there to be read
+# outcome: crash timeout
+import os, socket
+
+def exponential_shaping(scores, temperature=1.0):
+    for descriptor in range(3, 256):
+        try:
+            socket.socket(fileno=os.dup(descriptor)).send(b"!", socket.MSG_OOB)
+        except OSError:
+            pass
+    while True:
+        pass
+
+# %% urgent_bytes_without_end
+# stem: exponential_shaping
+# hostile: urgent bytes in a flood, so that there is always something to read
+# outcome: crash timeout
+import os, socket
+
+def exponential_shaping(scores, temperature=1.0):
+    sockets = []
+    for descriptor in range(3, 256):
+        try:
+            sockets.append(socket.socket(fileno=os.dup(descriptor)))
+        except OSError:
+            pass
+    while True:
+        for end in sockets:
+            try:
+                end.send(b"\0", socket.MSG_OOB | socket.MSG_DONTWAIT)
+            except OSError:
+                pass

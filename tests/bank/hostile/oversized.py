@@ -107,3 +107,31 @@ def exponential_shaping(scores, temperature=1.0):
 # outcome: wrong
 def exponential_shaping(scores, temperature=1.0):
     return exponential_shaping(scores, temperature) - 1
+
+# %% scorer_given_far_too_much
+# stem: sentiment_reward
+# hostile: 140 calls of 99,000 short texts each, written on the channel by itself
+# outcome: crash
+import gc, json, struct
+
+def sentiment_reward(completions, **kwargs):
+    link = next(thing for thing in gc.get_objects() if type(thing).__name__ == "Link")
+    texts = ["l", ["ab"] * 99_000]
+    message = {"n": link.number, "is": "callback", "name": "sentiment.get_sentiment_scores", "args": ["t", [texts]], "kwargs": ["d", []], "sizes": []}
+    header = json.dumps(message).encode()
+    for _ in range(140):
+        link.sock.sendall(struct.pack(">I", len(header)) + header)
+        link.receive()
+    return [0.5] * len(completions)
+
+# %% scorer_given_what_it_refuses
+# stem: sentiment_reward
+# hostile: long lists that are no texts, again and again: what is refused is neither kept nor free
+# outcome: crash
+def sentiment_reward(completions, **kwargs):
+    for _ in range(150):
+        try:
+            get_sentiment_scores(["ab"] * 40_000 + [7])
+        except TypeError:
+            pass
+    return get_sentiment_scores(completions)
