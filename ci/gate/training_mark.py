@@ -1,21 +1,19 @@
 """The mark of exercise 5 from the gate's verdict, in the form that `grader --training` reads."""
 
-import ast
-import contextlib
+import re
 from typing import Any
 
 from grader.course import Course
-from grader.inside.slices import FUNCTIONS, Statement, describe, needed_statements, parse
-from grader.preflight import repair
+from grader.preflight import repair, source_cells
+from grader.restore import mark
+from grader.written import own_lines
 
 STEM = "train"
-# names that start a training, however they are reached: the course's, and TRL's
-STARTERS = {"experiment", "run", "main", "train_in_folder", "build_trainer", "GRPOTrainer"}
-SCRIPT = "train.py"  # … and the file that does
+DEFINED = re.compile(rf"^[ \t]*(?:(?:async )?def {STEM}\b|{STEM} *=(?!=))", re.MULTILINE)
 STUB = {
     "share": 0.0,
     "outcome": "not_implemented",
-    "note": f"the function train starts no training: it calls none of {', '.join(sorted(STARTERS))}, and no train.py",
+    "note": f"the cell of {STEM} is as it was handed out, and no other cell defines {STEM}",
     "laws": [],
 }
 # outcomes that tell of the exercise that stopped the run, not of `train`
@@ -23,70 +21,19 @@ OTHERS = ("partial", "tampered", "not_implemented")
 
 
 def is_stub(notebook: bytes, course: Course) -> bool:
-    """Tell whether the notebook's `train` starts no training, or is not there: the run's marks are for one who trained."""
-    cells = [cell["source"] for cell in repair(notebook, course).cells]
-    statements = [found for number, cell in enumerate(cells) for found in described(number, cell)]
-    needed = needed_statements(statements, STEM)
-    starters = STARTERS | set().union(*(aliases(statement.node) for statement in needed))
-    starters -= {name for s in needed if isinstance(s.node, FUNCTIONS) for name in s.binds}
-    lines = {number: cells[number].splitlines() for number in {s.cell for s in needed}}
-    return not any(
-        trains(statement.node, starters) or runs_script(statement.node, lines[statement.cell])
-        for statement in needed
-        if not statement.is_import
-    )
+    """Tell whether `train` is as it was handed out: the run's marks are for one who wrote it.
 
-
-def described(number: int, source: str) -> list[Statement]:
-    """Return a cell's statements; a cell that Python cannot read has none."""
-    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-        return [describe(number, index, node) for index, node in enumerate(parse(source))]
-    return []
-
-
-def aliases(node: ast.AST) -> set[str]:
-    """Return the other names that a statement gives to what starts a training: imports, assignments, subclasses."""
-    found = set()
-    for part in ast.walk(node):
-        if isinstance(part, (ast.Import, ast.ImportFrom)):
-            found |= {name.asname for name in part.names if name.name in STARTERS}
-        elif isinstance(part, ast.Assign) and name_of(part.value) in STARTERS:
-            found |= set(map(name_of, part.targets))
-        elif isinstance(part, ast.ClassDef) and STARTERS & set(map(name_of, part.bases)):
-            found.add(part.name)
-    return found - {None, ""}
-
-
-def name_of(node: ast.AST) -> str:
-    """Return the last name of `a` or `x.a`, "" for anything else."""
-    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
-
-
-def trains(node: ast.AST, starters: set[str]) -> bool:
-    """Tell whether a statement calls what starts a training, or hands it to a call, or names the script that does.
-
-    What stands after a function's `return` or `raise` is never reached. Whoever wants to can get round this look: the marks
-    are for rewards that teach, and the gate proves that they do.
+    Texts are compared, nothing is parsed: whoever wants to can get round this look, and gains the marks that the gate would
+    have given for the same rewards anyway.
     """
-    if isinstance(node, FUNCTIONS):
-        ends = (n for n, step in enumerate(node.body) if isinstance(step, (ast.Return, ast.Raise)))
-        reached = node.body[: next(ends, len(node.body)) + 1]
-        return any(trains(step, starters) for step in reached if not isinstance(step, ast.Raise))
-    parts = list(ast.walk(node))
-    calls = [part for part in parts if isinstance(part, ast.Call)]
-    names = {name_of(part) for call in calls for part in (call.func, *call.args)}
-    strings = [
-        part.value for call in calls for part in ast.walk(call) if isinstance(part, ast.Constant)
-    ]
-    return bool(starters & names) or any(
-        SCRIPT in text for text in strings if isinstance(text, str)
+    given = {cell["id"]: cell["source"] for cell in repair(notebook, course).cells}
+    original = next(
+        cell["source"]
+        for cell in source_cells(course)["cells"]
+        if mark(cell).get("grade_id") == STEM
     )
-
-
-def runs_script(node: ast.AST, lines: list[str]) -> bool:
-    """Tell whether a shell or magic line in a statement, `!python train.py`, runs the script that trains."""
-    own = [line.lstrip() for line in lines[node.lineno - 1 : node.end_lineno]]
-    return any(line.startswith(("!", "%")) and SCRIPT in line for line in own)
+    own = [line for line in own_lines(given.pop(STEM), original) if not line.startswith("#")]
+    return not own and not any(map(DEFINED.search, given.values()))
 
 
 def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:
