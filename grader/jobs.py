@@ -44,9 +44,10 @@ def serve():
 
 def limit_memory():
     """Honest work needs 30 MB above what is loaded: more than MEMORY is a submission's doing, and ends with it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    # the hard limit stays: a new sandbox gives its workers more
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_in_use()[0] + MEMORY, hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)  # it stays: new workers may be given more
+    most = memory_in_use()[0] + MEMORY
+    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 class Job:

@@ -62,7 +62,7 @@ def bounded_scorer(config: TrainConfig) -> Callable[..., list[float]]:
     Texts are bounded in characters, and a character is a token if somebody wants it so: so time is bounded as well.
     """
     longest = TEXT_SHARE * CHARACTERS * config.max_completion_length
-    at_once, watch = max(BATCH, config.step_completions), Stopwatch()
+    scores = TimedScorer(max(BATCH, config.step_completions))
     left = (longest + TEXT_SHARE * TEXT_COST) * config.step_completions * config.max_steps
 
     def get_sentiment_scores(texts: list[str], batch_size: int = BATCH) -> list[float]:
@@ -75,34 +75,35 @@ def bounded_scorer(config: TrainConfig) -> Callable[..., list[float]]:
             raise Ended("wrong", "far more text was scored than this run can have written")
         # the tokenizer reads a text to its end, however late, and refuses lone surrogates
         bounded = [text[:longest].encode(errors="replace").decode() for text in texts]
-        parts = [bounded[first : first + at_once] for first in range(0, len(bounded), at_once)]
         try:
-            return [
-                score
-                for part in parts
-                for score in watch.timed(sentiment.get_sentiment_scores, part, BATCH)
-            ]
+            return scores(bounded)
         except (TypeError, ValueError) as error:  # not the student's: these texts are in order
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
     return get_sentiment_scores
 
 
-class Stopwatch:
-    """How long scoring takes beside all the rest of a run, which is measured by the same machine's pace."""
+class TimedScorer:
+    """The scorer, which may take as long as all the rest of a run takes on the same machine, and SCORING_SECONDS more."""
 
-    def __init__(self) -> None:
-        self.start, self.spent = time.monotonic(), None
+    def __init__(self, at_once: int) -> None:
+        """`at_once`: after how many texts the clock is looked at."""
+        self.at_once, self.start, self.spent = at_once, time.monotonic(), None
 
-    def timed(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what the function gives; Ended once scoring has had more than its time. The first call is free: it may load the classifier."""
+    def __call__(self, texts: list[str]) -> list[float]:
+        """Return the texts' scores, or end the run."""
+        parts = (texts[n : n + self.at_once] for n in range(0, len(texts), self.at_once))
+        return [score for part in parts for score in self._timed(part)]
+
+    def _timed(self, texts: list[str]) -> list[float]:
         start = time.monotonic()
-        result = function(*arguments)
+        scores = sentiment.get_sentiment_scores(texts, BATCH)
         now = time.monotonic()
+        # the first call is free: it may load the classifier
         self.spent = 0.0 if self.spent is None else self.spent + now - start
         if self.spent > SCORING_SECONDS + now - self.start - self.spent:
             raise Ended("timeout", "scoring texts took longer than all the rest of the run")
-        return result
+        return scores
 
 
 class WalledRewards:
