@@ -21,11 +21,15 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from grader.course import CourseError, refuse_hidden_tests
+
 ROOT = Path(__file__).resolve().parents[1]
 ASSIGNMENT = "sentiment"
 SOURCE = ROOT / "source" / ASSIGNMENT
 RELEASE = ROOT / "release" / ASSIGNMENT
 SOLUTIONS = ROOT / "solutions"
+LAWS = Path("tests/hidden")
 NOTEBOOK = "exercise.ipynb"
 MODELS = ("tiny-gpt2", "tiny-sentiment")
 REGION = re.compile(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", re.DOTALL)
@@ -48,6 +52,10 @@ def nbgrader(command: str, *options: str) -> None:
 
 def build_release(folder: Path = ROOT / "release") -> Path:
     """Generate the students' version below `folder` and check that no solution text is in it."""
+    try:
+        refuse_hidden_tests(json.loads((SOURCE / NOTEBOOK).read_bytes())["cells"], LAWS)
+    except CourseError as error:
+        sys.exit(f"error: {error}")
     nbgrader("generate_assignment", f"--CourseDirectory.release_directory={folder}")
     leaks = leaked_lines(folder / ASSIGNMENT)
     if leaks:

@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader.reader import is_notebook
 from grader.text import one_line
 
 IGNORED = {"__pycache__", "__MACOSX", "node_modules"}  # and whatever begins with a dot
@@ -76,7 +77,7 @@ def find(folder, assignment, notebook_name):
     found, locked = Found(folder.name), []
     clocks = {folder / assignment / name for name in (TIMESTAMP, REFUSED)}  # nobody's work
     files = [path for path in plain_files(folder, locked) if path not in clocks]
-    notebooks = [path for path in files if path.suffix.lower() == ".ipynb"]
+    notebooks = [path for path in files if is_notebook(path)]
     proper = folder / assignment / f"{notebook_name}.ipynb"
     named = [path for path in notebooks if path.name == proper.name]
     if is_plain(proper, folder):

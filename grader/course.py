@@ -8,9 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader import reader
+
 TRAINING = Path(
     "build/grading/training"
 )  # where training verdicts are kept, below nbgrader's course
+
+
+HIDDEN_TESTS = "BEGIN HIDDEN TESTS"  # nbgrader's ClearHiddenTests.begin_test_delimeter
 
 
 class CourseError(Exception):
@@ -77,9 +82,24 @@ def load_course(folder):
         )
     activate(folder)
     try:
-        return dataclasses.replace(importlib.import_module("course").COURSE, folder=folder)
+        course = dataclasses.replace(importlib.import_module("course").COURSE, folder=folder)
+        cells = json.loads(course.notebook.read_bytes())["cells"]
     except Exception as error:
         raise CourseError(f"{folder}/course.py: {type(error).__name__}: {error}") from error
+    refuse_hidden_tests(cells, folder)
+    return course
+
+
+def refuse_hidden_tests(cells, folder):
+    """CourseError if the instructor's notebook holds nbgrader's hidden tests: marks come from laws alone."""
+    for number, cell in enumerate(cells, start=1):
+        if HIDDEN_TESTS in reader.source(cell):
+            name = reader.clues(cell).get("grade_id", "")
+            stem = name.removesuffix("_laws") or "<stem>"
+            raise CourseError(
+                f"the cell {name or f'number {number}'} holds {HIDDEN_TESTS!r}, which the grader never "
+                f"runs: take that region out and write a law in {folder}/test_{stem}.py"
+            )
 
 
 def activate(folder):

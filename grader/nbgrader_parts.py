@@ -5,6 +5,7 @@ The submitted notebook is never executed. Marks come from the verdict; the stude
 
 import atexit
 import os
+import re
 import shutil
 import stat
 import sys
@@ -21,11 +22,16 @@ from grader.feedback import exercise_text
 from grader.interpreter import program
 from grader.kept import load, recorded, write
 from grader.pages import mend, read_timestamp
-from grader.preflight import HIDDEN, Unreadable, repair, source_cells, without_solutions
+from grader.preflight import repair, source_cells, without_solutions
+from grader.reader import Unreadable
 from grader.session import Grader, read
 from grader.verdict import OPEN
 
 MOST_BLANK = 30  # lines
+# a gradebook may hold an earlier edition of the course's cells, which nbgrader puts into the notebook
+HIDDEN = re.compile(
+    r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
+)
 
 
 def configure(config, laws="tests/hidden"):

@@ -3,6 +3,7 @@
 import re
 from urllib.parse import unquote
 
+from grader.reader import joined
 from grader.text import clean
 
 MAX_OUTPUTS, MAX_TEXT, MAX_PICTURE = 20, 10_000, 2_000_000
@@ -21,13 +22,6 @@ FENCE = re.compile(  # whose word chooses a lexer, and some of those take hours
     r"^([ \t>*+\-\d.)]*)(`{3,}(?=[^`\n]+$)|~{3,})[^\n]+$", re.MULTILINE
 )
 ENTITY = re.compile(r"&(?=[#A-Za-z])")  # would bring back what is taken out here
-
-
-def joined(text):
-    """Jupyter stores text as a string or as a list of lines; anything else counts as empty."""
-    if isinstance(text, list):
-        return "".join(line for line in text if isinstance(line, str))
-    return text if isinstance(text, str) else ""
 
 
 def safe_outputs(outputs):

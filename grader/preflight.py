@@ -9,13 +9,12 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from grader.outputs import joined, safe_markdown, safe_outputs
+from grader import reader
+from grader.outputs import safe_markdown, safe_outputs
+from grader.reader import Unreadable
 from grader.restore import mark, restore_graded
 from grader.written import unwritten
 
-MAX_BYTES = 20 << 20
-MAX_CELLS = 2000
-MAX_CODE = 300_000  # characters
 MAX_PROSE = (
     20_000  # of one Markdown cell: what renders it needs minutes for a long line of brackets
 )
@@ -26,18 +25,11 @@ NO_NOTEBOOK = {  # by the word that stands in the notebook's place; anyone can w
     "none": "no notebook is among the files that were handed in: hand in the .ipynb file itself",
     "packed": "no notebook was handed in, but an archive: hand in the .ipynb file that is in it, by itself",
 }
-HIDDEN = re.compile(
-    r"^[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
-)
 
 
 def placeholder(why):
     """The bytes that stand for a notebook that is not there; `why` is a key of NO_NOTEBOOK."""
     return json.dumps({"why_not": why}).encode()
-
-
-class Unreadable(Exception):
-    """The file is no notebook; the text says why, for the student, and is no student's: pages show it as it is."""
 
 
 @dataclass
@@ -61,41 +53,17 @@ class Submission:
 
 def parse(data):
     """The JSON document, or Unreadable with the reason."""
-    if len(data) > MAX_BYTES:
-        raise Unreadable(
-            f"the file is larger than {MAX_BYTES >> 20} MB: clear its outputs and hand it in again"
-        )
-    try:
-        document = json.loads(
-            data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-        )
-    except UnicodeDecodeError:
-        raise Unreadable("the file is not a notebook: its text is not UTF-8") from None
-    except (ValueError, RecursionError):
-        raise Unreadable(
-            "the file is not a notebook: it is not valid JSON (cut off, or another kind of file?)"
-        ) from None
-    if isinstance(document, dict) and document.get("why_not") in [*NO_NOTEBOOK]:
-        raise Unreadable(NO_NOTEBOOK[document["why_not"]])
-    if not isinstance(document, dict) or not isinstance(document.get("cells"), list):
-        old = isinstance(document, dict) and "worksheets" in document
-        raise Unreadable(
-            "the notebook is in an old format: open it in a current Jupyter and save it"
-            if old
-            else "the file is JSON, but no notebook: it has no cells"
-        )
-    if document.get("nbformat") != 4:
-        raise Unreadable("the notebook's format is not 4: open it in a current Jupyter and save it")
-    if len(document["cells"]) > MAX_CELLS:
-        raise Unreadable(f"the notebook has more than {MAX_CELLS} cells")
-    return document
+    for why, words in NO_NOTEBOOK.items():
+        if data == placeholder(why):
+            raise Unreadable(words)
+    return reader.parse(data)
 
 
 def source_cells(course):
-    """The instructor's cells as students get them: hidden regions removed, solutions left out of what may be copied."""
+    """The instructor's document, its cells' text as students get it but for the solutions."""
     document = json.loads(course.notebook.read_text())
     for cell in document["cells"]:
-        cell["source"] = HIDDEN.sub("", joined(cell["source"])).rstrip("\n")
+        cell["source"] = reader.source(cell).rstrip("\n")
     return document
 
 
@@ -110,8 +78,6 @@ def without_solutions(document):
 def repair(data, course):
     given, source = parse(data), source_cells(course)
     cells = [cell for cell in map(_clean_cell, given["cells"]) if cell]
-    if sum(len(cell["source"]) for cell in cells if cell["cell_type"] == "code") > MAX_CODE:
-        raise Unreadable(f"the notebook's code is longer than {MAX_CODE} characters")
     submission = Submission(
         {"nbformat": 4, "nbformat_minor": 5, "metadata": _metadata(source), "cells": cells}
     )
@@ -128,16 +94,14 @@ def repair(data, course):
 
 def _clean_cell(cell):
     """Known fields of known types only; None if it is no cell."""
-    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+    if not reader.is_cell(cell):
         return None
-    metadata = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
-    clues = metadata.get("nbgrader") if isinstance(metadata.get("nbgrader"), dict) else {}
-    text = joined(cell.get("source")).encode("utf-8", "replace").decode()
+    clues = reader.clues(cell)
     kept = {
         "id": cell.get("id"),
         "cell_type": cell["cell_type"],
         "metadata": {"nbgrader": clues} if clues else {},
-        "source": text,
+        "source": reader.source(cell),
     }
     if cell["cell_type"] == "code":
         count = cell.get("execution_count")

@@ -78,7 +78,7 @@ def _find_lost(cells, wanted, found):
         grade_id = mark(original)["grade_id"]
         if grade_id not in solutions or original["cell_type"] != "code":
             continue
-        defines = re.compile(rf"^def {re.escape(grade_id)}\b", re.MULTILINE)
+        defines = re.compile(rf"^\f*def\s+{re.escape(grade_id)}\b", re.MULTILINE)
         cell, clue = found.get(grade_id, (None, {}))
         if cell is not None and (clue.get("solution") or defines.search(cell["source"])):
             continue

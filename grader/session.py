@@ -4,8 +4,10 @@ import gc
 import hashlib
 from pathlib import Path
 
+from grader import reader
 from grader.course import exercises
-from grader.preflight import MAX_BYTES, Unreadable, placeholder, repair
+from grader.preflight import placeholder, repair
+from grader.reader import Unreadable
 from grader.sandbox import Sandbox, check_outside
 from grader.training_marks import TrainingMarks
 from grader.verdict import (
@@ -100,7 +102,6 @@ class Grader:
 def read(path):
     """At most what preflight accepts, and one byte more, so that it can say so; or that the file cannot be opened."""
     try:
-        with Path(path).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return reader.read(path)
     except OSError:
         return placeholder("locked")

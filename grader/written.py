@@ -35,7 +35,7 @@ def is_prose(cell):
     """Whether it could hold an answer that belongs to another cell: Markdown, or code that is nothing but comments."""
     if mark(cell):
         return False
-    lines = [line.strip() for line in cell["source"].splitlines() if line.strip()]
+    lines = [line.strip() for line in cell["source"].split("\n") if line.strip()]
     return bool(lines) and (cell["cell_type"] != "code" or all(line[0] == "#" for line in lines))
 
 

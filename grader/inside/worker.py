@@ -97,7 +97,8 @@ def load(link, request, namespace):
             continue
         link.send({"is": "progress", "at": [number, PARSING]})
         name, text = f"<cell {cell['id']}>", cell["source"]
-        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        lines = [f"{line}\n" for line in text.split("\n")]  # as Python counts them
+        linecache.cache[name] = (len(text), None, lines, name)
         try:
             statements += [
                 slices.describe(number, index, node)

@@ -9,9 +9,9 @@ import math
 import os
 import sys
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any, NoReturn
 
+from reader import no_file
 from sentiment import DEFAULT_MODEL
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -228,8 +228,8 @@ def parse_args(argv: list[str] | None = None) -> TrainConfig:
     config = TrainConfig(**vars(parser.parse_args(argv)))
     try:
         config.check()
-        if config.rewards and not Path(config.rewards).is_file():
-            raise ConfigError(f"--rewards {config.rewards}: there is no such file")
+        if config.rewards and (reason := no_file(config.rewards)):
+            raise ConfigError(f"--rewards {config.rewards}: {reason}")
     except ConfigError as error:
         parser.error(str(error))
     return config

@@ -3,10 +3,12 @@
 import json
 
 import pytest
-from toys import notebook, whole
+from toys import RIGHT, notebook, whole
 
-from grader.preflight import MAX_BYTES, Unreadable
+from grader.preflight import NO_NOTEBOOK, placeholder
+from grader.reader import MAX_BYTES, Unreadable
 from grader.restore import MANY, _summed_up
+from grader.written import is_prose
 
 
 def graded(submission):
@@ -43,7 +45,13 @@ def test_what_cannot_be_read_says_why(fix, data, reason):
         fix(data)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("why", NO_NOTEBOOK)
+def test_a_notebook_that_is_not_there_says_why(fix, why):
+    with pytest.raises(Unreadable, match=NO_NOTEBOOK[why].partition(",")[0]):
+        fix(placeholder(why))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
 def test_other_unicode_encodings_are_read(fix, encoding):
     assert whole(fix(json.dumps(notebook()).encode(encoding)))
 
@@ -150,3 +158,44 @@ def test_a_repaired_id_is_nobody_elses(fix):
         cell["id"] = name
     ids = [cell["id"] for cell in fix(document).notebook["cells"]]
     assert len(set(ids)) == len(ids) and ids[-3] == "repaired-0"
+
+
+# what Python counts as line ends, and what `str.splitlines` does beside them
+ENDS = ["\n", "\r\n", "\r", "\r\r\n"]
+NO_ENDS = ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
+MAGICS = "%matplotlib inline\n!pip list\n"
+
+
+@pytest.mark.parametrize("end", ENDS, ids=ascii)
+def test_any_line_end_of_python_leaves_the_marks(judge, end):
+    text = f"# seen\nNOTE = 1\n{MAGICS}{RIGHT}\n%time 1"
+    assert judge(text.replace("\n", end), before=[f"import math{end}%time"])["points"] == 2
+
+
+@pytest.mark.parametrize("lone", ENDS + NO_ENDS, ids=ascii)
+def test_an_odd_character_above_a_magic_leaves_the_marks(judge, lone):
+    above = f'# a{lone}# b\nNOTE = """a{lone}b"""\n{MAGICS}'
+    assert judge(f"{above}{RIGHT}\n%time 1")["points"] == 2
+
+
+@pytest.mark.parametrize("end", ENDS, ids=ascii)
+def test_a_line_end_in_a_string_is_what_python_makes_of_it(judge, end):
+    note, read = f'"""a{end}b"""', "NOTE = {}\n" + RIGHT.replace("sum(", "(NOTE == {!r}) * sum(")
+    assert judge(read.format(note, eval(note)))["points"] == 2
+    assert judge(read.format(note, "ab"))["points"] == 0
+
+
+@pytest.mark.parametrize("odd", NO_ENDS, ids=ascii)
+def test_a_report_shows_the_line_that_failed(judge, odd):
+    broken = RIGHT.replace("    return", f"    # {odd}{odd}\n    return missing  #")
+    assert "return missing" in judge(broken)["laws"][0]["got"]
+
+
+def test_a_form_feed_before_def_hides_no_function_that_lost_its_metadata(fix):
+    document = damaged(lambda d, c: c[1].update(metadata={}, source=f"\x0c{RIGHT}"))
+    assert fix(document).cells[1]["source"] == f"\x0c{RIGHT}"
+
+
+@pytest.mark.parametrize("odd", NO_ENDS, ids=ascii)
+def test_an_answer_in_a_comment_is_prose_whatever_it_holds(odd):
+    assert is_prose({"cell_type": "code", "metadata": {}, "source": f"# mine{odd}goes on\n# so"})

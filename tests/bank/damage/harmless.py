@@ -18,6 +18,48 @@ def utf_16(document):
     return json.dumps(document).encode("utf-16")
 
 
+def with_line_ends(document, end):
+    for cell in document["cells"]:
+        cell["source"] = "".join(cell["source"]).replace("\n", end)
+    return document
+
+
+@edit()
+def line_ends_of_windows(document):
+    """Every line ends with a carriage return and a line feed."""
+    return with_line_ends(document, "\r\n")
+
+
+@edit()
+def line_ends_doubled(document):
+    """Every line ends with two carriage returns and a line feed, as text mode makes of the former."""
+    return with_line_ends(document, "\r\r\n")
+
+
+@edit()
+def line_ends_of_old_macs(document):
+    """Every line ends with a carriage return."""
+    return with_line_ends(document, "\r")
+
+
+@edit()
+def lone_carriage_returns(document):
+    """A carriage return in a comment and in a string above a magic line: Python ends a line there."""
+    own = cell_of(document, STEM)
+    above = '# progress:\r# done\nNOTE = """a\rb"""\n%matplotlib inline\n'
+    own["source"] = above + "".join(own["source"]) + "\nassert NOTE == 'a\\nb'\n%time 1\n"
+    return document
+
+
+@edit()
+def separators_that_end_no_line(document):
+    """What `str.splitlines` takes for line ends, and Python does not, in a comment and a string above a magic line."""
+    own, odd = cell_of(document, STEM), "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+    above = f"# {odd}\nNOTE = '{odd}'\n%matplotlib inline\n\x0c\n"
+    own["source"] = above + "".join(own["source"]) + "\n%time 1\n"
+    return document
+
+
 @edit()
 def not_a_number(document):
     """NaN and Infinity, which are no JSON, in metadata and counts."""
