@@ -17,7 +17,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Enum, Unicode
 
-from grader.course import TRAINING, load_course
+from grader.course import TRAINING, CourseError, load_course
 from grader.feedback import exercise_text
 from grader.interpreter import program
 from grader.kept import load, recorded, write
@@ -67,7 +67,11 @@ class SubmissionExporter(NotebookExporter):
                 f"bubblewrap is not installed, so nothing is graded: see `{program()} -m grader doctor`"
             )
             raise NbGraderException("no sandbox")
-        self.course = load_course(Path(self.coursedir.root) / self.laws)
+        try:
+            self.course = load_course(Path(self.coursedir.root) / self.laws)
+        except CourseError as error:
+            self.log.error(f"nothing is graded: {error}")
+            raise NbGraderException("the course cannot be used") from error
 
     def from_filename(self, filename, resources=None, **kw):
         if not self.parent._sanitizing:

@@ -36,7 +36,11 @@ def read(path: str | Path) -> bytes:
 
 
 def text(data: bytes) -> str:
-    r"""Return a file's text in UTF-8, UTF-16 or UTF-32, with or without a byte order mark; raises Unreadable.
+    r"""Return a file's text, from UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+
+    Raises:
+        Unreadable: the file is too large.
+        UnicodeDecodeError: it is in none of these.
 
     >>> text("x = 1".encode("utf-16"))
     'x = 1'
@@ -45,16 +49,15 @@ def text(data: bytes) -> str:
         raise Unreadable(
             f"the file is larger than {MAX_BYTES >> 20} MB: clear its outputs and hand it in again"
         )
-    try:
-        return data.decode(json.detect_encoding(data))
-    except UnicodeDecodeError:
-        raise Unreadable("the file is not a notebook: its text is not UTF-8") from None
+    return data.decode(json.detect_encoding(data))
 
 
 def parse(data: bytes) -> dict:
     """Return the notebook as Jupyter stores it; raises Unreadable with the reason."""
     try:
         document = json.loads(text(data))
+    except UnicodeDecodeError:
+        raise Unreadable("the file is not a notebook: its text is not UTF-8") from None
     except (ValueError, RecursionError):
         raise Unreadable(
             "the file is not a notebook: it is not valid JSON (cut off, or another kind of file?)"

@@ -12,11 +12,25 @@ from collections.abc import Callable, Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import Any
 
 import sentiment
 
 PROVIDED = ("get_sentiment_scores", "use_model")
+OWN = ("__main__", "student_rewards", "sentiment")  # modules that are the notebook, or the grader's
 COURSE = Path(__file__).resolve().parent
+
+
+class Deaf(PathFinder):
+    """Finds modules as Python does, but not where student code has made `sys.path` lead."""
+
+    def __init__(self, path: list[str]) -> None:
+        """Take what stands for `sys.path`."""
+        self.path = path
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Return where a module is, as `PathFinder` does."""
+        return super().find_spec(name, self.path if path is None else path, target)
 
 
 class Surroundings:
@@ -40,7 +54,7 @@ class Surroundings:
                     del sys.modules[name]
                 sys.modules["sentiment"] = provided()
                 sys.path = list(self.path)
-                sys.meta_path = [self if f is PathFinder else f for f in finders]
+                sys.meta_path = [Deaf(self.path) if f is PathFinder else f for f in finders]
                 os.chdir(nowhere)
                 yield
             finally:
@@ -49,10 +63,6 @@ class Surroundings:
                 for name in self.beside():
                     del sys.modules[name]
                 sys.modules.update({name: modules[name] for name in gone})
-
-    def find_spec(self, name, path=None, target=None):
-        """Stand for Python's own finder, deaf to what student code adds to `sys.path`."""
-        return PathFinder.find_spec(name, self.path if path is None else path, target)
 
     def beside(self) -> list[str]:
         """Return the names of all loaded modules that the grader does not have."""
@@ -91,7 +101,7 @@ def modules_beside(function: Callable, surroundings: Surroundings) -> list[str]:
             continue
         seen.add(id(value))
         top = home_name(value).partition(".")[0]
-        if top not in ("__main__", "sentiment") and surroundings.is_beside(top):
+        if top not in OWN and surroundings.is_beside(top):
             found.add(top)
         elif isinstance(code := getattr(value, "__code__", None), CodeType):
             globals_, (imported, read) = value.__globals__, names_in(code)

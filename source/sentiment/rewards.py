@@ -9,11 +9,14 @@ imports, helper functions and constants. Training cells, plots and probes of the
     python rewards.py --preset smoke        # with the embedded sentiment model, offline
 """
 
+import __future__
+
 import ast
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import reader
@@ -198,19 +201,32 @@ def load_rewards(path: str | Path | None = None) -> Rewards:
     needed = {
         (s.cell, s.index): s for stem in EXERCISES for s in needed_statements(statements, stem)
     }
-    namespace: dict[str, Any] = {"__name__": "student_rewards", "__file__": str(path)}
-    namespace |= dict.fromkeys(IN_NOTEBOOKS, Nothing())
-    for _, statement in sorted(needed.items()):
+    namespace = execute([s for _, s in sorted(needed.items())], path, failures)
+    functions = {stem: namespace[stem] for stem in EXERCISES if callable(namespace.get(stem))}
+    return Rewards(path.name, functions, failures)
+
+
+def execute(
+    statements: Iterable[Statement], path: Path, failures: dict[str, str]
+) -> dict[str, Any]:
+    """Run statements one by one and return the names they bind; a failing one is noted in `failures`."""
+    module = sys.modules["student_rewards"] = ModuleType("student_rewards")
+    namespace: dict[str, Any] = vars(module)  # where dataclasses look for the names they need
+    namespace |= {"__file__": str(path), **dict.fromkeys(IN_NOTEBOOKS, Nothing())}
+    future = 0  # `from __future__ import annotations` holds for the cells below it too
+    for statement in statements:
         try:
-            exec(compile(ast.Module([statement.node], []), f"<{path.name}>", "exec"), namespace)
+            tree = ast.Module([statement.node], [])
+            code = compile(tree, f"<{path.name}>", "exec", flags=future)
+            future |= code.co_flags & __future__.annotations.compiler_flag
+            exec(code, namespace)
         except (
             Exception,
             SystemExit,
         ) as error:  # student code may raise anything; here it is only described
             reason = f"line {statement.node.lineno} of code cell {statement.cell} fails: {type(error).__name__}: {error}"
             failures.update(dict.fromkeys(statement.binds, reason))
-    functions = {stem: namespace[stem] for stem in EXERCISES if callable(namespace.get(stem))}
-    return Rewards(path.name, functions, failures)
+    return namespace
 
 
 def read_statements(path: Path, failures: dict[str, str]) -> list[Statement]:
@@ -257,7 +273,7 @@ def readable(path: Path, read_as: Callable[[bytes], Any]) -> Any:
     check_file(path)
     try:
         return read_as(reader.read(path))
-    except (OSError, reader.Unreadable) as error:
+    except (OSError, UnicodeDecodeError, reader.Unreadable) as error:
         raise ExerciseError(f"cannot read {path}: {error}") from error
 
 

@@ -1,12 +1,19 @@
 """`python checks.py`: the checks of a notebook from the command line."""
 
+import importlib.metadata
 import os
+import sys
 import time
+from importlib import import_module
+from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 
 import checks
+import sentiment
+from alone import Surroundings
 from checks import check
 from rewards import EXERCISES
 from tests.course.slips import SLIPS, defined
@@ -85,3 +92,110 @@ def test_command_on_a_missing_notebook_names_those_that_are_there(solutions, tmp
     assert len(error.splitlines()) == 1
     assert "exercise-Copy1.ipynb" in error
     assert "renamed notebook" in error
+
+
+HELPER = "def times(a, b):\n    return a * b\n"
+USES_A_MODULE = "import helpers\ndef forward_kl_reward(ref_log_probs, kl_coef=0.1):\n    return helpers.times(ref_log_probs, kl_coef)"
+BESIDE = {  # what lies beside the notebook, the cells that need it, and what is missing without it
+    "a module": (
+        "helpers.py",
+        ["%%writefile helpers.py\n" + HELPER, USES_A_MODULE],
+        "No module named 'helpers'",
+    ),
+    "a module that is imported late": (
+        "helpers.py",
+        [USES_A_MODULE.replace("import helpers\n", "").replace("    return", "    import helpers\n    return")],
+        "No module named 'helpers'",
+    ),
+    "a package": (
+        "kit/helpers.py",
+        [USES_A_MODULE.replace("import helpers", "from kit import helpers")],
+        "No module named 'kit'",
+    ),
+    "a module elsewhere": (
+        "elsewhere/helpers.py",
+        ["def forward_kl_reward(x, kl_coef=0.1):\n    import sys\n    sys.path.append('{folder}/elsewhere')\n    import helpers\n    return helpers.times(x, kl_coef)"],
+        "No module named 'helpers'",
+    ),
+    "a helper that needs a module": (
+        "helpers.py",
+        ["from helpers import times", "twice = times", "def forward_kl_reward(x, kl_coef=0.1):\n    return twice(x, kl_coef)"],
+        "No module named 'helpers'",
+    ),
+    "a file": (
+        "helpers.py",
+        ["TEXT = open('helpers.py').read()", "def forward_kl_reward(x, kl_coef=0.1):\n    return kl_coef * x if TEXT else 0"],
+        "No such file or directory: 'helpers.py'",
+    ),
+    "a module of the course": (
+        "helpers.py",
+        ["from plots import COLOURS", "def forward_kl_reward(x, kl_coef=0.1):\n    return kl_coef * x if COLOURS else 0"],
+        "No module named 'plots'",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BESIDE)
+def test_command_warns_of_what_the_grader_does_not_have(python, solutions, tmp_path, case):
+    """It runs in a process of its own, in the notebook's folder, as a student does."""
+    name, cells, missing = BESIDE[case]
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(HELPER)
+    book = nbformat.v4.new_notebook()
+    for cell in [solutions.read_text(), *cells]:
+        book.cells.append(nbformat.v4.new_code_cell(cell.replace("{folder}", str(tmp_path))))
+    nbformat.write(book, tmp_path / "exercise.ipynb")
+    done = python(checks.__file__, "exercise.ipynb", cwd=tmp_path, env={"PYTHONPATH": tmp_path})
+    assert "7 of 7 exercises pass" in done.stdout, done
+    warnings = [line for line in done.stdout.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == 1, done.stdout
+    assert "3b, forward_kl_reward, passes here, but only the notebook is graded" in warnings[0]
+    assert missing in warnings[0]
+
+
+def test_looking_without_the_surroundings_leaves_them_as_they_were(tmp_path):
+    before = sys.modules.copy(), sys.path, [*sys.path], sys.meta_path, Path.cwd()
+    with Surroundings(tmp_path).left():
+        assert sys.modules["sentiment"].get_sentiment_scores is sentiment.get_sentiment_scores
+        assert not {"rewards", "checks"} & set(sys.modules)
+        assert importlib.metadata.version("torch") == torch.__version__
+        with pytest.raises(ModuleNotFoundError):
+            import_module("plots")
+        sys.path.append(str(tmp_path))
+    assert (sys.modules, sys.path, [*sys.path], sys.meta_path, Path.cwd()) == before
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "import helpers\ndef forward_kl_reward(x, kl_coef=0.1):\n    return helpers.times(x, kl_coef)",
+        "from helpers import times\ndef forward_kl_reward(x, kl_coef=0.1):\n    return times(x, kl_coef)",
+        "def forward_kl_reward(x, kl_coef=0.1):\n    import helpers\n    return helpers.times(x, kl_coef)",
+        "import helpers\nhalf = lambda *a: helpers.times(*a)\ndef forward_kl_reward(x, kl_coef=0.1):\n    return [half(v, kl_coef) for v in x]",
+    ],
+    ids=["module", "name", "inside", "through a helper"],
+)  # fmt: skip
+def test_check_in_the_notebook_warns_of_a_module_beside_it(tmp_path, monkeypatch, capsys, use):
+    (tmp_path / "helpers.py").write_text(HELPER)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(checks, "HERE", Surroundings())  # the working folder is tmp_path
+    try:
+        check(defined(use))
+    finally:
+        sys.modules.pop("helpers", None)
+    assert (
+        "warning: only the notebook is graded: put what forward_kl_reward needs of helpers.py into it"
+        in capsys.readouterr().out
+    )
+
+
+def test_check_in_the_notebook_does_not_warn_of_what_the_grader_has(capsys):
+    source = "import sentiment, torch, math\nfrom sentiment import get_sentiment_scores\ndef sentiment_reward(completions, **kwargs):\n    sentiment.x = torch.ones(1) * math.pi\n    return get_sentiment_scores(completions)"
+    check(defined(source))
+    assert "warning" not in capsys.readouterr().out
+
+
+def test_command_says_what_the_grader_could_not_read(tmp_path, capsys):
+    (tmp_path / "exercise.ipynb").write_text('{"nbformat": 5, "cells": []}')
+    assert checks.main([str(tmp_path / "exercise.ipynb")]) == 1
+    assert "the notebook's format is not 4: open it in a current Jupyter" in capsys.readouterr().err

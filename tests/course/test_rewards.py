@@ -1,11 +1,13 @@
 """The bridge finds the students' functions in a saved notebook or a file, runs nothing else, and says what is missing."""
 
+import json
 from pathlib import Path
 
 import nbformat
 import pytest
 import torch
 
+from grader.preflight import Unreadable, parse
 from rewards import EXERCISES, ExerciseError, Rewards, from_namespace, load_rewards, probe
 
 STUB = "def {0}(*args, **kwargs):\n    raise NotImplementedError('Exercise {1}: {0}')\n"
@@ -274,10 +276,96 @@ def test_probe_reaches_the_body_of_every_exercise():
         assert isinstance(probe(stem), tuple)
 
 
-def test_the_bridge_slices_notebooks_exactly_as_the_grader_does():
-    root = Path(__file__).parents[2]
-    ours, graders = root / "source/sentiment/slices.py", root / "grader/inside/slices.py"
-    assert ours.read_bytes() == graders.read_bytes()
+@pytest.mark.parametrize(
+    ("ours", "graders"),
+    [("slices.py", "grader/inside/slices.py"), ("reader.py", "grader/reader.py")],
+)
+def test_the_bridge_reads_and_slices_notebooks_exactly_as_the_grader_does(source, ours, graders):
+    assert (source / ours).read_bytes() == (Path(__file__).parents[2] / graders).read_bytes()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("name", ["n.ipynb", "N.IPYNB", "n.ipynb.json", "n.ipynb.txt", "n.py"])
+def test_any_encoding_and_name_that_the_grader_takes_is_read(tmp_path, name, encoding):
+    text = "def kl_estimate(*_):\n    return 'é'\n"
+    path = tmp_path / name
+    if path.suffix != ".py":
+        text = notebook(tmp_path / "plain", text).read_text(encoding="utf-8")
+    path.write_bytes(text.encode(encoding))
+    assert load_rewards(path)["kl_estimate"]() == "é"
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\r\r\n"], ids=ascii)
+@pytest.mark.parametrize("name", ["n.ipynb", "n.py"])
+def test_any_line_end_of_python_is_one(tmp_path, name, end):
+    text = '# seen\n"""a\nb"""\n%matplotlib inline\ndef kl_estimate(*_):\n    return """a\nb"""\n'
+    text, path = text.replace("\n", end), tmp_path / name
+    if name == "n.py":
+        path.write_bytes(text.encode())
+    else:
+        notebook(path, "import math" + end + "%time", text)
+    assert load_rewards(path)["kl_estimate"]() == eval(f'"""a{end}b"""')
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ([{"source": "x" * 300_001}], "code is longer than 300000 characters"),
+        ([{"source": "1"}] * 2001, "more than 2000 cells"),
+        ([{"source": "1", "outputs": ["x" * (20 << 20)]}], "larger than 20 MB: clear its outputs"),
+    ],
+    ids=["code", "cells", "bytes"],
+)
+def test_what_the_grader_could_not_read_is_refused_in_its_words(tmp_path, cells, reason):
+    document = {"nbformat": 4, "cells": [{"cell_type": "code"} | cell for cell in cells]}
+    path = tmp_path / "exercise.ipynb"
+    path.write_text(json.dumps(document))
+    with pytest.raises(ExerciseError, match=f"cannot read .*: .*{reason}") as caught:
+        load_rewards(path)
+    with pytest.raises(Unreadable) as graders:
+        parse(path.read_bytes())
+    assert str(caught.value).endswith(str(graders.value))
+
+
+def test_a_folder_is_no_rewards(tmp_path):
+    with pytest.raises(ExerciseError, match=r"it is a folder: name a notebook \(.ipynb\) or a .py"):
+        load_rewards(tmp_path)
+
+
+def test_what_is_no_cell_is_left_out_and_a_grade_cell_is_the_graders(tmp_path):
+    path = notebook(
+        tmp_path / "n.ipynb", "def kl_estimate(*_): return 1", "def group_advantages(*_): return 1"
+    )
+    document = json.loads(path.read_text())
+    document["cells"][2]["metadata"] = {
+        "nbgrader": {"grade": True, "grade_id": "group_advantages_laws"}
+    }
+    document["cells"] += [7, None, {"cell_type": "code"}, {"cell_type": "video"}, {"source": []}]
+    path.write_text(json.dumps(document))
+    rewards = load_rewards(path)
+    assert rewards["kl_estimate"]() == 1
+    assert rewards.status("group_advantages").startswith(
+        "it stands in the grade cell group_advantages_laws, which the grader replaces"
+    )
+
+
+@pytest.mark.parametrize("cell", ["x = '\0'", "x = " + "(" * 5000, "x = '\ud800'"], ids=ascii)
+def test_a_cell_that_python_cannot_read_costs_only_its_own_exercise(tmp_path, cell):
+    path = notebook(tmp_path / "n.ipynb", "1", "def group_advantages(*_):\n    return 1")
+    document = json.loads(path.read_text())
+    document["cells"][1]["source"] = f"{cell}\ndef kl_estimate(*_): pass"
+    path.write_text(json.dumps(document))
+    assert load_rewards(path)["group_advantages"]() == 1
+
+
+def test_annotations_and_dataclasses_work_as_in_a_notebook(tmp_path):
+    path = notebook(
+        tmp_path / "n.ipynb",
+        "from __future__ import annotations\nfrom dataclasses import dataclass",
+        "@dataclass\nclass Row:\n    value: Unknown = 3",
+        "def kl_estimate(*rows: Rows) -> Other:\n    return Row().value",
+    )
+    assert load_rewards(path)["kl_estimate"]() == 3
 
 
 @pytest.mark.parametrize("slip", ["T", "mine", "policy", "scores", "plot"])
