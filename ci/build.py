@@ -37,6 +37,10 @@ REGION = re.compile(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", re.DOTALL)
 
 def nbgrader(command: str, *options: str) -> None:
     """Run an nbgrader command on the assignment with a throw-away gradebook: building is not grading."""
+    try:
+        refuse_hidden_tests(json.loads((SOURCE / NOTEBOOK).read_bytes())["cells"], LAWS)
+    except CourseError as error:
+        sys.exit(f"error: {error}")
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # it calls alembic
     with tempfile.TemporaryDirectory() as scratch:
         database = f"sqlite:///{scratch}/gradebook.db"
@@ -52,10 +56,6 @@ def nbgrader(command: str, *options: str) -> None:
 
 def build_release(folder: Path = ROOT / "release") -> Path:
     """Generate the students' version below `folder` and check that no solution text is in it."""
-    try:
-        refuse_hidden_tests(json.loads((SOURCE / NOTEBOOK).read_bytes())["cells"], LAWS)
-    except CourseError as error:
-        sys.exit(f"error: {error}")
     nbgrader("generate_assignment", f"--CourseDirectory.release_directory={folder}")
     leaks = leaked_lines(folder / ASSIGNMENT)
     if leaks:

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 from ci import build
+from reader import clues
 from rewards import EXERCISES, load_rewards
 
 
@@ -193,6 +194,20 @@ def test_check_is_green():
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert "in step" in done.stdout
+
+
+@pytest.mark.parametrize("step", [build.build_release, build.build_solutions])
+def test_a_notebook_with_hidden_tests_is_not_built(tmp_path, monkeypatch, step):
+    document = json.loads((build.SOURCE / build.NOTEBOOK).read_text())
+    region = ["\n### BEGIN HIDDEN TESTS\n", "assert False\n", "### END HIDDEN TESTS"]
+    [laws] = [c for c in document["cells"] if clues(c).get("grade_id") == "kl_estimate_laws"]
+    laws["source"] += region
+    (tmp_path / build.NOTEBOOK).write_text(json.dumps(document))
+    monkeypatch.setattr(build, "SOURCE", tmp_path)
+    with pytest.raises(
+        SystemExit, match=r"kl_estimate_laws holds .*tests/hidden/test_kl_estimate.py"
+    ):
+        step()
 
 
 def test_differences_name_changed_missing_and_extra_files(tmp_path):

@@ -38,6 +38,7 @@ BAD_SETTINGS = {  # command line → what its one line must name
     "--validation_samples 0": "--validation_samples",
     "--validation_steps -1": "--validation_steps",
     "--rewards nowhere.py": "nowhere.py",
+    "--rewards /tmp": "--rewards /tmp: it is a folder: name a notebook (.ipynb) or a .py file",
     "--max_step 3": "--max_step",
     "stray": "stray",
 }

@@ -55,6 +55,15 @@ def test_what_a_mac_leaves_beside_a_file_is_no_file(hand_in, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "name", ["X.IPYNB", "exercise.ipynb.json", "exercise.ipynb.txt", "exercise.IPYNB.JSON"]
+)
+def test_a_notebook_that_a_browser_or_an_old_disk_renamed_is_one(hand_in, tmp_path, name):
+    found = hand_in(f"toy/{name}", "toy/data.json", "toy/notes.txt")
+    assert found.notebook == tmp_path / "ann/toy" / name
+    assert found.notes == [f"taken from toy/{name}", "left out: toy/data.json, toy/notes.txt"]
+
+
+@pytest.mark.parametrize(
     ("names", "why"),
     [
         (["._x.ipynb", ".DS_Store"], ""),
