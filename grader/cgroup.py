@@ -1,6 +1,7 @@
-"""Memory and process limits for all of a worker's processes together, where this machine lets us have cgroups.
+"""Memory, process and processor shares for all of a worker's processes together, where this machine lets us have cgroups.
 
-Without them the limits still hold for each process; with them a worker cannot multiply its share by forking.
+Root has them, and so has an ordinary user to whom systemd has given a part of the tree (cgroup v2 only). Elsewhere the
+kernel limits each process by itself, and the worker's own doorman adds up their memory (grader/inside/watch.py).
 """
 
 import contextlib
@@ -10,24 +11,68 @@ import time
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
+OWN = Path("/proc/self/cgroup")
+# of what one ordinary process gets, however many a worker starts; less would cost an honest one its time on a busy machine
+SHARE = 0.5
 numbers = itertools.count()
 
 
 def hierarchies():
-    """The folders below which groups can be made, each with the files that carry its limits; empty if there are none."""
+    """The folders below which groups can be made, each with the files that carry its limits; empty if there are none.
+
+    There are none unless they limit memory: `cpu.` files come where that controller is there as well.
+    """
+    if (ROOT / "cgroup.controllers").exists():
+        return unified()
     if os.geteuid() != 0:
         return {}
-    if (ROOT / "cgroup.controllers").exists():
-        given = ROOT / "cgroup.subtree_control"
-        with contextlib.suppress(OSError):  # a container's root may make groups, but not limit them
-            given.write_text("+memory +pids")
-        usable = {"memory", "pids"} <= set(given.read_text().split()) and os.access(ROOT, os.W_OK)
-        return {ROOT: ("memory.max", "pids.max")} if usable else {}
-    found = {ROOT / "memory": ("memory.limit_in_bytes",), ROOT / "pids": ("pids.max",)}
+    found = {
+        ROOT / "memory": ("memory.limit_in_bytes",),
+        ROOT / "pids": ("pids.max",),
+        ROOT / "cpu": ("cpu.shares",),
+    }
+    usable = {folder: files for folder, files in found.items() if writable(folder)}
+    return usable if ROOT / "memory" in usable else {}
+
+
+def unified():
+    """The same of cgroup v2, where one folder has it all."""
+    for folder in candidates():
+        given = folder / "cgroup.subtree_control"
+        for name in ("memory", "pids", "cpu"):
+            with contextlib.suppress(
+                OSError
+            ):  # a container's root may make groups, but not limit them
+                given.write_text(f"+{name}")
+        with contextlib.suppress(OSError):
+            controllers = set(given.read_text().split())
+            if {"memory", "pids"} <= controllers and writable(folder):
+                share = ("cpu.weight",) if "cpu" in controllers else ()
+                return {folder: ("memory.max", "pids.max", *share)}
+    return {}
+
+
+def candidates():
+    """Whoever moves a process must own the folder above both groups: root's is the top, a user's one above its own group."""
+    if os.geteuid() == 0:
+        return [ROOT]
+    own = [line[3:] for line in OWN.read_text().splitlines() if line.startswith("0::/")]
+    groups = [ROOT / name.lstrip("/") for name in own if name != "/"]
+    return [folder for group in groups for folder in group.parents if folder.is_relative_to(ROOT)]
+
+
+def writable(folder):
+    return os.access(folder, os.W_OK) and os.access(folder / "cgroup.procs", os.W_OK)
+
+
+def values(limits):
+    """What each file says under these limits."""
     return {
-        folder: files
-        for folder, files in found.items()
-        if os.access(folder / "cgroup.procs", os.W_OK)
+        "memory.max": limits.memory_mb << 20,
+        "memory.limit_in_bytes": limits.memory_mb << 20,
+        "pids.max": limits.processes,
+        "cpu.weight": int(100 * SHARE),  # 100 and 1024 are what the kernel gives by itself
+        "cpu.shares": int(1024 * SHARE),
     }
 
 
@@ -37,11 +82,7 @@ class Group:
     leftover = []  # noqa: RUF012  folders whose processes were still dying when they should have gone
 
     def __init__(self, pid, limits):
-        values = {
-            "memory.max": limits.memory_mb << 20,
-            "memory.limit_in_bytes": limits.memory_mb << 20,
-            "pids.max": limits.processes,
-        }
+        said = values(limits)
         self.folders = []
         with contextlib.suppress(
             OSError
@@ -51,7 +92,9 @@ class Group:
                 folder.mkdir()
                 self.folders.append(folder)
                 for file in files:
-                    (folder / file).write_text(str(values[file]))
+                    (folder / file).write_text(str(said[file]))
+                with contextlib.suppress(OSError):  # no swap beside it, where that can be said
+                    (folder / "memory.swap.max").write_text("0")
                 (folder / "cgroup.procs").write_text(str(pid))
 
     def out_of_memory(self):

@@ -34,7 +34,8 @@ class Limits:
     answer_seconds: float = 30.0  # waiting for the course's own functions, all together
     strikes: int = 2  # time-outs or deaths after which an exercise's other laws are not run
     memory_mb: int = 2048
-    cpu_seconds: int = 60
+    # the last resort; student code can read it, so it is what a whole training run may take, in laws as well
+    cpu_seconds: int = 600
     processes: int = 64
     scratch_mb: int = 64
 

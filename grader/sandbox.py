@@ -6,6 +6,7 @@ user may not reach by itself, such as a Python below /root, is bound into place 
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import resource
@@ -23,6 +24,7 @@ from grader.interpreter import program
 from grader.link import SandboxError, Worker
 
 INSIDE_UID = 1000
+CONTROL = 200  # the zygote's end of its channel
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives")
 
@@ -72,10 +74,21 @@ def command(control_fd, preload, stage, isolation):
         *("bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
         *("--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", "worker"),
         *mounts,
-        *("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),
+        *("--proc", "/proc", *devices(), "--tmpfs", "/tmp"),
         *("--remount-ro", "/dev", "--remount-ro", "/"),
         *("--chdir", "/tmp", "--", python_inside(), *run, "/grader"),
     ]
+
+
+def devices():
+    """A /dev with the four that programs need. bubblewrap's own holds every pseudo-terminal of the machine, too."""
+    names = ("null", "zero", "random", "urandom")
+    mounts = [part for name in names for part in ("--dev-bind", f"/dev/{name}", f"/dev/{name}")]
+    links = {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}.items()
+    links = [
+        part for name, to in links for part in ("--symlink", f"/proc/self/fd{to}", f"/dev/{name}")
+    ]
+    return ["--tmpfs", "/dev", *mounts, *links, "--dir", "/dev/shm"]
 
 
 def place(path):
@@ -122,10 +135,20 @@ def become_nobody(stage):
     uid = (
         61000 + os.getpid() % 3000
     )  # a user of its own: process counts and signals are not shared with other runs
+    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))  # no dump, into a pipe neither (man 5 core)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def prepare(stage):
+    """`become_nobody`, or end with the reason: an exception would lose it on its way to the parent."""
+    try:
+        become_nobody(stage)
+    except OSError as error:
+        words = f"this root cannot become an ordinary user ({error}): run it as an ordinary user, or where root is whole"
+        os.write(2, words.encode())
+        os._exit(1)
 
 
 def sweep(folders):
@@ -159,20 +182,23 @@ class Sandbox:
         sweep(Path(tempfile.gettempdir()).glob("grader-*-*"))
         sweep(folder for parent in hierarchies() for folder in parent.glob("grader-*-*"))
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # the same number in every process: student code can read it
+        control = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, CONTROL)
+        theirs.close()
         root = os.geteuid() == 0 and self.isolation != "none"
         self.stage = tempfile.mkdtemp(prefix=f"grader-{os.getpid()}-") if root else None
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the sandbox
         self.process = subprocess.Popen(
-            command(theirs.fileno(), self.preload, self.stage, self.isolation),
-            pass_fds=[theirs.fileno()],
+            command(control, self.preload, self.stage, self.isolation),
+            pass_fds=[control],
             env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self.errors,
             cwd="/",
-            preexec_fn=(lambda: become_nobody(self.stage)) if root else None,
+            preexec_fn=(lambda: prepare(self.stage)) if root else None,
         )
-        theirs.close()
+        os.close(control)
         self.ready = False
 
     def wait(self):

@@ -31,7 +31,6 @@ CHARACTERS = 20  # … of tokens as long as this
 TEXT_COST = 100  # characters that a text counts for beside its own: an empty one is work too
 BATCH = 64  # texts in one forward pass, whatever the submission asks for
 SCORING_SECONDS = 60.0  # that scoring may take beyond what all the rest of the run took
-CPU_SECONDS = 600  # a worker serves a whole run, not one law
 
 
 class RunEnded(BaseException):
@@ -43,13 +42,15 @@ class RunEnded(BaseException):
 
 
 def training_course(course: Course, config: TrainConfig) -> Course:
-    """Return the course with the real scorer, and limits that fit a training run instead of a law."""
+    """Return the course with the real scorer, and limits that fit a training run instead of a law.
+
+    What student code can read of its limits stays as it is, so that it cannot tell which of the two it is in.
+    """
     limits = dataclasses.replace(
         course.limits,
         call_seconds=CALL_SECONDS,
         exercise_seconds=course.limits.exercise_seconds + STEP_SECONDS * config.max_steps,
         answer_seconds=math.inf,  # the scorer's time is bounded below, in terms of the run's own
-        cpu_seconds=CPU_SECONDS,
         strikes=1,
     )
     provides = {**course.provides, SCORER: bounded_scorer(config)}

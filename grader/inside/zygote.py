@@ -17,14 +17,21 @@ import resource
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 
-from . import seccomp, worker
+from . import seccomp, watch, worker
 
 # of <linux/sched.h>: mount, host name, IPC, user, process and network namespaces
 CLONE_NEW_ALL = 0x20000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000
+CLONE_NEWCGROUP = 0x2000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
+SCRATCH_FILES = 4096  # each takes a kilobyte or more of the kernel's memory, even an empty one
+ROUND = 1 << 26  # bytes: so that limits do not tell how many workers came before
+NICE = (
+    5  # the machine's own work goes first; more would cost an honest worker its time on a busy one
+)
 SPARE = 2  # times the memory: what may be addressed, since not all of it gets used
 CAPABILITY_VERSION_3 = 0x20080522
 libc = ctypes.CDLL(None, use_errno=True)
@@ -45,12 +52,12 @@ def enter_namespaces():
 
 def private_mounts(scratch_mb):
     """A /proc that shows this namespace only, and scratch space that dies with the worker."""
-    options = f"size={scratch_mb}m,mode=1777".encode()
+    options = f"size={scratch_mb}m,nr_inodes={SCRATCH_FILES},mode=1777".encode()
     if libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None) == 0:
         Path("/proc/sys/user/max_user_namespaces").write_text("0")
     else:  # where the kernel refuses a fresh one, hide the old one
         demand(libc.mount(b"none", b"/proc", b"tmpfs", MS_RDONLY, b"size=4k"), "mount over /proc")
-    for folder in (b"/tmp", b"/dev/shm"):
+    for folder in (b"/tmp", b"/dev/shm"):  # the latter for multiprocessing's semaphores
         mounted = libc.mount(b"tmpfs", folder, b"tmpfs", MS_NOSUID | MS_NODEV, options)
         demand(mounted, "mount scratch space")
 
@@ -62,13 +69,27 @@ def drop_capabilities():
     demand(libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
 
 
+def hide_cgroup():
+    """Whichever this process is in becomes "/": its name must not tell what the worker is for. There may be none."""
+    libc.unshare(CLONE_NEWCGROUP)
+
+
+def in_cgroup():
+    """Whether the trusted side has really put this process into a cgroup."""
+    try:
+        return "/grader-" in Path("/proc/self/cgroup").read_text()
+    except OSError:  # /proc is hidden
+        return False
+
+
 def memory_in_use():
     """Bytes of data, and of addresses, that the forked zygote brought along: its imports are not the student's memory."""
     try:
         sizes = Path("/proc/self/statm").read_text().split()
     except OSError:  # /proc is hidden
         return 1 << 30, 16 << 30
-    return int(sizes[5]) * resource.getpagesize(), int(sizes[0]) * resource.getpagesize()
+    pages = (int(sizes[5]), int(sizes[0]))
+    return tuple(-(-number * resource.getpagesize() // ROUND) * ROUND for number in pages)
 
 
 def limit(limits, grouped):
@@ -81,12 +102,18 @@ def limit(limits, grouped):
         "NPROC": limits["processes"],
         "FSIZE": limits["scratch_mb"] * 2**20,
         "NOFILE": 256,
-        "CORE": 0,
+        "CORE": 1,  # byte: no file is so small, and unlike 0 it also ends a dump into a pipe (man 5 core)
         "MSGQUEUE": 0,
     }.items():
-        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
-    # first SIGXCPU, which says why, then SIGKILL
-    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_seconds"], limits["cpu_seconds"] + 5))
+        set_limit(getattr(resource, f"RLIMIT_{name}"), value, value)
+
+
+def set_limit(kind, soft, hard):
+    """Or what this machine allows, where that is less."""
+    given = resource.getrlimit(kind)[1]
+    if given != resource.RLIM_INFINITY:
+        soft, hard = min(soft, given), min(hard, given)
+    resource.setrlimit(kind, (soft, hard))
 
 
 def doorman(data, status, request):
@@ -94,8 +121,6 @@ def doorman(data, status, request):
     seccomp.new_keyring()
     if request["nested"]:
         private_mounts(request["limits"]["scratch_mb"])
-        drop_capabilities()
-        seccomp.close_doors()
     limit(request["limits"], request["grouped"])
     # so that the worker can neither trace this process nor open its descriptors
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -103,20 +128,33 @@ def doorman(data, status, request):
     status.send(b"ready")
     if status.recv(16) != b"go":  # the trusted side has put us into a cgroup, or has gone
         return
+    counted = in_cgroup()
+    if request["nested"]:
+        hide_cgroup()
+        drop_capabilities()
+        seccomp.close_doors()
     child = os.fork()
     if child == 0:
-        serve(data, status)
+        serve(data, status, request["limits"])
     data.close()
+    if request["nested"] and not counted:
+        memory = request["limits"]["memory_mb"] * 2**20
+        threading.Thread(target=watch.watch, args=[memory], daemon=True).start()
+    status.send(last_word(child))
+
+
+def last_word(child):
+    """How the worker ended, once it has; until then orphans are buried."""
     while True:
         pid, ended = os.wait()
         if pid == child:
             break
     signalled = os.WIFSIGNALED(ended)
     reason = f"signal {os.WTERMSIG(ended)}" if signalled else f"exit {os.WEXITSTATUS(ended)}"
-    status.send(reason.encode())
+    return reason.encode()
 
 
-def serve(data, status):
+def serve(data, status, limits):
     status.close()
     null = os.open("/dev/null", os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -125,6 +163,9 @@ def serve(data, status):
     os.closerange(3, channel)
     os.closerange(channel + 1, 256)
     libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+    # first SIGXCPU, which says why, then SIGKILL
+    set_limit(resource.RLIMIT_CPU, limits["cpu_seconds"], limits["cpu_seconds"] + 5)
+    os.nice(NICE)
     os.chdir("/tmp")
     one_thread()
     same_numbers()

@@ -1,5 +1,6 @@
 """A submission's rewards while the gate trains with them: called behind the wall, whatever they do."""
 
+import dataclasses
 import json
 import time
 
@@ -232,9 +233,10 @@ def test_a_cell_that_scores_texts_does_so_with_the_run_s_own_model(grader):
     )
 
 
-def test_the_run_s_own_limit_on_computing_holds_not_a_law_s(grader, monkeypatch):
+def test_the_course_s_limit_on_computing_holds_in_a_run_too(grader, monkeypatch):
     cell = "import time\ndef sentiment_reward(completions, **kwargs):\n    end = time.process_time() + 3\n    while time.process_time() < end: pass\n    return [0.5] * len(completions)"
-    monkeypatch.setattr("ci.gate.wall.CPU_SECONDS", 1)
+    limits = dataclasses.replace(grader.course.limits, cpu_seconds=1)
+    monkeypatch.setattr(grader, "course", dataclasses.replace(grader.course, limits=limits))
     with pytest.raises(RunEnded, match="more than 1 seconds of computing") as end:
         called(grader, cell)
     assert end.value.outcome == "timeout"

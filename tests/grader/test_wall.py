@@ -69,7 +69,8 @@ def test_there_is_no_network(attack):
     with listener:
         body = f"try:\n    socket.create_connection(('127.0.0.1', {listener.getsockname()[1]}), 1)\nexcept OSError as error:\n    return error.errno\n"
         assert isinstance(attack(body), int)
-        assert attack("return [name for _, name in socket.if_nameindex()]") in (["lo"], [])
+    interfaces = attack("return open('/proc/net/dev').read()").splitlines()[2:]
+    assert [line.split(":")[0].strip() for line in interfaces] == ["lo"]
 
 
 def test_kill_everything_leaves_neighbours_zygote_and_grader_alive(wall, attack):

@@ -1,14 +1,17 @@
 """The wall: how much of the machine student code can take, in the real sandbox."""
 
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
-from walls import ended
+from walls import LIMITS, ask, ended
 
-from grader import cgroup
+from grader import cgroup, link
 from grader.cgroup import hierarchies
+from grader.course import Limits
 from grader.link import WorkerEnded
+from grader.sandbox import Sandbox
 
 
 def test_only_scratch_space_is_writable_it_is_small_and_nobody_else_sees_it(attack):
@@ -111,18 +114,145 @@ return full"""
         assert full <= 1
 
 
-@pytest.mark.parametrize(("given", "usable"), [("memory pids", True), ("", False), ("pids", False)])
-def test_cgroups_that_limit_nothing_do_not_count(tmp_path, monkeypatch, given, usable):
+# --- the same where there are no cgroups: an ordinary user's machine, most containers
+
+
+@pytest.fixture
+def ungrouped(monkeypatch):
+    """Run a body in a worker that no cgroup counts, of the course's size or with little memory; torch is there."""
+    for module in (cgroup, link):
+        monkeypatch.setattr(module, "hierarchies", dict)
+    walls, workers = [], []
+
+    def run(body, seconds=60, **limits):
+        walls.append(Sandbox(["torch"], replace(Limits(), **limits)))
+        workers.append(walls[-1].worker())
+        return ask(workers[-1], body, seconds)
+
+    run.workers = workers
+    yield run
+    for worker, wall in zip(workers, walls, strict=True):
+        worker.kill()
+        wall.close()
+
+
+FORKS = """
+filled, mine = os.pipe()
+for _ in range(12):
+    if os.fork() == 0:
+        {take}
+        os.write(mine, b"x")
+        time.sleep(60)
+full = 0
+while full < 12:
+    full += len(os.read(filled, 12))
+return full"""
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        "data = bytearray(b'x') * (100 << 20)",
+        "import mmap; area = mmap.mmap(-1, 100 << 20); area.write(bytes(100 << 20))",  # shared: no limit on data
+        "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); data = bytearray(b'x') * (100 << 20)",  # not to be looked at
+    ],
+)
+def test_without_cgroups_forking_does_not_multiply_the_memory_either(ungrouped, take):
+    with pytest.raises(WorkerEnded) as end:
+        ungrouped(FORKS.format(take=take), memory_mb=300)
+    assert end.value.outcome == "out_of_memory"
+
+
+def test_what_forks_share_counts_once(ungrouped):
+    """12 times torch and 150 MB, and 8 programs started by a process that holds two thirds of its memory."""
+    body = "data = bytearray(b'x') * (150 << 20)\n" + FORKS.format(take="time.sleep(1)")
+    assert ungrouped(body, memory_mb=300) == 12
+    body = "data = bytearray(b'x') * (200 << 20)\nfor _ in range(8):\n    subprocess.run(['sleep', '0.05'])\nreturn 8"
+    assert ungrouped(body, memory_mb=300) == 8
+
+
+def test_memory_that_no_process_maps_is_not_to_be_had(ungrouped):
+    """memfds and files: what is in them is counted for nobody."""
+    memfds = "try:\n    os.memfd_create('m')\nexcept OSError as error:\n    return error.errno"
+    assert ungrouped(memfds) == 38
+    pairs = "try:\n    socket.socketpair()\nexcept OSError as error:\n    return error.errno"
+    assert ungrouped(pairs) == 38
+    for folder in ("/tmp", "/dev/shm"):
+        files = f"for n in range(10 ** 6):\n    try:\n        open(f'{folder}/{{n}}', 'w').close()\n    except OSError as error:\n        return [n, error.errno]"
+        made, error = ungrouped(files)
+        assert made < 5000 and error == 28  # no space left
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A tree of cgroup v2 as files, where the kernel's part is a mind of its own: nothing written there changes it."""
+
+    def make(own, **given):
+        for name, controllers in given.items():
+            folder = tmp_path / name.replace("_", "/").removeprefix("root").lstrip("/")
+            folder.mkdir(parents=True, exist_ok=True)
+            for file, text in {
+                "subtree_control": controllers,
+                "procs": "",
+                "controllers": "cpu",
+            }.items():
+                with (folder / f"cgroup.{file}").open("w") as opened:
+                    opened.write(text)
+        with (tmp_path / "own").open("w") as opened:
+            opened.write(f"0::{own}\n")
+        monkeypatch.setattr(cgroup, "ROOT", tmp_path)
+        monkeypatch.setattr(cgroup, "OWN", tmp_path / "own")
+        monkeypatch.setattr(cgroup.Path, "write_text", lambda *_: None)
+        return tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("given", "usable"),
+    [
+        ("memory pids", True),
+        ("cpu memory pids", True),
+        ("", False),
+        ("pids", False),
+        ("cpu", False),
+    ],
+)
+def test_cgroups_that_limit_nothing_do_not_count(tree, monkeypatch, given, usable):
     """Root in a container may make groups where the controllers are not his to give."""
-    (tmp_path / "cgroup.controllers").write_text("cpu memory pids")
-    monkeypatch.setattr(cgroup, "ROOT", tmp_path)
     monkeypatch.setattr(cgroup.os, "geteuid", lambda: 0)
+    top = tree("/", root=given)
+    files = ("memory.max", "pids.max", *(["cpu.weight"] if "cpu" in given else []))
+    assert hierarchies() == ({top: files} if usable else {})
+
+
+@pytest.mark.parametrize(("mine", "found"), [("app", True), ("", False)])
+def test_an_ordinary_user_has_the_nearest_folder_that_is_his_own(tree, monkeypatch, mine, found):
+    """As systemd gives it to each user: user@1000.service and what is below; the slices above are root's."""
+    top = tree(
+        "/user/app/run",
+        root="memory pids",
+        user="memory pids",
+        user_app="memory pids cpu",
+        user_app_run="",
+    )
+    monkeypatch.setattr(cgroup.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(cgroup, "writable", lambda folder: folder.name in (mine, "run"))
+    files = ("memory.max", "pids.max", "cpu.weight")
+    assert hierarchies() == ({top / "user/app": files} if found else {})
+
+
+def test_a_group_says_its_limits_in_every_file(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        cgroup.Path, "write_text", lambda *_: None
-    )  # the kernel's file keeps its own mind
-    with (tmp_path / "cgroup.subtree_control").open("w") as file:
-        file.write(given)
-    assert bool(hierarchies()) == usable
+        cgroup, "hierarchies", lambda: {tmp_path: ("memory.max", "pids.max", "cpu.weight")}
+    )
+    group = cgroup.Group(4711, LIMITS)
+    (folder,) = group.folders
+    said = {path.name: path.read_text() for path in folder.iterdir()}
+    assert said == {
+        **{"memory.max": str(200 << 20), "memory.swap.max": "0", "pids.max": "20"},
+        **{"cpu.weight": "50", "cgroup.procs": "4711"},
+    }
 
 
 def test_computing_time_is_bounded_even_with_patience(attack):
