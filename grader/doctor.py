@@ -11,9 +11,10 @@ from pathlib import Path
 from grader.cgroup import hierarchies
 from grader.course import CourseError, Limits, exercises, load_course
 from grader.database import check_exercises, check_file, opened
+from grader.inside import seccomp
 from grader.interpreter import program
 from grader.link import SandboxError
-from grader.sandbox import Sandbox, check_outside
+from grader.sandbox import NO_USER, Sandbox, check_outside
 
 PACKAGES = ("numpy", "torch", "pytest", "hypothesis", "nbgrader", "nbconvert", "nbformat", "tqdm")
 CONTAINER = """\
@@ -29,6 +30,7 @@ def report(laws, gradebook=True):
         bubblewrap(),
         sandbox(),
         cgroups(),
+        system_calls(),
         packages(),
         course(laws),
         gpu(),
@@ -80,7 +82,7 @@ def sandbox():
             worker.kill()
     except SandboxError as error:
         remedy = "Ubuntu 24.04: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; in a container: the flags below"
-        return "sandbox", False, str(error), remedy
+        return "sandbox", False, str(error), "" if NO_USER in str(error) else remedy
     same = (
         ""
         if worker.uid != os.getuid()
@@ -90,18 +92,31 @@ def sandbox():
 
 
 def cgroups():
-    have = bool(hierarchies())
-    detail = (
-        "memory is limited for all processes of a worker together"
-        if have
-        else "memory is limited for each process by itself"
-    )
+    """What they limit here, and what is not limited without them."""
+    files = [file for names in hierarchies().values() for file in names]
+    shared = any(file.startswith("cpu.") for file in files)
+    if files:
+        detail = "memory is limited for all processes of a worker together"
+        detail += "; so is its share of the processors" * shared
+    else:
+        detail = (
+            "none to use here: the kernel limits memory for each process by itself; for all of a worker's together it is"
+            " added up 50 times a second, so they may take more for a moment, and buffers of pipes and tables of the kernel"
+            " are not counted. Each of a worker's processes counts by itself where processors are shared out"
+        )
     return (
         "cgroups",
-        True if have else None,
+        True if shared else None,
         detail,
-        "run as root on the host; without cgroups the other limits still hold",
+        "run as root on the host, or under systemd as yourself: systemd-run --user --scope -p Delegate=yes COMMAND",
     )
+
+
+def system_calls():
+    known = platform.machine() in seccomp.MACHINES
+    detail = "a worker has those that are listed" if known else f"no list for {platform.machine()}"
+    remedy = "x86_64 or aarch64 have one; elsewhere only the other walls stand"
+    return "system calls", True if known else None, detail, remedy
 
 
 def packages():

@@ -96,7 +96,10 @@ def _failure(declared, student, error):
 
 
 def keeps_inputs(student, *args):
-    """Calls the function, and fails if this call, or one of any law before, changed an argument in place."""
+    """Calls the function, and fails if this call, or one of any law before, changed an argument in place.
+
+    The worker itself says so, and student code that patches the worker can hide it; no value depends on its word.
+    """
     student(*args)
     if student.changing is not None:
         student.calls[:] = [student.changing]  # what the report shows

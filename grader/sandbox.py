@@ -24,6 +24,9 @@ from grader.interpreter import program
 from grader.link import SandboxError, Worker
 
 INSIDE_UID = 1000
+USERS = range(61000, 64000)  # of this machine, for the workers of a grader that root started
+ROOT_NEEDS = {"CAP_SETGID": 6, "CAP_SETUID": 7, "CAP_SYS_ADMIN": 21}
+NO_USER = "cannot become an ordinary user"
 CONTROL = 200  # the zygote's end of its channel
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives")
@@ -132,13 +135,27 @@ def become_nobody(stage):
     for name, path in [*enumerate(outside), ("inside", str(Path(wire.__file__).parent))]:
         Path(stage, str(name)).mkdir()
         mount(path, f"{stage}/{name}", None, MS_BIND | MS_REC)
-    uid = (
-        61000 + os.getpid() % 3000
-    )  # a user of its own: process counts and signals are not shared with other runs
+    # a user of its own: process counts and signals are not shared with other runs
+    uid = USERS[os.getpid() % len(USERS)]
     resource.setrlimit(resource.RLIMIT_CORE, (1, 1))  # no dump, into a pipe neither (man 5 core)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+
+
+def check_root():
+    """SandboxError if this root is none of the machine's, or not a whole one: it could not do `become_nobody`."""
+    held = int(Path("/proc/self/status").read_text().split("CapEff:")[1].split()[0], 16)
+    lacks = [name for name, number in ROOT_NEEDS.items() if not held >> number & 1]
+    mapped = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    ranges = [range(int(first), int(first) + int(count)) for first, _, count in mapped]
+    if not any(USERS[0] in users and USERS[-1] in users for users in ranges):
+        lacks.append(f"the users {USERS[0]} to {USERS[-1]}")
+    if lacks:
+        raise SandboxError(
+            f"root {NO_USER}, because it lacks {', '.join(lacks)} here: start this as an ordinary user,"
+            " without `unshare -r`; a container with `--user`, or with what is lacking"
+        )
 
 
 def prepare(stage):
@@ -146,7 +163,7 @@ def prepare(stage):
     try:
         become_nobody(stage)
     except OSError as error:
-        words = f"this root cannot become an ordinary user ({error}): run it as an ordinary user, or where root is whole"
+        words = f"root {NO_USER} ({error}): start this as an ordinary user"
         os.write(2, words.encode())
         os._exit(1)
 
@@ -179,13 +196,15 @@ class Sandbox:
             raise SandboxError(
                 f"bubblewrap is not installed: apt-get install bubblewrap (or see `{program()} -m grader doctor`)"
             )
+        root = os.geteuid() == 0 and self.isolation != "none"
+        if root:
+            check_root()
         sweep(Path(tempfile.gettempdir()).glob("grader-*-*"))
         sweep(folder for parent in hierarchies() for folder in parent.glob("grader-*-*"))
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # the same number in every process: student code can read it
         control = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, CONTROL)
         theirs.close()
-        root = os.geteuid() == 0 and self.isolation != "none"
         self.stage = tempfile.mkdtemp(prefix=f"grader-{os.getpid()}-") if root else None
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the sandbox
         self.process = subprocess.Popen(
