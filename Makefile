@@ -7,7 +7,7 @@ REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirem
 STAMP  := $(VENV)/.installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lint-ci workflows release solutions package grade smoke calibrate bank fuzz bench browser docs doctor models clean
+.PHONY: help setup demo test lint lint-ci workflows release solutions package grade smoke calibrate bank bank-user fuzz bench browser docs doctor models clean
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## list the targets
@@ -59,6 +59,9 @@ calibrate: setup  ## the smoke gate over 20 seeds, honest rewards and negative c
 
 bank: setup  ## grade the grader: every mutant, variant and hostile submission, and the matrix against the laws
 	$(BIN)/python -m tests.bank
+
+bank-user: setup  ## as root: the hostile submissions once more, graded by an ordinary user (who must be able to read this folder)
+	setpriv --reuid=10001 --regid=10001 --clear-groups $(BIN)/python -m tests.bank hostile
 
 bench: setup  ## training speed against TRL's defaults, grading speed against stock nbgrader (CPU about 20 minutes)
 	$(BIN)/python -m ci.bench

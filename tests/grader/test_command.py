@@ -84,6 +84,18 @@ def test_without_a_sandbox_grading_refuses_unless_told_so_and_then_says_so(hand_
     assert "2 of 2" in told.stdout and "WITHOUT a sandbox" in told.stdout
 
 
+@pytest.mark.parametrize("command", [["doctor", "--no-gradebook"], ["check", "NOTEBOOK"]])
+def test_a_root_that_cannot_become_a_user_is_told_so_in_a_line(hand_ins, command):
+    """Root of a user namespace with one user in it, as `unshare -r` and some containers make it."""
+    command = [str(hand_ins[0]) if word == "NOTEBOOK" else word for word in command]
+    grader = [sys.executable, "-m", "grader", *command, *map(str, LAWS)]
+    done = subprocess.run(["unshare", "-Ur", *grader], cwd=ROOT, capture_output=True, text=True)
+    said = [line for line in (done.stdout + done.stderr).splitlines() if "root" in line]
+    assert done.returncode == (1 if "doctor" in command else 2)
+    assert len(said) == 1 and "start this as an ordinary user" in said[0]
+    assert "Traceback" not in done.stderr
+
+
 def test_plain_pytest_judges_the_solution_and_any_submission(hand_ins):
     assert "3 passed" in run("pytest", "-q", TOY / "hidden").stdout
     done = run("pytest", "-q", TOY / "hidden", "--submission", hand_ins[2])
