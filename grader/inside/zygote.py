@@ -29,9 +29,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
 SCRATCH_FILES = 4096  # each takes a kilobyte or more of the kernel's memory, even an empty one
 ROUND = 1 << 26  # bytes: so that limits do not tell how many workers came before
-NICE = (
-    5  # the machine's own work goes first; more would cost an honest worker its time on a busy one
-)
+NICE = 5  # others' work goes first; more would cost an honest worker its time on a busy machine
 SPARE = 2  # times the memory: what may be addressed, since not all of it gets used
 CAPABILITY_VERSION_3 = 0x20080522
 libc = ctypes.CDLL(None, use_errno=True)
@@ -137,7 +135,7 @@ def doorman(data, status, request):
     if child == 0:
         serve(data, status, request["limits"])
     data.close()
-    if request["nested"] and not counted:
+    if request["nested"] and not counted:  # after the fork, which no thread should see
         memory = request["limits"]["memory_mb"] * 2**20
         threading.Thread(target=watch.watch, args=[memory], daemon=True).start()
     status.send(last_word(child))
