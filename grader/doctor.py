@@ -108,7 +108,7 @@ def cgroups():
         "cgroups",
         True if shared else None,
         detail,
-        "run as root on the host, or under systemd as yourself: systemd-run --user --scope -p Delegate=yes COMMAND",
+        "run as root on the host, or under systemd as yourself: systemd-run --user --scope COMMAND",
     )
 
 

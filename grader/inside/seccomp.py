@@ -6,7 +6,7 @@ SysV), watching and locking files that others use (inotify, fanotify, flock), pt
 perf, userfaultfd, io_uring; and whatever a later kernel adds. glibc falls back from clone3, whose flags no filter can see,
 to clone.
 
-No socketpair either: its buffers are memory of the kernel that only a cgroup counts (3 GB for one worker). So `asyncio.run`
+No socketpair either: its buffers are memory of the kernel that only a cgroup counts (30 MB a process, 2 GB a worker). So `asyncio.run`
 fails, which in a notebook it does anyway, since Jupyter's own loop is running; pipes, pools and subprocess work.
 """
 

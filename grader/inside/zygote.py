@@ -126,7 +126,7 @@ def doorman(data, status, request):
     status.send(b"ready")
     if status.recv(16) != b"go":  # the trusted side has put us into a cgroup, or has gone
         return
-    counted = in_cgroup()
+    counted = request["grouped"] and in_cgroup()
     if request["nested"]:
         hide_cgroup()
         drop_capabilities()

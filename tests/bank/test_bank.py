@@ -44,7 +44,11 @@ def test_the_bank_is_large(kind, least):
 
 @pytest.mark.parametrize(
     ("name", "where"),
-    [("reads_the_course", [str(HIDDEN.parents[1])]), ("follows_its_own_traces", [])],
+    [
+        ("reads_the_course", [str(HIDDEN.parents[1])]),
+        ("follows_its_own_traces", []),
+        ("socket_buffers", []),
+    ],
 )
 def test_spies_do_find_what_is_there(name, where):
     """Outside the wall, where there is something to find: a spy that is blind proves nothing."""

@@ -77,7 +77,7 @@ def look():
 # %% memory_in_many_processes
 # stem: exponential_shaping
 # hostile: 30 processes with 600 MB each, none above its own limit
-# outcome: wrong out_of_memory crash
+# outcome: wrong out_of_memory crash timeout
 import os, time
 
 def hoard():
@@ -86,7 +86,7 @@ def hoard():
             data = bytearray(b"x") * (600 << 20)
             time.sleep(60)
             os._exit(len(data) % 2)
-    time.sleep(3)
+    time.sleep(1)
 
 def exponential_shaping(scores, temperature=1.0):
     hoard()
@@ -95,7 +95,7 @@ def exponential_shaping(scores, temperature=1.0):
 # %% memory_shared_by_many
 # stem: exponential_shaping
 # hostile: the same in memory without a file, which a limit on data does not see
-# outcome: wrong out_of_memory crash
+# outcome: wrong out_of_memory crash timeout
 import mmap, os, time
 
 def hoard():
@@ -104,7 +104,7 @@ def hoard():
             area = mmap.mmap(-1, 600 << 20)
             area.write(bytes(600 << 20))
             time.sleep(60)
-    time.sleep(3)
+    time.sleep(1)
 
 def exponential_shaping(scores, temperature=1.0):
     hoard()
