@@ -10,14 +10,14 @@ import re
 from dataclasses import dataclass, field
 
 from grader import reader
+from grader.foreign import cut, lift, shares
 from grader.outputs import safe_markdown, safe_outputs
 from grader.reader import Unreadable
 from grader.restore import mark, restore_graded
 from grader.written import unwritten
 
-MAX_PROSE = (
-    20_000  # of one Markdown cell: what renders it needs minutes for a long line of brackets
-)
+# characters, without pictures, of one Markdown cell: what renders it needs minutes for a long line of brackets
+MAX_PROSE = 20_000
 MAX_ALL_PROSE = 60_000
 NO_NOTEBOOK = {  # by the word that stands in the notebook's place; anyone can write such a file, so never more
     "several": "several notebooks were handed in, and none has the name that it was given out with",
@@ -86,8 +86,9 @@ def repair(data, course):
     if _kernel(given) != _kernel(source):
         submission.notes.append("the kernel's name was changed; it is the course's again")
     restore_graded(submission, source["cells"])
+    prose = _students_prose(cells, source["cells"])
     submission.unwritten = unwritten(cells, source["cells"])
-    _disarm_markdown(submission, source)
+    _disarm_markdown(submission, prose)
     _number(cells)
     return submission
 
@@ -128,23 +129,36 @@ def _kernel(document):
     return kernel.get("name") if isinstance(kernel, dict) else None
 
 
-def _disarm_markdown(submission, source):
-    """Prose that is the instructor's own stays as it is; a student's is shown without its HTML, and not without end."""
-    own = {cell["source"].strip(): cell.get("attachments") for cell in source["cells"]}
-    left, cut = MAX_ALL_PROSE, False
-    for cell in submission.notebook["cells"]:
-        if cell["cell_type"] == "code":
-            continue
+def _students_prose(cells, source):
+    """Cells without code that are a student's own, their pictures lifted out; the others get the instructor's pictures."""
+    own = {cell["source"].strip(): cell.get("attachments") for cell in source}
+    found = []
+    for cell in (cell for cell in cells if cell["cell_type"] != "code"):
         text, pictures = cell["source"], cell.pop("attachments", None)
         if text.strip() in own:
             pictures = own[text.strip()]
         else:
-            limit = min(MAX_PROSE, left)
-            cell["source"], pictures = safe_markdown(text, pictures, limit)
-            left, cut = left - min(len(text), limit), cut or len(text) > limit
+            cell["source"], pictures = lift(text, pictures)
+            found.append(cell)
         if pictures:
             cell["attachments"] = pictures
-    if cut:
+    return found
+
+
+def _disarm_markdown(submission, prose):
+    """A student's prose is shown without its HTML and not without end: graded answers first, then every cell's beginning."""
+    left, was_cut = MAX_ALL_PROSE, False
+    answers = [cell for cell in prose if mark(cell)]
+    for cells in (answers, [cell for cell in prose if not mark(cell)]):
+        limits = shares([cell["source"] for cell in cells], MAX_PROSE, left)
+        left -= sum(limits)
+        for cell, limit in zip(cells, limits, strict=True):
+            was_cut = was_cut or len(cell["source"]) > limit
+            text, pictures = cut(cell["source"], limit), cell.pop("attachments", None)
+            cell["source"], pictures = safe_markdown(text, pictures, limit)
+            if pictures:
+                cell["attachments"] = pictures
+    if was_cut:
         submission.notes.append(
             f"prose beyond {MAX_PROSE} characters a cell, or {MAX_ALL_PROSE} in all, was cut"
         )

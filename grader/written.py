@@ -2,6 +2,7 @@
 
 import re
 
+from grader.foreign import NO_WORDS
 from grader.restore import mark
 
 STUB = "YOUR ANSWER HERE"  # nbgrader's ClearSolutions.text_stub
@@ -12,6 +13,8 @@ SOLUTION = re.compile(
 
 def unwritten(cells, source):
     """The ids of answers that nobody needs to read: a student who answered elsewhere in the notebook is read by hand.
+
+    A picture can be an answer; data that nobody can read is none.
 
     Args:
         cells: of the repaired submission.
@@ -35,13 +38,15 @@ def is_prose(cell):
     """Whether it could hold an answer that belongs to another cell: Markdown, or code that is nothing but comments."""
     if mark(cell):
         return False
-    lines = [line.strip() for line in cell["source"].split("\n") if line.strip()]
+    lines = [line.strip() for line in cell["source"].split("
+")]
+    lines = [line for line in lines if line not in ("", NO_WORDS)]
     return bool(lines) and (cell["cell_type"] != "code" or all(line[0] == "#" for line in lines))
 
 
 def own_lines(text, original):
     """What the student's text says beside the instructor's words."""
-    there = {STUB, *map(str.strip, SOLUTION.sub("", original).splitlines())}
+    there = {STUB, NO_WORDS, *map(str.strip, SOLUTION.sub("", original).splitlines())}
     return [line for line in map(str.strip, text.splitlines()) if line and line not in there]
 
 

@@ -130,3 +130,32 @@ def exercise_copied(document):
     at = document["cells"].index(cell_of(document, STEM))
     document["cells"].insert(at + 1, copy.deepcopy(document["cells"][at]))
     return document
+
+
+@edit()
+def pictures_in_prose(document):
+    """Three pictures of 40,000 characters pasted into the text above the written answer, and one inside it."""
+    picture = f"![image.png](data:image/png;base64,{'iVBORw0KGgo+' * 3_400})"
+    answer = cell_of(document, "analysis")
+    answer["source"] = f"{picture}\n\n{''.join(answer['source'])}"
+    at = document["cells"].index(answer)
+    document["cells"][at:at] = [_prose(f"plot-{n}", picture) for n in range(3)]
+    return document
+
+
+@edit()
+def long_text_everywhere(document):
+    """A training log of 150,000 characters, a table, base64 without a kind and one long line above the written answer."""
+    texts = [
+        "step 1 reward 0.5\n" * 8_000,
+        "| 0.1 | 0.2 |\n" * 5_000,
+        "QUJD" * 9_000,
+        "a b " * 30_000,
+    ]
+    at = document["cells"].index(cell_of(document, "analysis"))
+    document["cells"][at:at] = [_prose(f"long-{n}", text) for n, text in enumerate(texts)]
+    return document
+
+
+def _prose(identity, text):
+    return {"cell_type": "markdown", "id": identity, "metadata": {}, "source": text}
