@@ -209,6 +209,7 @@ def cell_sources(path: Path) -> list[str]:
 
 def main() -> int:
     """Run one step; 1 when `check` finds drift."""
+    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

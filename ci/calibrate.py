@@ -130,6 +130,7 @@ def store(rows):
 
 def main(argv=None):
     """0 when every case went as it must, else 1."""
+    sys.stdout.reconfigure(errors="backslashreplace")
     options = parse_args(argv)
     if not options.report:
         calibrate(options)

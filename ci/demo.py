@@ -53,7 +53,7 @@ def script(name: str, *arguments: str) -> None:
 
 def final_table(compared: Path, seconds: float) -> str:
     """Return base against trained: mean sentiment, positive ratio, change, seconds of training."""
-    base, trained = json.loads(compared.read_text())["models"]
+    base, trained = json.loads(compared.read_text(encoding="utf-8"))["models"]
     change = trained["mean_sentiment"] - base["mean_sentiment"]
     rows = [f"{'':<10}{'mean sentiment':>16}{'positive ratio':>16}{'change':>9}{'seconds':>9}"]
     rows.append(f"{'base':<10}{base['mean_sentiment']:>16.3f}{base['positive_ratio']:>16.0%}")
@@ -65,6 +65,7 @@ def final_table(compared: Path, seconds: float) -> str:
 
 def main() -> int:
     """Run the demo; any failure ends it with that step's own message."""
+    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -95,7 +96,7 @@ def main() -> int:
     compared, figure = OUT / "compare.json", OUT / "compare.png"
     names = ["compare", "tiny-gpt2", str(run_folder / "final"), "--preset", "smoke"]
     script("evaluate.py", *names, "--json", str(compared), "--figure", str(figure))
-    seconds = json.loads((run_folder / "run.json").read_text())["seconds"]["train"]
+    seconds = json.loads((run_folder / "run.json").read_text(encoding="utf-8"))["seconds"]["train"]
     print(f"\n{final_table(compared, seconds)}\n\nfigure: {figure}")
     print(f"whole demo: {time.perf_counter() - started:.0f} s")
     return 0

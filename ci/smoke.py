@@ -144,10 +144,9 @@ def expected():
 
 def main(argv=None):
     """0 for a pass, 1 for a fail, 2 when nothing could be judged: one line says why."""
+    # a file's name, or a sign of ours, may be more than a terminal can show
+    sys.stdout.reconfigure(errors="backslashreplace")
     options = parse_args(argv)
-    sys.stdout.reconfigure(
-        errors="backslashreplace"
-    )  # a file's name may hold what no terminal shows
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
         return judge(options)

@@ -153,7 +153,7 @@ def output(path):
     if path in (None, "-"):
         return nullcontext(sys.stdout)
     try:
-        return Path(path).open("w")
+        return Path(path).open("w", encoding="utf-8")
     except OSError as error:
         raise CourseError(f"--json {path}: {error.strerror}") from error
 
@@ -179,9 +179,9 @@ def verdicts(grader, options):
 
 
 def main():
-    options = arguments().parse_args()
-    # a file's name may hold what no terminal shows
+    # names, words of students and our own signs may be more than a terminal, or Windows, can show
     sys.stdout.reconfigure(errors="backslashreplace")
+    options = arguments().parse_args()
     try:
         return options.work(options)
     except (CourseError, SandboxError) as error:

@@ -118,7 +118,7 @@ def activate(folder):
 def exercises(course):
     """The plan of marks, in the notebook's order; refuses a course whose parts do not fit together."""
     plan = []
-    for cell in json.loads(course.notebook.read_text())["cells"]:
+    for cell in json.loads(course.notebook.read_text(encoding="utf-8"))["cells"]:
         mark = cell["metadata"].get("nbgrader", {})
         if mark.get("grade"):
             plan.append(_exercise(course, mark))

@@ -108,7 +108,7 @@ def check_exercises(path, course):
 
 def wanted(course):
     """The ids of the cells that nbgrader enters into the gradebook, with their marks, -1 for none."""
-    cells = json.loads(course.notebook.read_text())["cells"]
+    cells = json.loads(course.notebook.read_text(encoding="utf-8"))["cells"]
     clues = [mark(cell) for cell in cells]
     return {
         (clue["grade_id"], float(clue["points"]) if clue.get("grade") or clue.get("task") else -1.0)

@@ -57,12 +57,12 @@ def write(path, document):
     """All or nothing, whenever the power goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(document))
+    temporary.write_text(json.dumps(document), encoding="utf-8")
     temporary.replace(path)
 
 
 def load(path):
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}

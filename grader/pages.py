@@ -128,7 +128,7 @@ def read_timestamp(folder):
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode) or path.stat().st_size > LONGEST:
             return None
-        moment = parse_utc(path.read_text().strip())
+        moment = parse_utc(path.read_text(encoding="utf-8").strip())
     except Exception:  # noqa: BLE001  a date that a student wrote has many ways to be none
         return None
     return moment if moment and plausible(moment) else None

@@ -61,7 +61,7 @@ def parse(data):
 
 def source_cells(course):
     """The instructor's document, its cells' text as students get it but for the solutions."""
-    document = json.loads(course.notebook.read_text())
+    document = json.loads(course.notebook.read_text(encoding="utf-8"))
     for cell in document["cells"]:
         cell["source"] = reader.source(cell).rstrip("\n")
     return document

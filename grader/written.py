@@ -38,8 +38,7 @@ def is_prose(cell):
     """Whether it could hold an answer that belongs to another cell: Markdown, or code that is nothing but comments."""
     if mark(cell):
         return False
-    lines = [line.strip() for line in cell["source"].split("
-")]
+    lines = [line.strip() for line in cell["source"].split("\n")]
     lines = [line for line in lines if line not in ("", NO_WORDS)]
     return bool(lines) and (cell["cell_type"] != "code" or all(line[0] == "#" for line in lines))
 

@@ -105,6 +105,7 @@ def compare(config: "TrainConfig", seeds: int, every: int, folder: Path) -> list
 
 def main(argv: list[str] | None = None) -> int:
     """Run the comparison, print the table, write the JSON."""
+    sys.stdout.reconfigure(errors="backslashreplace")
     args = parse_args(argv)
     warnings.filterwarnings("ignore", category=FutureWarning)
     import sentiment

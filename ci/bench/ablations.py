@@ -123,6 +123,7 @@ def show(found: dict[str, list[float]]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print the table, write the JSON."""
+    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
         prog="python -m ci.bench.ablations", description=__doc__.splitlines()[0]
     )

@@ -130,6 +130,7 @@ def show(results: dict[str, dict[str, float]]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure the contenders named, print the table, write the JSON."""
+    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
         prog="python -m ci.bench.breakdown", description=__doc__.splitlines()[0]
     )

@@ -135,6 +135,7 @@ def phases(folder: Path) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print medians with least and greatest, write the JSON."""
+    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
         prog="python -m ci.bench.grading", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Command line: `python -m ci.models build [lm|classifier|judge|all]`, then `python -m ci.models measure`."""
 
 import argparse
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -10,6 +11,7 @@ CHOICES = ["lm", "classifier", "judge", "all"]
 
 def main():
     """Build or measure the models in `models/`."""
+    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(prog="python -m ci.models", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="train the models and write them to models/")

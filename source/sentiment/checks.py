@@ -23,7 +23,7 @@ import torch
 import reader
 import sentiment
 from alone import Surroundings, modules_beside
-from config import OneLineErrors
+from config import OneLineErrors, print_anything
 from examples import EXAMPLES, FAKE_SCORES, Example
 from rewards import EXERCISES, NOTEBOOK, ExerciseError, Rewards, load_rewards, readable
 
@@ -252,6 +252,7 @@ def notebook_warnings(path: Path) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Run every visible check on a saved notebook; 0 when all pass."""
+    print_anything()
     parser = OneLineErrors(description="Run the visible checks on the saved notebook.")
     parser.add_argument(
         "notebook",

@@ -210,6 +210,11 @@ class OneLineErrors(argparse.ArgumentParser):
         sys.exit(2)
 
 
+def print_anything() -> None:
+    """Let no print end a run: what the output cannot hold, as `→` in a file that Windows opens as cp1252, shows as its code."""
+    sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def world_size() -> int:
     """Return the number of processes of this run, as `accelerate launch` and torchrun announce it."""
     return int(os.environ.get("WORLD_SIZE", 1))

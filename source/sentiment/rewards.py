@@ -299,9 +299,10 @@ def __getattr__(name: str) -> Callable:
 def main(argv: list[str] | None = None) -> int:
     """Print sample texts with their scores and the state of every exercise; 1 when something cannot be read."""
     import sentiment
-    from config import OneLineErrors
+    from config import OneLineErrors, print_anything
     from pretrained import ModelUnavailable
 
+    print_anything()
     parser = OneLineErrors(
         description="Sentiment scores of sample texts, and which exercises are implemented."
     )

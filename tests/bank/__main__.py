@@ -12,6 +12,7 @@ from tests.bank import harm, judge
 
 
 def main():
+    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
         prog="python -m tests.bank", description=__doc__.split("\n")[0]
     )

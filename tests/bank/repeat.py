@@ -13,6 +13,7 @@ BY_CHANCE = {"timeout", "out_of_memory"}
 
 
 def main():
+    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(prog="python -m tests.bank.repeat", description=__doc__)
     parser.add_argument(
         "--gradings", type=int, default=1000, help="how many in all (default: 1000)"

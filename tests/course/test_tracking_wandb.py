@@ -164,3 +164,19 @@ def test_summary_holds_final_metrics_and_the_improvement_over_the_baseline(logge
         improvement = run.after[name] - run.before[name]
         assert logged["summary"][f"improvement/{name}"] == pytest.approx(improvement)
     assert run.gain != 0
+
+
+def test_a_disabled_wandb_disturbs_no_run(quick, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert quick("--wandb") == 0
+
+
+def test_what_wandb_refuses_when_it_starts_is_one_line(tmp_path, monkeypatch):
+    """Here a run that cannot be a fork and go on in another at once."""
+    from config import ConfigError, TrainConfig
+    from tracking import start_wandb
+
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_FORK_FROM", "abcd1234?_step=3")
+    with pytest.raises(ConfigError, match=r"^--wandb: .*mutually exclusive[^\n]*$"):
+        start_wandb(TrainConfig.from_preset("smoke", output_dir=str(tmp_path)), {})

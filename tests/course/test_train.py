@@ -146,6 +146,30 @@ def test_wandb_without_a_login_is_one_line_and_moves_no_run(
     assert "Traceback" not in done.stderr and not list(tmp_path.glob("outputs-*"))
 
 
+WANDB_REFUSES = {
+    ("team/sentiment", "offline"): "--wandb_project: Invalid project name 'team/sentiment': cannot contain characters",
+    ("x" * 129, "offline"): "exceeded 128 characters",
+    ("sentiment", "off"): "train.py: --wandb: WANDB_MODE=off: Input should be 'online', 'offline'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("project", "mode"), WANDB_REFUSES)
+def test_what_wandb_would_refuse_is_one_line_before_any_model_loads(
+    python, source, solutions, trained, tmp_path, project, mode
+):
+    folder = shutil.copytree(trained, tmp_path / "outputs")
+    done = python(
+        source / "train.py", "--preset", "smoke", "--wandb", "--wandb_project", project, "--rewards", solutions,
+        "--output_dir", folder, "--model", "no-such-model", env={"HOME": str(tmp_path), "WANDB_MODE": mode},
+    )  # fmt: skip
+    assert done.returncode == 1
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("train.py"))
+    assert WANDB_REFUSES[project, mode] in line and "Traceback" not in done.stderr
+    assert ("WANDB_ENTITY=team and --wandb_project sentiment" in line) == ("/" in project)
+    assert load_run(folder).history == load_run(trained).history
+    assert not list(tmp_path.glob("outputs-*"))
+
+
 @pytest.mark.parametrize("place", ["file", "file/below"])
 def test_a_place_where_no_folder_can_be_made_is_one_line(quick, tmp_path, capfd, place):
     (tmp_path / "file").touch()
