@@ -13,7 +13,7 @@ TAG = re.compile(r"<(?=[A-Za-z/!?])")
 LINK = re.compile(r"\](?=[(:])")  # of Markdown: [text](address), ![text](address), [name]: address
 ADDRESS = re.compile(r"(https?|ftp):(?=//)", re.IGNORECASE)  # which renderers make a link of
 ATTACHED = re.compile(r"(?<=\]\(attachment:)[^\s()]+(?=[\s)])")
-TEX = re.compile(  # MathJax makes links and styles of it
+TEX = re.compile(  # MathJax, in Jupyter itself, makes links and styles of it
     r"(?<!\\)\\+(?=href|require|csname|class|style|cssId|unicode|Html|mmlToken)", re.IGNORECASE
 )
 

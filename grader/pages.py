@@ -13,7 +13,9 @@ from pathlib import Path
 import jinja2
 import jinja2.ext
 import jinja2.filters
-from nbconvert.filters import Highlight2HTML
+import nbgrader
+from nbconvert.exporters import HTMLExporter
+from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
@@ -21,11 +23,14 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from nbgrader.utils import parse_utc
 from traitlets import List
 
+from grader.formulas import markdown2html
 from grader.gradebook import is_open
 from grader.outputs import TEX
 from grader.text import clean
 from grader.timestamps import LONGEST, plausible
 
+TEMPLATES = Path(__file__).parent / "templates"
+NBGRADERS = Path(nbgrader.__file__).parent / "server_extensions/formgrader/templates"
 FORMGRADER = "nbgrader.server_extensions.formgrader.formgrader"
 MOST_COLOURED = 10_000  # characters of a cell
 NAMES = (
@@ -40,8 +45,19 @@ def mend(config):
     """Bad timestamps count as none; names are shown, never run."""
     CourseDirectory.get_existing_timestamp = existing_timestamp
     NbGraderAPI.get_submitted_timestamp = submitted_timestamp
-    config.HTMLExporter.preprocessors = [EscapeNames]
-    config.HTMLExporter.filters = {"float": as_number, "round": rounded, "highlight_code": coloured}
+    config.HTMLExporter.preprocessors = [EscapeNames, HideMarks]
+    config.HTMLExporter.filters = {
+        "float": as_number,
+        "round": rounded,
+        "highlight_code": coloured,
+        "markdown2html": markdown2html,
+        "ansi2html": printed,
+    }
+    # a template of ours stands in front of nbgrader's of the same name
+    config.HTMLExporter.extra_template_basedirs = [str(TEMPLATES), str(NBGRADERS)]
+    config.FeedbackExporter.template_name = "feedback"  # in Formgrader's process, too
+    config.FeedbackExporter.template_file = "page.html.j2"
+    config.GenerateFeedback.exporter_class = FeedbackExporter
     config.GenerateFeedback.preprocessors = [GetMarks, CSSHTMLHeaderPreprocessor]
     if (
         FORMGRADER in sys.modules
@@ -74,6 +90,21 @@ class EscapeNames(NbGraderPreprocessor):
         return nb, resources
 
 
+class HideMarks(NbGraderPreprocessor):
+    """The number below a report is for nbgrader, which reads the mark from it: on pages the mark stands at the top."""
+
+    display_data_priority = List(help="nbconvert sets it on every preprocessor").tag(config=True)
+
+    def preprocess_cell(self, cell, resources, index):
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
+            cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
+        return cell, resources
+
+
+class FeedbackExporter(HTMLExporter):
+    """What students get: nbconvert's exporter under a name of its own, for settings that Formgrader's pages do not share."""
+
+
 class GetMarks(GetGrades):
     """Scores for feedback pages; where there is no mark yet the page says so instead of 0."""
 
@@ -99,6 +130,16 @@ def coloured(source, language=None, metadata=None):
     if len(source) > MOST_COLOURED:
         return f'<div class="highlight"><pre>{html.escape(source)}</pre></div>'
     return Highlight2HTML(pygments_lexer="ipython3")(source, language, metadata)
+
+
+@jinja2.pass_context
+def printed(context, text):
+    """In place of `ansi2html`: a report's long lines go on below, far to the right, where no student's word passes for ours."""
+    cell = context.get("cell") or {}
+    if not cell.get("metadata", {}).get("nbgrader", {}).get("grade"):
+        return ansi2html(text)
+    lines = map(ansi2html, text.rstrip("\n").split("\n"))
+    return "".join(f'<span class="report">{line}</span>' for line in lines)
 
 
 def as_number(value, default=0.0):

@@ -25,7 +25,6 @@ FLAGS += [
     "--window-size=1300,1600",
 ]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-MATHJAX = "/ajax/libs/mathjax/2.7.7/"
 SPY = """
 window.alert = window.confirm = window.prompt = (...words) => { window.pwned = 1; ran('dialog: ' + words.join()); };
 Object.defineProperty(window, 'pwned', {set: value => ran('pwned'), get: () => undefined});
@@ -34,10 +33,6 @@ Object.defineProperty(window, 'pwned', {set: value => ran('pwned'), get: () => u
 
 class Chromium:
     """`with Chromium() as browser: browser.open(url)`; `ran` collects what scripts of students did."""
-
-    def __init__(self, mathjax=None):
-        """`mathjax`: a folder with MathJax 2.7, served in place of the one on the web."""
-        self.mathjax = mathjax
 
     def __enter__(self):
         program = next(filter(None, map(shutil.which, NAMES)), None)
@@ -57,8 +52,6 @@ class Chromium:
         ]
         for domain in ("Page", "Runtime", "Network"):
             self.send(f"{domain}.enable")
-        if self.mathjax:
-            self.send("Fetch.enable", patterns=[{"urlPattern": f"*{MATHJAX}*"}])
         self.send("Runtime.addBinding", name="ran")
         self.send("Page.addScriptToEvaluateOnNewDocument", source=SPY)
         return self
@@ -111,12 +104,6 @@ class Chromium:
             self.answers[given["response"]["url"]] = given["response"]["status"]
         elif event == "Network.requestWillBeSent":
             self.asked.append(given["request"]["url"])
-        elif event == "Fetch.requestPaused":
-            name = given["request"]["url"].partition(MATHJAX)[2].partition("?")[0]
-            data = base64.b64encode(Path(self.mathjax, name).read_bytes()).decode()
-            self.post(
-                "Fetch.fulfillRequest", requestId=given["requestId"], responseCode=200, body=data
-            )
 
     def open(self, url, quiet=1.0):
         """Load a page and wait until it has been quiet; gives what it was answered: {url: HTTP status}."""

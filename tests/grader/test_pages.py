@@ -1,13 +1,19 @@
-"""What nbgrader's pages are given: timestamps that can be read and shown, names that are text."""
+"""What nbgrader's pages are given: timestamps that can be read and shown, names that are text, formulas, wrapped reports."""
 
+import html
+import json
 import os
+import re
 from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toys import ROOT, notebook
 
+from grader.formulas import as_html
 from grader.pages import EscapeNames, read_timestamp
+from tests.e2e.active import active
 
 
 @pytest.mark.parametrize(
@@ -74,3 +80,64 @@ def test_names_reach_a_page_as_text():
         "notebook_path": "a/&quot; x=&quot;",
         "total": 3,
     }
+
+
+def prose():
+    cells = json.loads((ROOT / "source/sentiment/exercise.ipynb").read_text())["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+
+
+def test_every_formula_of_the_course_is_shown_without_a_script():
+    written = shown = 0
+    for text in prose():
+        page = as_html(text)
+        words = re.sub(r"<code>.*?</code>|<pre>.*?</pre>", "", page, flags=re.DOTALL)
+        assert "$" not in words and "\\" not in words
+        written += len(re.findall(r"\$\$.+?\$\$|\$[^$\n]+\$", text, re.DOTALL))
+        shown += page.count("<math ")
+    assert shown == written > 60
+
+
+def test_a_formula_on_a_line_of_its_own_keeps_its_number():
+    page = as_html(r"$$r(y) = P(\text{positive} \mid y) \tag{1}$$")
+    assert 'display="block"' in page and "<span>(1)</span>" in page and "tag" not in page
+    assert "<mtable" in as_html(r"\begin{align} a &= b \\ c &= d \end{align}")
+
+
+@pytest.mark.parametrize(
+    "tex", [r"\nosuchmacro{x}", r"\frac{1}", "{" * 3_000, r"\left( x", "a" * 3_000, "&", r"\tag{<b>}"]
+)  # fmt: skip
+def test_what_is_no_formula_stays_as_it_was_written(tex):
+    page = as_html(f"${tex}$")
+    assert "<math" not in page or "<b>" not in page
+    assert "<math" in page or html.escape(tex)[:1_000] in page
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [r"\text{<script>alert(1)</script>}", '<img src=x onerror="alert(1)">', r'\hspace{1em" onclick="x}', r"\text{x</mtext></math><b>}",
+     r'\begin{array}{c" onload="x}a\end{array}', r"\operatorname{<b>}", r'\mathrm{a" b="}', r"a \tag{<script>}"],
+)  # fmt: skip
+def test_no_formula_holds_markup(tex):
+    for text in (f"${tex}$", f"$${tex}$$", f"\\begin{{equation}}{tex}\\end{{equation}}"):
+        assert {entry.split()[0] for entry in active(as_html(text))} <= {"<math>"}
+
+
+WIDE = """def basket_total(items, discount=0.0):
+    raise RuntimeError("1.1 2.2 3.3 " * 20)"""
+
+
+def test_a_feedback_page_names_exercises_and_shows_reports_whole(class_folder):
+    class_folder.hand_in("ann", json.dumps(notebook(WIDE, after=["print('<b>')"])).encode())
+    class_folder.nbgrader("autograde", "toy")
+    class_folder.nbgrader("generate_feedback", "toy")
+    page = (class_folder.folder / "feedback/ann/toy/exercise.html").read_text()
+    listed = re.search(r'<div id="toc">.*?</div>', page, re.DOTALL)[0]
+    assert re.findall(r"<a [^>]*>([^<]*)</a>", listed) == ["basket_total"]
+    assert '<span class="report">basket_total: 0 of 2 points' in page
+    assert "Out[" not in page and "Test cell" not in page
+    assert not re.search(r'(src|href)="(https?:)?//', page), "a page is whole without the web"
+    graded = json.loads((class_folder.folder / "autograded/ann/toy/exercise.ipynb").read_text())
+    kinds = [o["output_type"] for cell in graded["cells"] for o in cell.get("outputs", [])]
+    assert kinds == ["stream", "execute_result"], "nbgrader reads the mark there"
+    assert class_folder.marks() == {"ann": 0.0}

@@ -7,10 +7,10 @@ import nbformat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from toys import notebook
 
 from grader import outputs, preflight
+from grader.formulas import as_html
 from grader.text import clean
 
 PICTURE = {"image/png": "aGk="}
@@ -86,7 +86,7 @@ def test_a_student_chooses_no_lexer(fix, fence, end):
     text = prose(fix, f"{fence}\nx{' ' * 19_000}x\n{end}")["source"]
     assert "systemd" not in text and text.startswith(end)
     start = time.process_time()
-    MarkdownWithMath(renderer=IPythonRenderer(escape=False)).render(text)
+    as_html(text)
     assert time.process_time() - start < 5
 
 
@@ -126,9 +126,8 @@ def prose(fix, source, attachments=None):
 
 
 def rendered(cell):
-    """As nbconvert does it, which raises where an attachment is missing."""
-    renderer = IPythonRenderer(escape=False, attachments=cell.get("attachments", {}))
-    return MarkdownWithMath(renderer=renderer).render(cell["source"])
+    """As the pages do it; nbconvert's part raises where an attachment is missing."""
+    return as_html(cell["source"], cell.get("attachments"))
 
 
 @pytest.mark.parametrize(
