@@ -123,6 +123,9 @@ class Visit:
     def look(self, url, name):
         """Open a page, click, and say what came of it."""
         answers = self.browser.open(url)
+        place = self.browser.run("document.activeElement.id")
+        if name.startswith("submissions/") and place != "analysis":
+            self.faults.append(f"{name} opens at {place!r}, not at the written answer")
         for start, clicks in CLICKS.items():
             if name.startswith(start) or url.startswith(start):
                 self.browser.run(clicks)

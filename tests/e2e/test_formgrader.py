@@ -43,6 +43,18 @@ def test_a_feedback_page_runs_and_loads_what_an_honest_one_does(room):
     assert {student: found - ours for student, found in shown.items() if found - ours} == {}
 
 
+def test_pages_are_whole_without_the_web_and_formgrader_opens_at_the_written_answer(answers, room):
+    """Nothing but Formgrader's own files is loaded; `make browser` sees where the page opens."""
+    pages, numbers = answers
+    shown = {n: pages[f"submissions/{n}/"][1] for n in numbers}
+    shown |= {str(p): p.read_text() for p in room.folder.glob("feedback/*/*/*.html")}
+    for name, page in shown.items():
+        loads = [entry for entry in active(page) if entry.startswith(("<script>", "<link>", "img"))]
+        assert not [entry for entry in loads if "//" in entry], name
+        assert "input.score" in page and "<math " in page and "MathJax =" in page
+        assert "output_execute_result" not in page, "the mark below a report is nbgrader's"
+
+
 def test_a_students_page_asks_the_server_for_that_student(answers):
     """Whatever the name holds: quotes, percent signs and ampersands have a meaning in addresses, scripts and HTML."""
     asked = {
