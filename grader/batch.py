@@ -10,16 +10,17 @@ import hashlib
 import json
 import shutil
 from concurrent.futures import Future
+from pathlib import Path
 
 from tqdm import tqdm
 
 from grader import timestamps
-from grader.collect import TIMESTAMP, find_submissions, loose, unusable
+from grader.collect import find_submissions, loose, unusable
 from grader.course import CourseError
 from grader.feedback import missed
 from grader.gradebook import Gradebook
 from grader.jobs import Pool
-from grader.kept import WORK, fingerprint, load, sha256, write
+from grader.kept import WORK, done, fingerprint, load, sha256, write
 from grader.preflight import placeholder
 from grader.session import read
 from grader.status import row
@@ -153,14 +154,15 @@ class Batch:
 
     def _record(self, entry, verdict, gradebook):
         """Into the gradebook, unless this very verdict is already there, with this very timestamp; what `row` is told."""
+        from grader.pages import read_timestamp  # brings nbgrader along: not before the jobs start
+
         status, notes = verdict["status"], entry.notes + verdict["notes"]
-        done = self.work / "done" / f"{entry.student}.json"
-        stamped = self._staged(entry).with_name(TIMESTAMP)
-        moment = stamped.read_bytes() if stamped.is_file() else b""
-        mark = hashlib.sha256(json.dumps(verdict).encode() + moment).hexdigest()
-        if load(done).get("verdict") != mark or not gradebook.has(entry.student):
+        whole = done(Path.cwd(), self.course.name, entry.student)
+        moment = read_timestamp(self._staged(entry).parent)
+        mark = hashlib.sha256(json.dumps(verdict).encode()).hexdigest()
+        if load(whole).get("verdict") != mark or not gradebook.has(entry.student, verdict, moment):
             if trouble := gradebook.record(entry.student, verdict):
                 status, notes = "infrastructure", [*notes, trouble]
             else:
-                write(done, {"verdict": mark})
+                write(whole, {"verdict": mark})
         return {"student": entry.student, "status": status, "verdict": verdict, "notes": notes}

@@ -4,6 +4,7 @@ nbgrader counts an open mark as 0 and says nothing; its own table also breaks at
 """
 
 import csv
+import math
 import sys
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from nbgrader.plugins import ExportPlugin
 
 from grader.course import CourseError
 from grader.database import check_file, sqlite_file
-from grader.gradebook import is_open, is_unconfirmed
+from grader.gradebook import is_open, is_unconfirmed, total
+from grader.late import Penalties
 from grader.status import harmless
 
 FIELDS = (
@@ -38,20 +40,28 @@ class GradesTable(ExportPlugin):
     def export(self, gradebook):
         path = Path(self.to or "grades.csv")
         self.log.info("Exporting grades to %s", path)
+        try:
+            penalties = Penalties(self.parent)
+            rows = [
+                row(gradebook, assignment, student, penalties)
+                for assignment in chosen(gradebook.assignments, "name", self.assignment)
+                for student in chosen(gradebook.students, "id", self.student)
+            ]
+        except CourseError as error:
+            self.log.error(str(error))
+            sys.exit(2)
         with path.open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, FIELDS)
             table.writeheader()
-            for assignment in chosen(gradebook.assignments, "name", self.assignment):
-                for student in chosen(gradebook.students, "id", self.student):
-                    values = row(gradebook, assignment, student).items()
-                    table.writerow({field: harmless(value) for field, value in values})
+            for values in rows:
+                table.writerow({field: harmless(value) for field, value in values.items()})
 
 
 def chosen(entries, name, wanted):
     return [entry for entry in entries if not wanted or getattr(entry, name) in map(str, wanted)]
 
 
-def row(gradebook, assignment, student):
+def row(gradebook, assignment, student, penalties):
     """A student who handed nothing in has 0, as nbgrader has it, and nothing open."""
     about = {name: getattr(student, name) for name in ("last_name", "first_name", "email")}
     about |= {"assignment": assignment.name, "student_id": student.id}
@@ -60,14 +70,14 @@ def row(gradebook, assignment, student):
         submission = gradebook.find_submission(assignment.name, student.id)
     except MissingEntry:
         return about | {"raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0}
-    penalty = submission.late_submission_penalty or 0.0
+    penalty = math.fsum(penalties(notebook) or 0.0 for notebook in submission.notebooks)
     waiting = [
         g.name for n in submission.notebooks for g in n.grades if is_open(g) or is_unconfirmed(g)
     ]
     return about | {
         "timestamp": submission.timestamp,
         "raw_score": round(submission.score, 4),
-        "late_submission_penalty": penalty,
-        "score": round(max(0.0, submission.score - penalty), 4),
+        "late_submission_penalty": round(penalty, 4),
+        "score": total(submission.score, penalty),
         "open": " ".join(sorted(name.removesuffix("_laws") for name in waiting)),
     }

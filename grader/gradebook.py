@@ -1,6 +1,7 @@
 """nbgrader's gradebook, filled by nbgrader's own Autograde in this process."""
 
 import logging
+import math
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from grader.course import CourseError
 from grader.database import LOCKED, check_exercises, check_file, sqlite_file, trouble
 from grader.kept import load, recorded
 from grader.text import clean
+from grader.verdict import OPEN
 
 # seconds before another try where the gradebook is locked; SQLite itself waits 5 s each time
 PAUSES = (1, 5, 15)
@@ -29,24 +31,40 @@ def is_unconfirmed(grade):
     return grade.manual_score is not None and grade.needs_manual_grade
 
 
+def total(raw, penalty):
+    """The one that counts, of a score and its late penalty: status.csv, grades.csv and the feedback page show it."""
+    return round(max(0.0, raw - penalty), 4)
+
+
 def stem_of(grade):
     return grade.name.removesuffix("_laws")
 
 
 @dataclass
 class Marks:
-    """What the gradebook has of one student: score by exercise, None while it is open; which hand marks wait; seconds late."""
+    """What the gradebook has of one student: score by exercise, None while it is open; which hand marks wait; seconds late.
+
+    `penalty`: the points that being late costs; `trouble`: why nobody can tell.
+    """
 
     scores: dict
     unconfirmed: set
     late: float
+    penalty: float
+    trouble: str
+
+    @property
+    def raw(self):
+        return math.fsum(score for score in self.scores.values() if score is not None)
 
 
-def marks_of(notebook):
+def marks_of(notebook, trouble=""):
     return Marks(
         {stem_of(grade): None if is_open(grade) else grade.score for grade in notebook.grades},
         {stem_of(grade) for grade in notebook.grades if is_unconfirmed(grade)},
         notebook.assignment.total_seconds_late,
+        notebook.late_submission_penalty or 0.0,
+        trouble,
     )
 
 
@@ -76,11 +94,13 @@ class Gradebook:
         sys.modules.setdefault("rfc3987_syntax", None)
         from nbgrader.apps import AutogradeApp
 
+        from grader.late import Penalties
         from grader.nbgrader_parts import configure
 
         self.app = AutogradeApp()
         self.app.initialize([course.name])
         configure(self.app.config, str(laws))
+        self.penalties = Penalties(self.app)
         self.reports = Reports()
         self.app.log.setLevel(logging.ERROR)
         # nbgrader's api writes to Tornado's
@@ -123,11 +143,18 @@ class Gradebook:
             )
 
     def _entered(self):
+        """{student: (when the notebook came in, {exercise: automatic mark})}"""
         from nbgrader.api import Gradebook
 
         with Gradebook(self.app.coursedir.db_url) as database:
-            found = database.assignment_submissions(self.course.name)
-            return {submission.student_id for submission in found}
+            found = database.notebook_submissions(self.course.notebook.stem, self.course.name)
+            return {
+                notebook.student.id: (
+                    notebook.assignment.timestamp,
+                    {stem_of(grade): grade.auto_score for grade in notebook.grades},
+                )
+                for notebook in found
+            }
 
     def students(self):
         from nbgrader.api import Gradebook
@@ -136,15 +163,24 @@ class Gradebook:
             return [student.id for student in database.students]
 
     def marks(self):
-        """{student: Marks}; hand marks that are newer than the notebook they are for get confirmed on the way."""
+        """{student: Marks}; hand marks newer than their notebook get confirmed, and late penalties worked out, on the way."""
         from nbgrader.api import Gradebook
 
         with Gradebook(self.app.coursedir.db_url) as database:
             found = database.notebook_submissions(self.course.notebook.stem, self.course.name)
             for notebook in found:
                 self._confirm(notebook)
+            troubles = {notebook.student.id: self._settle(notebook) for notebook in found}
             database.db.commit()
-            return {notebook.student.id: marks_of(notebook) for notebook in found}
+            return {n.student.id: marks_of(n, troubles[n.student.id]) for n in found}
+
+    def _settle(self, notebook):
+        """Store the late penalty as it is now; what stood in the way, or an empty string."""
+        try:
+            notebook.late_submission_penalty = self.penalties(notebook)
+        except CourseError as error:  # one student's trouble must not stop the others
+            return str(error)
+        return ""
 
     def _confirm(self, notebook):
         """A script that gives a hand mark seldom clears nbgrader's flag, which Formgrader does."""
@@ -154,13 +190,17 @@ class Gradebook:
             if known["by_hand"].get(stem_of(grade)) != grade.manual_score:
                 grade.needs_manual_grade = False
 
-    def has(self, student):
-        """Whether he was recorded before, in this very gradebook."""
+    def has(self, student, verdict, moment):
+        """Whether this very gradebook has the verdict's marks, for what came in at this moment."""
         folder = self.app.coursedir.format_path(
             self.app.coursedir.autograded_directory, student, self.course.name
         )
         graded = Path(folder, f"{self.course.notebook.stem}.ipynb").exists()
-        return graded and student in self.entered
+        marks = {
+            stem: None if e["outcome"] in OPEN else e["points"]
+            for stem, e in verdict["exercises"].items()
+        }
+        return graded and self.entered.get(student) == (moment, marks)
 
     def record(self, student, verdict):
         """What went wrong, or an empty string."""

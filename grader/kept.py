@@ -53,6 +53,11 @@ def recorded(root, assignment, student):
     return root / WORK / assignment / "recorded" / f"{student}.json"
 
 
+def done(root, assignment, student):
+    """Where it stands which verdict was recorded whole; it goes when anything begins to record another."""
+    return root / WORK / assignment / "done" / f"{student}.json"
+
+
 def write(path, document):
     """All or nothing, whenever the power goes."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
+from nbgrader.api import Gradebook
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Enum, Unicode
@@ -20,7 +21,7 @@ from traitlets import Enum, Unicode
 from grader.course import TRAINING, CourseError, load_course
 from grader.feedback import exercise_text
 from grader.interpreter import program
-from grader.kept import load, recorded, write
+from grader.kept import done, load, recorded, write
 from grader.pages import mend, read_timestamp
 from grader.preflight import repair, source_cells, without_solutions
 from grader.reader import Unreadable
@@ -76,8 +77,12 @@ class SubmissionExporter(NotebookExporter):
     def from_filename(self, filename, resources=None, **kw):
         if not self.parent._sanitizing:
             return super().from_filename(filename, resources, **kw)
+        names = resources["nbgrader"]
+        done(Path(self.coursedir.root), names["assignment"], names["student"]).unlink(
+            missing_ok=True
+        )
         submission = readable(filename, self.course)
-        keep_timestamp(Path(filename).parent, self.parent, resources["nbgrader"])
+        keep_timestamp(Path(filename).parent, self.parent, names)
         return self.from_notebook_node(nbformat.from_dict(submission.notebook), resources, **kw)
 
 
@@ -116,8 +121,12 @@ def without_emptiness(text):
 
 
 def keep_timestamp(folder, converter, names):
-    """nbgrader compares the autograded folder's timestamp with a later hand-in's."""
-    if read_timestamp(folder) is not None:
+    """nbgrader compares the autograded folder's timestamp with a later hand-in's, and without one keeps an earlier one's."""
+    if read_timestamp(folder) is None:
+        with Gradebook(names["db_url"]) as gradebook:
+            gradebook.find_submission(names["assignment"], names["student"]).timestamp = None
+            gradebook.db.commit()
+    else:
         kept = Path(converter._format_dest(names["assignment"], names["student"]))
         kept.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / "timestamp.txt", kept / "timestamp.txt")

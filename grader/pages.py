@@ -1,6 +1,6 @@
 """What nbgrader's own pages need to survive a class: names and timestamps come from students, and it trusts both.
 
-nbgrader has no hook for either, so `mend` replaces four small things in whichever process loads nbgrader_config.py.
+nbgrader has no hook for either, so `mend` replaces five small things in whichever process loads nbgrader_config.py.
 """
 
 import functools
@@ -17,6 +17,7 @@ import nbgrader
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.api import Gradebook, SubmittedAssignment
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
@@ -24,7 +25,8 @@ from nbgrader.utils import parse_utc
 from traitlets import List
 
 from grader.formulas import markdown2html
-from grader.gradebook import is_open
+from grader.gradebook import is_open, total
+from grader.late import Penalties
 from grader.outputs import TEX
 from grader.text import clean
 from grader.timestamps import LONGEST, plausible
@@ -42,7 +44,8 @@ NAMES = (
 
 
 def mend(config):
-    """Bad timestamps count as none; names are shown, never run."""
+    """Bad timestamps count as none, as does an extension to no due date; names are shown, never run."""
+    SubmittedAssignment.duedate = property(due)
     CourseDirectory.get_existing_timestamp = existing_timestamp
     NbGraderAPI.get_submitted_timestamp = submitted_timestamp
     config.HTMLExporter.preprocessors = [EscapeNames, HideMarks]
@@ -106,13 +109,18 @@ class FeedbackExporter(HTMLExporter):
 
 
 class GetMarks(GetGrades):
-    """Scores for feedback pages; where there is no mark yet the page says so instead of 0."""
+    """Scores for feedback pages, less what being late costs now; where there is no mark yet the page says so instead of 0."""
 
     def preprocess(self, nb, resources):
         self.waiting = 0.0
         nb, resources = super().preprocess(nb, resources)
+        about = resources["nbgrader"]
+        with Gradebook(self.db_url) as gradebook:
+            where = (self.notebook_id, self.assignment_id, self.student_id)
+            notebook = gradebook.find_submission_notebook(*where)
+            about["late_penalty"] = Penalties(self)(notebook) or 0.0
+            about["score"] = total(notebook.score, about["late_penalty"])
         if self.waiting:
-            about = resources["nbgrader"]
             about["score"] = f"{about['score']:g} so far, {self.waiting:g} not marked yet"
         return nb, resources
 
@@ -150,6 +158,12 @@ def as_number(value, default=0.0):
 def rounded(value, *args):
     """In place of `round`, in the same way."""
     return value if isinstance(value, str) else jinja2.filters.do_round(value, *args)
+
+
+def due(submission):
+    """In place of nbgrader's, which raises where there is an extension and no due date any more."""
+    day, extension = submission.assignment.duedate, submission.extension
+    return day + extension if day and extension else day
 
 
 def existing_timestamp(coursedir, folder):

@@ -5,6 +5,7 @@ import math
 import re
 import sys
 
+from grader.gradebook import total as total_of
 from grader.interpreter import program
 from grader.verdict import OPEN
 
@@ -24,9 +25,11 @@ FIELDS = ("student", "status", "total", "max_total", "reasons", "notes", "sha256
 def row(student, status, verdict=None, notes=(), marks=None):
     """One line of the table; `marks` are the gradebook's."""
     reasons, total, notes = [], verdict and verdict["total"], list(notes)
+    if marks and marks.trouble:
+        status, notes = "infrastructure", [*notes, marks.trouble]
     if marks and status in ("graded", "partial", "unreadable"):
-        total = round(math.fsum(score for score in marks.scores.values() if score is not None), 4)
-        notes += [UNCONFIRMED] * bool(marks.unconfirmed) + lateness(marks.late)
+        total = total_of(marks.raw, marks.penalty)
+        notes += [UNCONFIRMED] * bool(marks.unconfirmed) + lateness(marks)
     if marks and status in ("graded", "partial"):
         waiting = {stem for stem, score in marks.scores.items() if score is None}
         status = "partial" if waiting or marks.unconfirmed else "graded"
@@ -59,10 +62,11 @@ def words(exercise):
     return f"{exercise['outcome']}, {repaired}" if repaired else exercise["outcome"]
 
 
-def lateness(seconds):
-    """A note on a hand-in after the due date, to the hour; it costs nothing by itself."""
-    hours = math.ceil(seconds / 3600)
-    return [f"late by {hours // 24} d {hours % 24} h"] if hours > 0 else []
+def lateness(marks):
+    """A note on a hand-in after the due date, to the hour, and on what it costs: by itself nothing."""
+    hours = math.ceil(marks.late / 3600)
+    cost = f": {marks.penalty:g} of {marks.raw:g} points off" if marks.penalty else ""
+    return [f"late by {hours // 24} d {hours % 24} h{cost}"] if hours > 0 else []
 
 
 def fault(exercise):

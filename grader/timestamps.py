@@ -30,10 +30,13 @@ def stamp(home, staged, notebook, own):
     with contextlib.suppress(OSError):  # a folder that cannot be written: formgrader alone cares
         path = home / TIMESTAMP
         there = read_bytes(path)
-        if os.path.lexists(path) and not (there and there in (moment.encode(), read_bytes(own))):
+        ours = there and there in (moment.encode(), read_bytes(own))
+        if os.path.lexists(path) and not ours:
             path.replace(home / REFUSED)
         if moment:
             path.write_text(moment)
+        elif ours:  # an earlier notebook's
+            path.unlink()
     own.parent.mkdir(parents=True, exist_ok=True)
     own.write_text(moment)
     return [*notes, *[ASIDE] * os.path.lexists(home / REFUSED)]
