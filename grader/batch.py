@@ -73,7 +73,8 @@ class Batch:
         with Pool(self.judge, jobs, self.laws) as pool:
             gradebook = Gradebook(self.course, self.staged, self.laws)
             self.submitted = gradebook.submitted
-            found = find_submissions(self.submitted, self.course.name, self.course.notebook.stem)
+            names = (self.course.name, self.course.notebook.stem)
+            found = find_submissions(self.submitted, *names, gradebook.other_assignments())
             rows = self._grade(found, gradebook, pool)
         seen = {entry["student"] for entry in rows}
         rows += [

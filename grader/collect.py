@@ -28,8 +28,8 @@ class Found:
     modules: list = field(default_factory=list)  # names of the .py files that were left out
 
 
-def find_submissions(submitted, assignment, notebook_name):
-    """One entry for each folder in `submitted`, in order of their names."""
+def find_submissions(submitted, assignment, notebook_name, others=()):
+    """One entry for each folder in `submitted`, in order of their names; `others`: names of the other assignments."""
     if not submitted.is_dir():
         return []
     folders = sorted(
@@ -37,13 +37,13 @@ def find_submissions(submitted, assignment, notebook_name):
         for path in submitted.iterdir()
         if path.is_dir() and not path.is_symlink() and path.name[0] != "."
     )
-    return [found_or_trouble(folder, assignment, notebook_name) for folder in folders]
+    return [found_or_trouble(folder, assignment, notebook_name, others) for folder in folders]
 
 
-def found_or_trouble(folder, assignment, notebook_name):
+def found_or_trouble(folder, assignment, notebook_name, others=()):
     """Whatever one folder holds stops nobody else."""
     try:
-        return find(folder, assignment, notebook_name)
+        return find(folder, assignment, notebook_name, others)
     except Exception as error:  # noqa: BLE001
         return Found(folder.name, trouble=f"the folder cannot be read: {one_line(str(error))}")
 
@@ -72,11 +72,15 @@ def unusable(student):
     return ""
 
 
-def find(folder, assignment, notebook_name):
-    """The notebook of one student: at its proper place, else the only one there is."""
+def find(folder, assignment, notebook_name, others=()):
+    """The notebook of one student: at its proper place, else the only one there is.
+
+    What lies in another assignment's folder is that one's, and not looked at.
+    """
     found, locked = Found(folder.name), []
     clocks = {folder / assignment / name for name in (TIMESTAMP, REFUSED)}  # nobody's work
-    files = [path for path in plain_files(folder, locked) if path not in clocks]
+    seen = plain_files(folder, locked, assignment, frozenset(others))
+    files = [path for path in seen if path not in clocks]
     notebooks = [path for path in files if is_notebook(path)]
     proper = folder / assignment / f"{notebook_name}.ipynb"
     named = [path for path in notebooks if path.name == proper.name]
@@ -86,7 +90,7 @@ def find(folder, assignment, notebook_name):
         found.notebook = (named if len(named) == 1 else notebooks)[0]
         found.notes.append(f"taken from {shown(found.notebook, folder)}")
     elif notebooks:
-        found.why_not = "several"
+        found.why_not = "twice" if named else "several"
     elif any(path.suffix.lower() in PACKED for path in files):
         found.why_not = "packed"
     else:
@@ -109,15 +113,15 @@ def find(folder, assignment, notebook_name):
     return found
 
 
-def plain_files(folder, locked):
+def plain_files(folder, locked, assignment, others):
     """Files below the folder, at most MAX_FILES; links are never followed, and count as other files.
 
-    `locked` gets the folders that could not be opened.
+    `locked` gets the folders that could not be opened. Folders named as `others` are left out, save in the assignment's own.
     """
-    return itertools.islice(_walk(folder, locked), MAX_FILES)
+    return itertools.islice(_walk(folder, locked, assignment, others), MAX_FILES)
 
 
-def _walk(folder, locked, depth=0):
+def _walk(folder, locked, assignment, others, depth=0):
     """Not `os.walk`, which in Python 3.11 calls itself for every folder within a folder: an archive may hold thousands."""
     try:
         with os.scandir(folder) as found:
@@ -134,8 +138,9 @@ def _walk(folder, locked, depth=0):
             plain = entry.is_file(follow_symlinks=False)
             yield Path(entry.path if plain else f"{entry.path} (a link)")
     for entry in inner if depth < MAX_DEPTH else ():
-        if entry.name not in IGNORED:
-            yield from _walk(entry.path, locked, depth + 1)
+        if entry.name not in IGNORED | others:
+            beside = frozenset() if entry.name == assignment else others
+            yield from _walk(entry.path, locked, assignment, beside, depth + 1)
 
 
 def is_plain(path, folder):

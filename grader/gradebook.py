@@ -156,6 +156,17 @@ class Gradebook:
                 for notebook in found
             }
 
+    def other_assignments(self):
+        """The names that the course has for its other assignments: in the gradebook, and in source/."""
+        from nbgrader.api import Gradebook
+
+        source = Path(self.app.coursedir.root, self.app.coursedir.source_directory)
+        with Gradebook(self.app.coursedir.db_url) as database:
+            known = {assignment.name for assignment in database.assignments}
+        return (known | {path.parent.name for path in source.glob("*/*.ipynb")}) - {
+            self.course.name
+        }
+
     def students(self):
         from nbgrader.api import Gradebook
 

@@ -21,6 +21,7 @@ MAX_PROSE = 20_000
 MAX_ALL_PROSE = 60_000
 NO_NOTEBOOK = {  # by the word that stands in the notebook's place; anyone can write such a file, so never more
     "several": "several notebooks were handed in, and none has the name that it was given out with",
+    "twice": "several notebooks were handed in under the name that it was given out with: hand in one of them",
     "locked": "the notebook's file cannot be opened: its permissions or its disk forbid it",
     "none": "no notebook is among the files that were handed in: hand in the .ipynb file itself",
     "packed": "no notebook was handed in, but an archive: hand in the .ipynb file that is in it, by itself",

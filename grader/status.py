@@ -7,6 +7,7 @@ import sys
 
 from grader.gradebook import total as total_of
 from grader.interpreter import program
+from grader.text import one_line
 from grader.verdict import OPEN
 
 WAITING = {
@@ -19,6 +20,7 @@ UNCONFIRMED = (
 LONGEST = 30_000  # characters of a cell: Excel's limit is 32,767, that of Python's csv 131,072
 # what begins a cell where commas, semicolons, bars or tabs separate them
 FORMULA = re.compile(r"(^|[,;|\t]\s*)(?=[=+\-@\t])")
+MOST_NAMED = 10  # students whose trouble the terminal tells; status.csv has them all
 FIELDS = ("student", "status", "total", "max_total", "reasons", "notes", "sha256")
 
 
@@ -94,7 +96,7 @@ def harmless(value):
 
 
 def summary(rows, place):
-    """How many of each status, and what the open ones wait for; with nobody there, where a notebook belongs."""
+    """How many of each status, who is not graded and why, and what the open ones wait for; with nobody there, where a notebook belongs."""
     counts = {}
     for entry in rows:
         counts[entry["status"]] = counts.get(entry["status"], 0) + 1
@@ -103,6 +105,12 @@ def summary(rows, place):
         or f"nobody has handed in: {place}",
         file=sys.stderr,
     )
+    ours = [entry for entry in rows if entry["status"] == "infrastructure"]
+    for entry in ours[:MOST_NAMED]:
+        said = one_line(f"{entry['student']}: {entry['notes']}")
+        print(f"not graded for a reason on our side: {said}", file=sys.stderr)
+    if len(ours) > MOST_NAMED:
+        print(f"not graded for such a reason: {len(ours) - MOST_NAMED} more", file=sys.stderr)
     for outcome, remedy in WAITING.items():
         if count := sum(outcome in entry["reasons"] for entry in rows):
             print(f"{count} wait for {remedy}", file=sys.stderr)

@@ -73,6 +73,36 @@ def test_every_student_has_a_row_however_odd_the_folder(class_folder):
     assert class_folder.marks() == {s: float(r["total"]) for s, r in rows.items() if r["total"]}
 
 
+def test_another_assignments_work_is_not_graded_as_this_ones(class_folder):
+    """One that the course has a source for, and one that the gradebook alone knows."""
+    (class_folder.folder / "source/hw2").mkdir()
+    (class_folder.folder / "source/hw2/exercise.ipynb").write_bytes(encoded())
+    class_folder.nbgrader("db", "assignment", "add", "hw3")
+    for name in ("hw2", "hw3"):
+        class_folder.hand_in("ann", name=f"{name}/exercise.ipynb")
+        class_folder.hand_in("bob", encoded(WRONG), name=f"{name}/exercise.ipynb")
+        class_folder.hand_in("bob", b"1/0", name=f"{name}/helper.py")
+    class_folder.hand_in("bob")
+    assert class_folder.grade().returncode == 0
+    rows = class_folder.status()
+    assert [rows["ann"][name] for name in ("status", "total", "notes")] == ["missing", "", ""]
+    assert [rows["bob"][name] for name in ("status", "total", "notes")] == ["graded", "2.0", ""]
+
+
+def test_the_terminal_names_whom_it_could_not_grade_and_why(class_folder):
+    for number in range(12):
+        class_folder.hand_in(f"s{number:02}*")
+    class_folder.hand_in("ann\n::error::forged*")
+    class_folder.hand_in("bob")
+    done = class_folder.grade()
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if line.startswith("not graded")]
+    ours = "not graded for a reason on our side: "
+    assert lines[0].startswith(f"{ours}ann ⏎ ::error::forged*: ")
+    assert lines[1].startswith(f"{ours}s00*: nbgrader cannot take a folder's name with *")
+    assert len(lines) == 11 and lines[-1] == "not graded for such a reason: 3 more"
+
+
 def hashes(folder):
     """The course's own files and the hand-ins, byte for byte; the collector's timestamps apart."""
     files = [

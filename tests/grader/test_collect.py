@@ -8,18 +8,19 @@ from toys import RIGHT
 
 from grader.collect import MAX_FILES, find
 from grader.feedback import missed
+from grader.preflight import NO_NOTEBOOK
 
 
 @pytest.fixture
 def hand_in(tmp_path):
     """Put files into a student's folder, then say what `find` finds there."""
 
-    def make(*names):
+    def make(*names, others=()):
         for name in names:
             path = tmp_path / "ann" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"{}")
-        return find(tmp_path / "ann", "toy", "exercise")
+        return find(tmp_path / "ann", "toy", "exercise", others)
 
     return make
 
@@ -46,6 +47,37 @@ def test_a_folder_as_deep_as_an_archive_can_make_it_is_walked_as_far_as_makes_se
     os.close(at)
     assert find(tmp_path / "ann", "toy", "exercise").notebook is None
     subprocess.run(["rm", "-rf", tmp_path / "ann"], check=True)  # pytest cannot
+
+
+def test_another_assignments_folder_is_not_looked_at(hand_in, tmp_path):
+    names = ("hw2/exercise.ipynb", "hw2/helper.py", "upload/hw2/exercise.ipynb")
+    found = hand_in(*names, others=["hw2"])
+    assert (found.notebook, found.why_not, found.notes, found.modules) == (None, "", [], [])
+    assert hand_in().why_not == "twice", "no assignment is called so"
+    found = hand_in("upload/exercise.ipynb", "notes.py", others=["hw2"])
+    assert found.notebook == tmp_path / "ann/upload/exercise.ipynb"
+    assert found.notes == ["taken from upload/exercise.ipynb", "left out: notes.py"]
+    assert found.modules == ["notes"]
+    found = hand_in("toy/hw2/mine.ipynb", "toy/exercise.ipynb", others=["hw2", "upload"])
+    assert found.notebook == tmp_path / "ann/toy/exercise.ipynb"
+    assert found.notes == ["left out: notes.py, toy/hw2/mine.ipynb"], "its own folder is its own"
+
+
+def test_another_assignments_folder_is_never_too_large_to_find_ones_own(hand_in, tmp_path):
+    many = (f"hw2/{number}.txt" for number in range(MAX_FILES + 1))
+    found = hand_in("other/exercise.ipynb", *many, others=["hw2"])
+    assert found.notebook == tmp_path / "ann/other/exercise.ipynb"
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("a.ipynb", "b.ipynb"), "none has the name"),
+        (("a/exercise.ipynb", "b/exercise.ipynb"), "under the name that it was given out with"),
+    ],
+)
+def test_which_of_several_notebooks_counts_is_asked_in_words_that_are_true(hand_in, names, said):
+    assert said in NO_NOTEBOOK[hand_in(*names).why_not]
 
 
 def test_what_a_mac_leaves_beside_a_file_is_no_file(hand_in, tmp_path):
