@@ -71,7 +71,7 @@ def arguments():
 def grading_options(parser, jobs):
     text = f"notebooks graded at the same time (default: {jobs})"
     parser.add_argument("--jobs", type=positive, default=0, metavar="N", help=text)
-    text = "training marks, <sha256 of the notebook>.json; one made by hand counts as it is (default: %(default)s)"
+    text = "training marks; one made by hand, <sha256 of the notebook>.json, counts as it is (default: %(default)s)"
     parser.add_argument("--training", type=Path, default=TRAINING, metavar="FOLDER", help=text)
     text = "none: run student code WITHOUT a sandbox, as you; only for code you trust"
     parser.add_argument("--isolation", choices=["bwrap", "none"], default="bwrap", help=text)

@@ -25,6 +25,8 @@ from grader.preflight import placeholder
 from grader.session import read
 from grader.status import row
 from grader.text import some_of
+from grader.training import Untrained
+from grader.training_marks import state
 
 WITHDRAWN = "graded earlier: its marks stay in the gradebook"
 
@@ -98,10 +100,10 @@ class Batch:
                 status, notes = ("infrastructure", [why]) if why else ("missing", notes)
                 rows.append({"student": entry.student, "status": status, "notes": notes})
                 continue
-            stamp, verdict = futures[entry.student][0], futures[entry.student][1].result()
+            verdict = futures[entry.student].result()
             write(
                 self.work / "verdicts" / f"{entry.student}.json",
-                {"stamp": stamp, "verdict": verdict},
+                {"stamp": self.stamp, "verdict": verdict},
             )
             verdict["notes"] += missed(verdict, entry.modules)
             rows.append(self._record(entry, verdict, gradebook))
@@ -109,7 +111,8 @@ class Batch:
                 verdict["exercises"][stem]["outcome"] in ("needs_training", "infrastructure")
                 for stem in self.course.training
             ):
-                self.untrained[verdict["sha256"]] = self._staged(entry)
+                uses = verdict.get("training", {}).get("uses", "")
+                self.untrained[verdict["sha256"]] = Untrained(self._staged(entry), uses)
         marks = gradebook.marks()
         return [row(**entry, marks=marks.get(entry["student"])) for entry in rows]
 
@@ -117,23 +120,26 @@ class Batch:
         return [WITHDRAWN] * (student in gradebook.entered)
 
     def _verdict(self, entry, pool):
-        """A stamp of all it depends on, and the staged copy's verdict: the kept one if they agree, or a job's, on its way."""
+        """The staged copy's verdict: the kept one if all that it depends on is the same, or a job's, on its way."""
         staged = self._stage(entry)
-        kept, sha = load(self.work / "verdicts" / f"{entry.student}.json"), sha256(staged)
-        stamp = self._stamp(sha)  # before the job looks: what changes later makes it stale
+        kept = load(self.work / "verdicts" / f"{entry.student}.json")
         if (
-            kept.get("stamp") == stamp
-            and kept["verdict"]["sha256"] == sha
+            kept.get("stamp") == self.stamp
+            and kept["verdict"]["sha256"] == sha256(staged)
             and kept["verdict"]["status"] != "infrastructure"
+            and self._trained_so(kept["verdict"])
         ):
-            done = Future()
-            done.set_result(kept["verdict"])
-            return stamp, done
-        return stamp, pool.submit(staged, name=entry.student)
+            ready = Future()
+            ready.set_result(kept["verdict"])
+            return ready
+        return pool.submit(staged, name=entry.student)
 
-    def _stamp(self, sha):
-        """Changes with anything that the verdict on this notebook depends on."""
-        return self.stamp + json.dumps(self.judge.marks.read(sha))
+    def _trained_so(self, verdict):
+        """Whether the training mark that it was made with is still that which counts."""
+        if (made_with := verdict.get("training")) is None:
+            return True
+        known = {"sha256": verdict["sha256"], "uses": made_with["uses"]}
+        return state(known, self.judge.marks.read(**known)) == made_with
 
     def _staged(self, entry):
         return self.staged / entry.student / self.course.name / self.course.notebook.name

@@ -53,6 +53,8 @@ class Course:
     training: tuple[str, ...] = ()  # exercises whose marks come from a training verdict
     # Python's arguments of a command that trains with {notebook}, keeps its files in {out} and writes {mark}
     trainer: tuple[str, ...] = ()
+    # the functions that it uses: notebooks that agree in all that these need share one run; none: only equal notebooks do
+    training_uses: tuple[str, ...] = ()
     # files and folders that its marks depend on, beside laws and grader: once one changes, they count no longer
     training_files: tuple[Path, ...] = ()
     training_memory_mb: int = 2048  # what one training run needs of a GPU, or of main memory

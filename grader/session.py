@@ -6,10 +6,11 @@ from pathlib import Path
 
 from grader import reader
 from grader.course import exercises
+from grader.needs import digest
 from grader.preflight import placeholder, repair
 from grader.reader import Unreadable
 from grader.sandbox import Sandbox, check_outside
-from grader.training_marks import TrainingMarks
+from grader.training_marks import TrainingMarks, state
 from grader.verdict import (
     exercise_verdict,
     open_verdict,
@@ -23,7 +24,7 @@ class Grader:
     """`with Grader(course) as grader: grader.check(path)` gives the verdict as a dict."""
 
     def __init__(self, course, isolation="bwrap", training=None):
-        """`training`: a folder of training marks, <sha256 of the notebook>.json."""
+        """`training`: a folder of training marks."""
         self.course, self.isolation = course, isolation
         self.training = Path(training).resolve() if training else None
         self.marks = TrainingMarks(course, self.training, isolation)
@@ -62,11 +63,15 @@ class Grader:
         except Unreadable as reason:
             marked = {e.stem: unread_verdict(e, str(reason)) for e in plan}
             return verdict(name, data, marked, self.isolation, [str(reason)], unreadable=True)
-        return verdict(
-            name, data, self._marks(plan, submission, data), self.isolation, submission.notes
-        )
+        known = {"sha256": hashlib.sha256(data).hexdigest()}
+        if any(exercise.kind == "training" for exercise in plan):
+            known["uses"] = digest(self.course, submission.cells, self.sandbox)
+        trained = self.marks.read(**known)
+        marked = self._marks(plan, submission, trained)
+        made = verdict(name, data, marked, self.isolation, submission.notes)
+        return made | {"training": state(known, trained)} if "uses" in known else made
 
-    def _marks(self, plan, submission, data):
+    def _marks(self, plan, submission, trained):
         from grader import suite
 
         rows, trivial = suite.run(self.course, plan, submission.cells, self.sandbox)
@@ -77,7 +82,6 @@ class Grader:
                     exercise, rows[exercise.stem], trivial[exercise.stem]
                 )
             elif exercise.kind == "training":
-                trained = self.marks.read(hashlib.sha256(data).hexdigest())
                 marked[exercise.stem] = training_verdict(exercise, trained)
             else:
                 marked[exercise.stem] = (

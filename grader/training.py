@@ -1,8 +1,8 @@
 """Training runs for the exercises that are marked by one: a queue over this machine's GPUs, or its cores.
 
 The course says how a notebook is trained (`Course.trainer`, a command); each run gets a slot and a folder of its own, with
-a copy of the notebook. Marks are kept under the notebook's SHA-256 (grader/training_marks.py), so nothing is trained
-twice: equal notebooks share one, and a run of the queue that was killed goes on with what is missing.
+a copy of the notebook. Marks are kept (grader/training_marks.py), so nothing is trained twice: notebooks that agree in what
+training uses share one, and a run of the queue that was killed goes on with what is missing.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import sys
 import time
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -24,6 +25,14 @@ from grader.verdict import FATAL
 
 PAUSE = 0.1  # seconds between two looks at the runs, which take a minute
 NOTEBOOK, MARK, LOG = "notebook.ipynb", "mark.json", "log.txt"  # in a run's own folder
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """A notebook that waits for a training run, and what that will use of it (grader/needs.py)."""
+
+    notebook: Path
+    uses: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ class Run:
 
 
 class TrainingQueue:
-    """`TrainingQueue(course, marks).run({sha256: notebook})` leaves a mark for each."""
+    """`TrainingQueue(course, marks).run({sha256: Untrained(notebook)})` leaves a mark for each."""
 
     def __init__(self, course, marks):
         if not course.trainer:
@@ -53,24 +62,39 @@ class TrainingQueue:
         self.slots = slots(course.training_memory_mb)
 
     def run(self, notebooks):
-        """Train what has no mark that counts, and return how many were missing."""
-        missing = [sha for sha in notebooks if not self.marks.done(sha)]
+        """Train what has no mark that counts, and return how many were missing.
+
+        First one of those that agree in what training uses; then whoever found no mark in that.
+        """
+        self.uses = {sha: untrained.uses for sha, untrained in notebooks.items()}
+        missing = self._missing(notebooks)
+        first = list({self.uses[sha] or sha: sha for sha in reversed(missing)}.values())[::-1]
+        self._round({sha: notebooks[sha].notebook for sha in first})
+        others = self._missing(sha for sha in missing if sha not in first)
+        self._round({sha: notebooks[sha].notebook for sha in others})
+        return len(missing)
+
+    def _missing(self, shas):
+        return [sha for sha in shas if not self.marks.done(sha, self.uses[sha])]
+
+    def _round(self, missing):
+        """Train with each of {sha256: notebook}; what hangs or dies beside others is run once more alone."""
+        if not missing:
+            return
         names = ", ".join(slot.name for slot in self.slots[: len(missing)])
-        if missing:
-            count = "1 notebook" if len(missing) == 1 else f"{len(missing)} notebooks"
-            print(f"training with {count} on: {names}", file=sys.stderr)
+        count = "1 notebook" if len(missing) == 1 else f"{len(missing)} notebooks"
+        print(f"training with {count} on: {names}", file=sys.stderr)
         self.finished = 0
         with tqdm(None, "training", len(missing), unit="notebook", disable=None) as bar:
-            copied = [sha for sha in missing if self._copy(sha, notebooks[sha])]
+            copied = [sha for sha in missing if self._copy(sha, missing[sha])]
             again = self._train(copied, self.slots, bar)
             self._train(again, self.slots[:1], bar, last=True)
-        return len(missing)
 
     def _copy(self, sha, notebook):
         """Put the bytes that were asked for into the run's own folder; whether they were still there."""
         data = notebook.read_bytes()
         if hashlib.sha256(data).hexdigest() != sha:
-            self.marks.write(sha, open_mark("the notebook changed after it was graded"))
+            self.marks.write(open_mark("the notebook changed after it was graded"), sha)
             return False
         self._folder(sha).mkdir(parents=True, exist_ok=True)
         (self._folder(sha) / NOTEBOOK).write_bytes(data)
@@ -136,5 +160,5 @@ class TrainingQueue:
             mark = open_mark(f"the training run gave no verdict: {trouble}; see {run.sha}/{LOG}")
         if mark.get("outcome") in FATAL and not last:
             return False
-        self.marks.write(run.sha, mark)
+        self.marks.write(mark, run.sha, self.uses[run.sha])
         return True

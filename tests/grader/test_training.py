@@ -14,15 +14,16 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from toys import notebook, training_cell
+from toys import RIGHT, code, notebook, training_cell
 
 from grader.batch import Batch
 from grader.collect import Found
 from grader.course import CourseError
+from grader.kept import write
 from grader.session import Grader
 from grader.slots import Slot
-from grader.training import TrainingQueue
-from grader.training_marks import TrainingMarks
+from grader.training import TrainingQueue, Untrained
+from grader.training_marks import TrainingMarks, state
 
 TRAINER = """
 import json, os, sys, time
@@ -61,12 +62,14 @@ def queue(trained, tmp_path):
     return made
 
 
-def notebooks(tmp_path, *sources):
-    """Their paths by SHA-256, in this order."""
+def notebooks(tmp_path, *sources, uses=None):
+    """What the queue takes, in this order; `uses`: what some of them need, by source."""
     found = {}
     for source in sources:
         (tmp_path / f"{source}.ipynb").write_text(source)
-        found[digest(source)] = tmp_path / f"{source}.ipynb"
+        found[digest(source)] = Untrained(
+            tmp_path / f"{source}.ipynb", (uses or {}).get(source, "")
+        )
     return found
 
 
@@ -147,7 +150,7 @@ def test_a_mark_counts_while_what_it_was_made_of_is_the_same(trained, queue, tmp
     model.write_bytes(b"1")
     larger = replace(trained, training_files=(*trained.training_files, tmp_path / "models"))
     assert not counts(larger)
-    TrainingMarks(larger, folder, "bwrap").write(sha, {"share": 1.0})
+    TrainingMarks(larger, folder, "bwrap").write({"share": 1.0}, sha)
     (model.parent / "__pycache__").mkdir()
     (model.parent / "__pycache__/a.pyc").write_bytes(b"")
     assert counts(larger)
@@ -157,6 +160,27 @@ def test_a_mark_counts_while_what_it_was_made_of_is_the_same(trained, queue, tmp
     assert not TrainingMarks(larger, folder, "bwrap").done(digest("fine")), "another notebook's"
     (folder / f"{sha}.json").write_text('{"share": 0.25, "note": "by hand"}')
     assert counts() and counts(larger) and counts(isolation="none")
+
+
+def test_notebooks_that_agree_in_what_is_used_share_the_mark_of_a_run_that_ended_well(
+    queue, tmp_path
+):
+    uses = {"good": "a" * 64, "fine": "a" * 64, "slow": "b" * 64, "even": "b" * 64}
+    found = notebooks(tmp_path, *uses, "alone", uses=uses)
+    assert queue.run(found) == 5
+    trained = [
+        source for source in (*uses, "alone") if (tmp_path / "marks" / digest(source)).exists()
+    ]
+    assert trained == ["good", "slow", "even", "alone"]
+    marks = queue.marks
+    assert marks.read(digest("fine"), uses["fine"])["share"] == 0.5
+    assert marks.read(digest("fine")) is None, "what another notebook needs is no mark of this one"
+    assert mark(tmp_path, "slow")["outcome"] == "timeout", "its own, for the rest of it may be why"
+    assert marks.read(digest("even"), uses["even"])["share"] == 0.5
+    assert queue.run(found) == 0
+    (tmp_path / "marks" / f"{digest('fine')}.json").write_text('{"share": 0.25}')
+    assert marks.read(digest("fine"), uses["fine"])["share"] == 0.25, "an instructor's word"
+    assert marks.read(digest("good"), uses["good"])["share"] == 0.5
 
 
 def test_a_course_that_cannot_train_or_names_what_is_not_there_says_so(course, tmp_path):
@@ -205,6 +229,29 @@ def test_a_class_is_graded_trained_and_recorded_by_one_command(training_class):
     assert training_class.marks() == before, "stock nbgrader reads the same training marks"
 
 
+def test_another_prose_or_another_exercise_is_no_reason_to_train_again(training_class):
+    declared = training_class.folder / "hidden/course.py"
+    course = declared.read_text()
+    declared.write_text(
+        course.replace("    training=(", '    training_uses=("basket_total",),\n    training=(')
+    )
+    given = json.loads((training_class.folder / "submitted/ann/toy/exercise.ipynb").read_text())
+    other = json.loads(json.dumps(given))
+    other["cells"].insert(0, {"cell_type": "markdown", "metadata": {}, "source": "My own words."})
+    other["cells"].append(code("def other():\n    return 1"))
+    different = json.loads(json.dumps(given))
+    different["cells"][1]["source"] = RIGHT.replace("sum(", "1 * sum(")
+    for student, document in {"bob": other, "cat": different}.items():
+        training_class.hand_in(student, json.dumps(document).encode())
+    assert training_class.grade("--train").returncode == 0
+    assert training_class.marks() == {"ann": 3.0, "bob": 3.0, "cat": 3.0}
+    folders = training_class.folder / "build/grading/training"
+    assert len(list(folders.glob("*/runs"))) == 2, "ann's and bob's are one"
+    training_class.hand_in("ann", json.dumps(other).encode())
+    assert training_class.grade().returncode == 0
+    assert ended(training_class) == "train: partial", "a new notebook with the same function"
+
+
 def test_another_trainer_opens_the_exercise_again_until_it_has_trained(training_class):
     trainer = training_class.folder / "trainer.py"
     assert training_class.grade("--train").returncode == 0
@@ -221,16 +268,18 @@ def test_a_mark_that_comes_while_a_notebook_is_judged_counts_in_the_next_run(cou
     path.parent.mkdir(parents=True)
     path.write_bytes(b"{}")
     batch = Batch(Grader(course, training=tmp_path / "marks"), course.folder, work=tmp_path)
-    batch.submitted = tmp_path / "submitted"
+    batch.submitted, sha = tmp_path / "submitted", hashlib.sha256(b"{}").hexdigest()
+    seen = state({"uses": ""}, batch.judge.marks.read(sha))
+    verdict = {"sha256": sha, "status": "partial", "training": seen}
+    write(batch.work / "verdicts/ann.json", {"stamp": batch.stamp, "verdict": verdict})
 
-    def judge(staged, name):
-        sha = hashlib.sha256(staged.read_bytes()).hexdigest()
-        (tmp_path / "marks").mkdir()
-        (tmp_path / f"marks/{sha}.json").write_text('{"share": 1.0}')
-        return sha
+    def asked():
+        pool = SimpleNamespace(submit=lambda *_, name: "a job")
+        return batch._verdict(Found("ann", path), pool) == "a job"
 
-    stamp, sha = batch._verdict(Found("ann", path), SimpleNamespace(submit=judge))
-    assert stamp != batch._stamp(sha) and '"share": 1.0' in batch._stamp(sha)
+    assert not asked()
+    write(tmp_path / f"marks/{sha}.json", {"share": 1.0})
+    assert asked()
 
 
 def test_training_dies_with_a_run_however_that_is_ended_and_is_done_by_the_next(training_class):

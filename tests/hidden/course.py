@@ -46,6 +46,10 @@ COURSE = Course(
         *(str(ROOT / "ci/smoke.py"), "--notebook", "{notebook}", "--seeds", "42"),
         *("--mark", "{mark}", "--out", "{out}", "--isolation", "{isolation}"),
     ),
+    training_uses=(
+        *("sentiment_reward", "exponential_shaping", "sequence_log_probs", "forward_kl_reward"),
+        "train",  # which must start a training
+    ),
     training_files=(
         *(ROOT / "ci/smoke.py", ROOT / "ci/gate", ROOT / "solutions/rewards_solution.py"),
         *(ROOT / "models", *MODULES.glob("*.py"), *MODULES.glob("prompts_*.txt")),
