@@ -14,7 +14,7 @@ from grader.foreign import cut, lift, shares
 from grader.outputs import safe_markdown, safe_outputs
 from grader.reader import Unreadable
 from grader.restore import mark, restore_graded
-from grader.written import unwritten
+from grader.written import untouched, unwritten
 
 # characters, without pictures, of one Markdown cell: what renders it needs minutes for a long line of brackets
 MAX_PROSE = 20_000
@@ -38,7 +38,9 @@ class Submission:
     notebook: dict
     notes: list = field(default_factory=list)
     tampered: set = field(default_factory=set)
-    unwritten: set = field(default_factory=set)  # written answers that are not there
+    unwritten: set = field(
+        default_factory=set
+    )  # written answers, and functions to train with, that are not there
 
     @property
     def cells(self):
@@ -88,7 +90,9 @@ def repair(data, course):
         submission.notes.append("the kernel's name was changed; it is the course's again")
     restore_graded(submission, source["cells"])
     prose = _students_prose(cells, source["cells"])
-    submission.unwritten = unwritten(cells, source["cells"])
+    submission.unwritten = unwritten(cells, source["cells"]) | untouched(
+        course.training, submission.cells, source["cells"]
+    )
     _disarm_markdown(submission, prose)
     _number(cells)
     return submission

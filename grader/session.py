@@ -10,7 +10,7 @@ from grader.needs import digest
 from grader.preflight import placeholder, repair
 from grader.reader import Unreadable
 from grader.sandbox import Sandbox, check_outside
-from grader.training_marks import TrainingMarks, state
+from grader.training_marks import TrainingMarks, by_machine, state
 from grader.verdict import (
     exercise_verdict,
     open_verdict,
@@ -18,6 +18,8 @@ from grader.verdict import (
     unread_verdict,
     verdict,
 )
+
+UNTOUCHED = "the cell of {0} is as it was handed out, and no other cell defines {0}"
 
 
 class Grader:
@@ -82,7 +84,11 @@ class Grader:
                     exercise, rows[exercise.stem], trivial[exercise.stem]
                 )
             elif exercise.kind == "training":
-                marked[exercise.stem] = training_verdict(exercise, trained)
+                marked[exercise.stem] = (
+                    open_verdict(exercise, "not_implemented", UNTOUCHED.format(exercise.stem))
+                    if exercise.stem in submission.unwritten and by_machine(trained)
+                    else training_verdict(exercise, trained)
+                )
             else:
                 marked[exercise.stem] = (
                     open_verdict(exercise, "not_implemented", "nothing is written there")

@@ -23,7 +23,7 @@ class TrainingMarks:
     def read(self, sha256, uses=""):
         """The mark that counts for a notebook that uses this, or None; a file that holds no mark is a fault on our side."""
         own, shared = self._counting(sha256), self._counting(uses)
-        return shared if shared and (own is None or "made_of" in own) else own
+        return shared if shared and by_machine(own) else own
 
     def _counting(self, name):
         path = self.folder and name and self.folder / f"{name}.json"
@@ -47,6 +47,11 @@ class TrainingMarks:
 
     def _made_of(self, name):
         return {"of": name, "isolation": self.isolation, "inputs": self.inputs}
+
+
+def by_machine(mark):
+    """Whether no instructor has put it there."""
+    return mark is None or "made_of" in mark
 
 
 def state(known, mark):

@@ -1,4 +1,7 @@
-"""Which written answers are not there: their cells are as they were handed out, and no other prose could be the answer."""
+"""Which written answers are not there: their cells are as they were handed out, and no other prose could be the answer.
+
+The same for the functions that a training run marks: the marks are for one who wrote the function.
+"""
 
 import re
 
@@ -32,6 +35,30 @@ def unwritten(cells, source):
         return set()
     given = {mark(cell).get("grade_id"): cell["source"] for cell in cells}
     return {name for name, text in answers.items() if not own_lines(given[name], text)}
+
+
+def untouched(stems, cells, source):
+    """Those of `stems` whose solution cells are as they were handed out, with no other cell that defines them.
+
+    Texts are compared, nothing is parsed: whoever wants to can get round this look, and gains the marks that training would
+    have given for the same functions anyway.
+
+    Args:
+        cells: the repaired submission's code.
+        source: the instructor's cells.
+    """
+    given = {cell["id"]: cell["source"] for cell in cells}
+    return {
+        name
+        for cell in source
+        if (name := mark(cell).get("grade_id")) in {*stems} & given.keys()
+        and not any(line[0] != "#" for line in own_lines(given[name], cell["source"]))
+        and not any(map(definition(name).search, (given | {name: ""}).values()))
+    }
+
+
+def definition(name):
+    return re.compile(rf"^[ \t]*(?:(?:async )?def {name}\b|{name} *=(?!=))", re.MULTILINE)
 
 
 def is_prose(cell):

@@ -1,39 +1,9 @@
 """The mark of exercise 5 from the gate's verdict, in the form that `grader --training` reads."""
 
-import re
 from typing import Any
 
-from grader.course import Course
-from grader.preflight import repair, source_cells
-from grader.restore import mark
-from grader.written import own_lines
-
-STEM = "train"
-DEFINED = re.compile(rf"^[ \t]*(?:(?:async )?def {STEM}\b|{STEM} *=(?!=))", re.MULTILINE)
-STUB = {
-    "share": 0.0,
-    "outcome": "not_implemented",
-    "note": f"the cell of {STEM} is as it was handed out, and no other cell defines {STEM}",
-    "laws": [],
-}
 # outcomes that tell of the exercise that stopped the run, not of `train`
 OTHERS = ("partial", "tampered", "not_implemented")
-
-
-def is_stub(notebook: bytes, course: Course) -> bool:
-    """Tell whether `train` is as it was handed out: the run's marks are for one who wrote it.
-
-    Texts are compared, nothing is parsed: whoever wants to can get round this look, and gains the marks that the gate would
-    have given for the same rewards anyway.
-    """
-    given = {cell["id"]: cell["source"] for cell in repair(notebook, course).cells}
-    original = next(
-        cell["source"]
-        for cell in source_cells(course)["cells"]
-        if mark(cell).get("grade_id") == STEM
-    )
-    own = [line for line in own_lines(given.pop(STEM), original) if not line.startswith("#")]
-    return not own and not any(map(DEFINED.search, given.values()))
 
 
 def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:

@@ -132,8 +132,7 @@ def execute(link, request, statements, namespace, errors):
 def tell(link, request):
     """Answer with a digest of all that these functions need of the notebook, of which nothing has run yet.
 
-    A statement counts as Python reads it, whatever its comments and line breaks. Magics do nothing here, and mean something
-    to whoever reads their lines: with one, the whole cell counts, as does a cell that Python cannot read.
+    A statement counts as Python reads it, whatever its comments and line breaks; a cell that Python cannot read counts whole.
     """
     statements, said = [], []
     for number, cell in enumerate(request["cells"]):
@@ -146,15 +145,9 @@ def tell(link, request):
             said.append(cell["source"])
     for stem in request["stems"]:
         needed = slices.needed_statements(statements, stem)
-        cells = [request["cells"][number]["source"] for number in sorted({s.cell for s in needed})]
         said.append([stem, *(slices.ast.dump(statement.node) for statement in needed)])
-        said.append([source for source in cells if has_magics(source)])
     text = json.dumps(said).encode()
     link.send({"is": "told", "text": hashlib.sha256(text).hexdigest()})
-
-
-def has_magics(source):
-    return any(line.lstrip().startswith(("!", "%")) for line in source.splitlines())
 
 
 def to_arrays(kind):

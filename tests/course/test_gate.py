@@ -18,7 +18,7 @@ from ci.gate.measure import run_key
 from ci.gate.report import html, junit, schema
 from ci.gate.statistics import paired_gain
 from ci.gate.thresholds import LOWER_ENDS, thresholds
-from ci.gate.training_mark import STEM, training_mark
+from ci.gate.training_mark import training_mark
 from config import PRESETS, TrainConfig
 from grader.course import load_course
 from tests.bank.submissions import read
@@ -99,9 +99,8 @@ def test_a_run_counts_no_longer_once_something_it_depends_on_changes(monkeypatch
 
 
 def test_marks_are_shared_between_those_who_agree_in_all_that_the_gate_uses():
-    """The rewards of its run, and `train`, which must start one."""
     used = Request(b"", "", Path()).config(42).required_exercises()
-    assert list(load_course(ROOT / "tests/hidden").training_uses) == [*used, STEM]
+    assert list(load_course(ROOT / "tests/hidden").training_uses) == used
 
 
 def test_the_number_format_is_part_of_it(monkeypatch):

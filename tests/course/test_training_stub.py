@@ -7,8 +7,8 @@ import pytest
 
 from ci.gate import ROOT
 from ci.gate.cases import solution
-from ci.gate.training_mark import is_stub
 from grader.course import load_course
+from grader.preflight import repair
 from tests.bank.submissions import helper, replaced, solution_cell
 
 WORK = "return experiment('mine', TrainConfig.from_preset(PRESET), from_namespace(globals()))"
@@ -20,6 +20,10 @@ HANDED_OUT = "".join(solution_cell(json.loads(RELEASE.read_text()), "train")["so
 @pytest.fixture(scope="module")
 def course():
     return load_course(ROOT / "tests" / "hidden")
+
+
+def is_stub(notebook, course):
+    return "train" in repair(notebook, course).unwritten
 
 
 def with_train(cell, after=()):

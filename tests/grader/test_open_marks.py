@@ -230,6 +230,27 @@ def test_an_answer_without_metadata_is_found_below_its_box(fuller, answer):
     load_course(TOY / "hidden")
 
 
+def test_a_function_left_as_it_was_handed_out_waits_for_no_training(fuller, tmp_path):
+    kept, begin, end = "raise NotImplementedError()", "### BEGIN SOLUTION", "### END SOLUTION"
+    cell = {"solution": True, "grade": False, "locked": False, "grade_id": "train"}
+    given = {
+        "source": f"def train():\n    {begin}\n    return 1\n    {end}\n    {kept}",
+        "stub": f"def train():\n    # YOUR CODE HERE\n    {kept}",
+        "work": f"def train():\n    return 2\n    {kept}",
+    }
+    for name, text in given.items():
+        document = full()
+        document["cells"].insert(-2, code(text, **cell) | {"id": "train_cell"})
+        given[name] = json.dumps(document).encode()
+    (fuller.folder / "source/toy/exercise.ipynb").write_bytes(given["source"])
+    with Grader(load_course(fuller.folder / "hidden"), training=tmp_path) as grader:
+        outcomes = [grader.check(given[name])["exercises"]["train"]["outcome"] for name in given]
+        assert outcomes == ["needs_training", "not_implemented", "needs_training"]
+        mark = tmp_path / f"{hashlib.sha256(given['stub']).hexdigest()}.json"
+        mark.write_text('{"share": 0.5}')
+        assert grader.check(given["stub"])["exercises"]["train"]["points"] == 1.0
+
+
 def test_what_is_no_training_mark_is_refused(fuller, tmp_path):
     data = json.dumps(full()).encode()
     mark = tmp_path / f"{hashlib.sha256(data).hexdigest()}.json"

@@ -47,8 +47,8 @@ COURSE = Course(
         *("--mark", "{mark}", "--out", "{out}", "--isolation", "{isolation}"),
     ),
     training_uses=(
-        *("sentiment_reward", "exponential_shaping", "sequence_log_probs", "forward_kl_reward"),
-        "train",  # which must start a training
+        *("sentiment_reward", "exponential_shaping"),
+        *("sequence_log_probs", "forward_kl_reward"),
     ),
     training_files=(
         *(ROOT / "ci/smoke.py", ROOT / "ci/gate", ROOT / "solutions/rewards_solution.py"),
