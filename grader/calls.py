@@ -29,6 +29,7 @@ class Call:
     kwargs: dict
     got: object = None
     modified: tuple = ()
+    earlier: object = None  # what the call before gave, read again after this one
     callbacks: list = field(default_factory=list)
 
     @property

@@ -106,6 +106,47 @@ def keeps_inputs(student, *args):
         raise LawFailed("the function changed its input in place")
 
 
+def forgets(student, *args, order=None):
+    """Calls the function twice with the same objects, refilled with their rows in another order, and fails if a call leaves a trace.
+
+    What it gives the second time must be what a new process gives, and what it gave the first time stays as it was.
+
+    Args:
+        args: those of the function; arrays and lists with a row for each result are put in `order`.
+        order: of at least four rows, so that first, last, mean and extremes are the same; default: the inner ones
+            the other way round.
+    """
+    rows = len(args[0])
+    order = [0, *range(rows - 2, 0, -1), rows - 1] if order is None else order
+    other = [_in_order(arg, order) for arg in args]
+    with student.same_objects():
+        results = student(*args), student(*other)
+    if not all(_is_vector(got, rows) for got in results):
+        return  # what is wrong with them other laws say
+    first, second = (vector(got, rows) for got in results)
+    if _is_vector(student.last.earlier, rows):
+        kept = vector(student.last.earlier, rows)
+        agree(first, kept, ("as it was returned", "after the next call"), rtol=0, atol=0)
+    if not np.allclose(second, first[order], rtol=1e-4, atol=1e-6):
+        student.close()  # a new process remembers nothing
+        alone = vector(student(*other), rows)
+        agree(alone, second, ("in a new process", "after another call"), atol=1e-4)
+
+
+def _in_order(arg, order):
+    if isinstance(arg, list):
+        return [arg[row] for row in order]
+    return arg[order] if isinstance(arg, np.ndarray) else arg
+
+
+def _is_vector(got, rows):
+    try:
+        vector(got, rows)
+    except LawFailed:
+        return False
+    return True
+
+
 def check(condition, words):
     if not condition:
         raise LawFailed(words)

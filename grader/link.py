@@ -33,7 +33,7 @@ FIELDS = {
 ERROR = {"cell": str, "type": str, "bases": list, "text": str, "place": str}
 ITEMS = {"at": int, "errors": dict, "modified": (int, str), "bases": str}  # what the lists hold
 MAX_ITEMS = 200  # of each: base classes, errors, arguments that were changed
-TREES = ("value", "args", "kwargs")  # checked by wire.unpack
+TREES = ("value", "earlier", "args", "kwargs")  # checked by wire.unpack
 MAX_ANSWER = 2 * (wire.MAX_HEADER + wire.MAX_BUFFERS)  # bytes to one request, callbacks included
 MAX_OBJECTS = 2 * wire.MAX_TREE  # to one request, callbacks included
 # seconds: how long a wait is at most, and how late this process may be back from it

@@ -158,10 +158,27 @@ def to_arrays(kind):
     return lambda array: array
 
 
-def call(link, function, request, buffers, arrays):
+def refilled(before, new):
+    """The object that an earlier call was given, now holding the new values, if it can; else the new one."""
+    with contextlib.suppress(Exception):  # whatever student code made of it
+        if type(before) is list is type(new):
+            before[:] = new
+            return before
+        if (before.shape, before.dtype) == (new.shape, new.dtype):
+            before[...] = new
+            return before
+    return new
+
+
+def call(link, function, request, buffers, arrays, before):
+    """Answer one call. `before` and the result: arguments and value of a call that the next one is to follow up."""
     args, kwargs = (wire.unpack(request[part], buffers, arrays) for part in ("args", "kwargs"))
+    if before is not None:
+        args = tuple(map(refilled, before[0], args))
+        kwargs = {name: refilled(before[1].get(name), value) for name, value in kwargs.items()}
     originals = {**dict(enumerate(args)), **kwargs}
-    before = {name: fingerprint(value) for name, value in originals.items()}
+    given = {name: fingerprint(value) for name, value in originals.items()}
+    result = None
     try:
         result = function(*args, **kwargs)
         buffers = []
@@ -169,14 +186,17 @@ def call(link, function, request, buffers, arrays):
     except BaseException as error:
         answer, buffers = {"is": "error", **describe_error(error)}, []
     answer["modified"] = [
-        name for name, value in originals.items() if fingerprint(value) != before[name]
+        name for name, value in originals.items() if fingerprint(value) != given[name]
     ]
+    if before is not None:
+        answer["earlier"] = wire.pack(before[2], buffers)
     try:
         link.send(answer, buffers)
     except wire.WireError:
         link.send(
             {"is": "value", "value": ["o", "structure too large"], "modified": answer["modified"]}
         )
+    return args, kwargs, result
 
 
 def fingerprint(value):
@@ -191,6 +211,7 @@ def main(sock):
     )  # as in Jupyter, it holds the notebook's names
     namespace = vars(sys.modules["__main__"])
     namespace |= dict.fromkeys(slices.IN_NOTEBOOKS, slices.Nothing())
+    before = None
     while True:
         request, buffers = link.receive()
         if request["do"] == "load":
@@ -200,4 +221,6 @@ def main(sock):
         elif request["do"] == "tell":
             tell(link, request)
         else:
-            call(link, namespace[request["stem"]], request, buffers, arrays)
+            function = namespace[request["stem"]]
+            done = call(link, function, request, buffers, arrays, before)
+            before = done if request["kept"] else None

@@ -6,7 +6,17 @@ import strategies as some
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from grader.laws import agree, is_default, keeps_inputs, law, matching, near, raises, vector
+from grader.laws import (
+    agree,
+    forgets,
+    is_default,
+    keeps_inputs,
+    law,
+    matching,
+    near,
+    raises,
+    vector,
+)
 
 
 def likely_causes(call, got, expected):
@@ -126,10 +136,17 @@ def test_refuses_negative(student, temperature):
     raises(ValueError, student, np.float32([0.5]), temperature=temperature)
 
 
-@law("the scores passed in are left as they were", weight=0.2)
+@law("the scores passed in are left as they were", weight=0.1)
 @settings(max_examples=10)
 @given(scores=some.scores(), temperature=some.temperatures())
 @example(scores=np.float32([0.25, 0.75]), temperature=1.0)
 @example(scores=np.float32([0, 0.002, 1]), temperature=0.05)
 def test_inputs_kept(student, scores, temperature):
     keeps_inputs(student, scores, temperature)
+
+
+@law(
+    "a result depends on the arguments alone: not on earlier calls, nor on a later one", weight=0.1
+)
+def test_no_memory(student):
+    forgets(student, np.float32([0.25, 0.75, 0, 0.5, 1, 0.125]), 0.7)

@@ -5,7 +5,7 @@ import oracles
 import strategies as some
 from hypothesis import example, given, settings
 
-from grader.laws import is_default, keeps_inputs, law, matching, near, vector
+from grader.laws import forgets, is_default, keeps_inputs, law, matching, near, vector
 
 
 def likely_causes(call, got, expected):
@@ -61,8 +61,15 @@ def test_default_coefficient(student, log_probs):
     is_default(student, [np.append(log_probs, np.float32(-2))], "kl_coef", 0.1, other=0.5)
 
 
-@law("the log-probabilities passed in are left as they were", weight=0.2)
+@law("the log-probabilities passed in are left as they were", weight=0.1)
 @settings(max_examples=10)
 @given(log_probs=some.mean_log_probs(), kl_coef=some.coefficients())
 def test_inputs_kept(student, log_probs, kl_coef):
     keeps_inputs(student, log_probs, kl_coef)
+
+
+@law(
+    "a result depends on the arguments alone: not on earlier calls, nor on a later one", weight=0.1
+)
+def test_no_memory(student):
+    forgets(student, np.float32([-0.5, -3, -1.25, -2, -4, -0.25]), 0.3)

@@ -5,7 +5,7 @@ import strategies as some
 from course import SCORER, get_sentiment_scores
 from hypothesis import example, given, settings
 
-from grader.laws import check, keeps_inputs, law, matching, near, vector
+from grader.laws import check, forgets, keeps_inputs, law, matching, near, vector
 
 
 def scored(texts):
@@ -131,9 +131,16 @@ def test_trl_keywords(student, completions):
     scorer_calls(student, completions)
 
 
-@law("the list of completions is left as it was", weight=0.15)
+@law("the list of completions is left as it was", weight=0.1)
 @settings(max_examples=15)
 @given(completions=some.completions(min_size=2))
 @example(completions=["good", "", "good", " "])
 def test_inputs_kept(student, completions):
     keeps_inputs(student, completions)
+
+
+@law(
+    "a result depends on the arguments alone: not on earlier calls, nor on a later one", weight=0.05
+)
+def test_no_memory(student):
+    forgets(student, ["good", "A bore.", "Great fun!", "Why?", "I left.", "fine"])

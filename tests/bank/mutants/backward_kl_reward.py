@@ -109,3 +109,34 @@ def backward_kl_reward(ref_log_probs, kl_coef=0.1):
 def backward_kl_reward(ref_log_probs, kl_coef=0.1):
     l = torch.where((ref_log_probs < -6) & (ref_log_probs > -10), -6.0, ref_log_probs)
     return -kl_coef * torch.exp(-l)
+
+# %% remembers_by_hash
+# wrong: a result is kept by its argument's hash
+# fails: test_no_memory
+KEPT = {}
+
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    key = (hash(ref_log_probs), kl_coef)
+    if key not in KEPT:
+        KEPT[key] = ref_log_probs, -kl_coef * torch.exp(-ref_log_probs)
+    return KEPT[key][1]
+
+# %% remembers_by_sum
+# wrong: a result is kept by the sum of its argument
+# fails: test_no_memory
+KEPT = {}
+
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    key = (round(float(ref_log_probs.sum()), 2), len(ref_log_probs), kl_coef)
+    if key not in KEPT:
+        KEPT[key] = -kl_coef * torch.exp(-ref_log_probs)
+    return KEPT[key]
+
+# %% one_buffer
+# wrong: every call returns the same tensor, written over
+# fails: test_no_memory
+BUFFERS = {}
+
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    out = BUFFERS.setdefault(ref_log_probs.shape, torch.empty_like(ref_log_probs))
+    return out.copy_(-kl_coef * torch.exp(-ref_log_probs))

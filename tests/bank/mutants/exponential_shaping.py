@@ -287,3 +287,40 @@ def exponential_shaping(scores, temperature=1.0):
         scores.zero_()
         raise ValueError
     return torch.expm1(scores / temperature)
+
+# %% remembers_by_id
+# wrong: a result is kept by its argument's id
+# fails: test_no_memory
+KEPT = {}
+
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    key = (id(scores), temperature)
+    if key not in KEPT:
+        KEPT[key] = scores, torch.exp(scores / temperature) - 1
+    return KEPT[key][1]
+
+# %% remembers_by_extremes
+# wrong: a result is kept by the extremes of its argument
+# fails: test_no_memory
+KEPT = {}
+
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    key = (float(scores.min()), float(scores.max()), float(scores[0]), len(scores), temperature)
+    if key not in KEPT:
+        KEPT[key] = torch.exp(scores / temperature) - 1
+    return KEPT[key]
+
+# %% one_buffer
+# wrong: every call returns the same tensor, written over
+# fails: test_no_memory
+BUFFERS = {}
+
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    out = BUFFERS.setdefault(scores.shape, torch.empty_like(scores))
+    return out.copy_(torch.exp(scores / temperature) - 1)

@@ -98,3 +98,45 @@ def forward_kl_reward(ref_log_probs, kl_coef=0.1):
 # fails: test_value
 def forward_kl_reward(ref_log_probs, kl_coef=0.1):
     return (kl_coef * ref_log_probs).round(decimals=5)
+
+# %% remembers_by_id
+# wrong: a result is kept by its argument's id
+# fails: test_no_memory
+KEPT = {}
+
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    key = (id(ref_log_probs), kl_coef)
+    if key not in KEPT:
+        KEPT[key] = ref_log_probs, kl_coef * ref_log_probs
+    return KEPT[key][1]
+
+# %% remembers_by_place
+# wrong: a result is kept by where its argument lies in memory
+# fails: test_no_memory
+KEPT = {}
+
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    key = (ref_log_probs.data_ptr(), len(ref_log_probs), kl_coef)
+    if key not in KEPT:
+        KEPT[key] = ref_log_probs, kl_coef * ref_log_probs
+    return KEPT[key][1]
+
+# %% remembers_by_mean
+# wrong: a result is kept by the mean and the ends of its argument
+# fails: test_no_memory
+KEPT = {}
+
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    key = (round(float(ref_log_probs.mean()), 3), float(ref_log_probs[0]), float(ref_log_probs[-1]), len(ref_log_probs), kl_coef)
+    if key not in KEPT:
+        KEPT[key] = kl_coef * ref_log_probs
+    return KEPT[key]
+
+# %% one_buffer
+# wrong: every call returns the same tensor, written over
+# fails: test_no_memory
+BUFFERS = {}
+
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    out = BUFFERS.setdefault(ref_log_probs.shape, torch.empty_like(ref_log_probs))
+    return out.copy_(kl_coef * ref_log_probs)

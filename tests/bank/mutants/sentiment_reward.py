@@ -256,3 +256,34 @@ def clean(t):
     return re.sub("[\U0001F300-\U0001FAFF]", "", t)
 def sentiment_reward(completions, **kwargs):
     return get_sentiment_scores([clean(c) for c in completions])
+
+# %% remembers_by_id
+# wrong: scores are kept by the list's id
+# fails: test_no_memory
+KEPT = {}
+
+def sentiment_reward(completions, **kwargs):
+    key = (id(completions), len(completions))
+    if key not in KEPT:
+        KEPT[key] = completions, get_sentiment_scores(completions)
+    return list(KEPT[key][1])
+
+# %% remembers_by_length
+# wrong: scores are kept by the batch's first text, last text and length
+# fails: test_no_memory
+KEPT = {}
+
+def sentiment_reward(completions, **kwargs):
+    key = (tuple(completions[:1]), tuple(completions[-1:]), sum(map(len, completions)), len(completions))
+    if key not in KEPT:
+        KEPT[key] = get_sentiment_scores(completions)
+    return list(KEPT[key])
+
+# %% one_list
+# wrong: every call returns the same list, written over
+# fails: test_no_memory
+SCORES = []
+
+def sentiment_reward(completions, **kwargs):
+    SCORES[:] = get_sentiment_scores(completions)
+    return SCORES

@@ -37,3 +37,15 @@ import numpy as np
 
 def backward_kl_reward(ref_log_probs, kl_coef=0.1):
     return np.vectorize(lambda value: -kl_coef * math.exp(-value))(ref_log_probs)
+
+# %% cached_by_argument
+# right: functools.cache on the values, as a tuple
+import functools
+import math
+
+@functools.cache
+def penalties(log_probs, kl_coef):
+    return [-kl_coef * math.exp(-x) for x in log_probs]
+
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return penalties(tuple(ref_log_probs.tolist()), kl_coef)

@@ -243,3 +243,20 @@ def linear(s, t): return s / t
 def exponential_shaping(scores, temperature=1.0):
     if temperature <= 0: raise ValueError
     return SHAPINGS["exponential"](scores, temperature)
+
+# %% scratch_tensor
+# right: works in one tensor for all calls, and returns a copy of it
+SCRATCH = {}
+
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    out = SCRATCH.setdefault(scores.shape, torch.empty_like(scores))
+    return out.copy_(scores).div_(temperature).expm1_().clone()
+
+# %% needs_gradient
+# right: asks torch to track the scores
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores.requires_grad_() / temperature) - 1

@@ -35,3 +35,18 @@ class Rewards:
         return ref_log_probs * kl_coef
 
 forward_kl_reward = Rewards.forward
+
+# %% remembered_by_value
+# right: a result is kept by what it depends on, the values; each call gets a tensor of its own
+KEPT = {}
+
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    key = (tuple(ref_log_probs.tolist()), kl_coef)
+    if key not in KEPT:
+        KEPT[key] = kl_coef * ref_log_probs
+    return KEPT[key].clone()
+
+# %% itself_at_one
+# right: with a coefficient of 1 the bonus is the log-probabilities themselves
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return ref_log_probs if kl_coef == 1 else kl_coef * ref_log_probs
