@@ -66,7 +66,8 @@ class WrongError(StudentError):
 
     def __init__(self, error, expected):
         self.__dict__.update(error.__dict__)
-        Exception.__init__(self, f"{error}; expected {expected}")
+        self.expected = expected
+        Exception.__init__(self, str(error))
 
 
 class Ended(BaseException):

@@ -68,7 +68,8 @@ def heading(stem, exercise):
 def law_lines(law):
     main = ", the main law" if law.get("value") else ""
     worth = f" ({law['weight']:g}{main})" if "weight" in law else ""
-    details = (("at", law["counterexample"]), ("gave", law["got"]), ("hint", law["hint"]))
+    fields = {"at": "counterexample", "gave": "got", "want": "expected", "hint": "hint"}
+    details = [(name, law.get(field, "")) for name, field in fields.items()]
     return [
         f"  {'holds ' if law['passed'] else 'BROKEN'}{worth}  {law['law']}",
         *(f"          {name:5}{text}" for name, text in details if text),

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from grader.calls import StudentError, WrongError
+from grader.causes import matching as matching  # for laws files
 from grader.text import clean, show
 
-WHOLE = "it looks as if the results were cut to whole numbers"
-NEARLY = "it is nearly right: is something rounded, in half precision, or a small number too many?"
+compared = []  # the result and what is right, of the last comparison in the running example
+FEW = 8  # numbers that are shown one by one where something else is expected
 
 
 @dataclass(frozen=True)
@@ -24,27 +25,36 @@ class Law:
     weight: float
     value: bool = False
     hint: Callable | None = None
+    hides: str = ""
 
 
 class LawFailed(AssertionError):
-    """`words` says what is wrong; `got` and `expected` are set where numbers were compared."""
+    """`words` says what is wrong; `expected` what was: numbers, compared with `got`, or an error's name."""
 
-    def __init__(self, words, got=None, expected=None):
+    def __init__(self, words, got=None, expected=None, first_wrong=None):
         super().__init__(words)
         self.words, self.got, self.expected = words, got, expected
+        self.first_wrong = first_wrong
 
 
 class Disagreement(LawFailed):
     """Two calls that must agree do not: the words show both results, for the last one alone may be right in itself."""
 
 
-def law(claim, weight, value=False, hint=None):
-    """Declare a law: `weight` in points; `value=True` for the one law that compares with the oracle."""
+def law(claim, weight, value=False, hint=None, hides=""):
+    """Declare a law.
+
+    Args:
+        weight: in points.
+        value: True for the one law that compares with the oracle.
+        hint: gives `matching`'s causes for a wrong result, from the call, the result and what is right.
+        hides: why a student may not see what is expected where the law fails; empty if he may.
+    """
     if not isinstance(weight, (int, float)):
         raise TypeError(f"weight={weight!r}: the law's points are a number")
 
     def declare(test):
-        declared = Law(claim, weight, value, hint)
+        declared = Law(claim, weight, value, hint, hides)
         if hasattr(test, "hypothesis"):
             test.hypothesis.inner_test = _watched(test.hypothesis.inner_test, declared)
         else:
@@ -62,11 +72,14 @@ def _watched(test, declared):
     def example(*args, **kwargs):
         student = kwargs["student"]
         student.calls.clear()
+        compared.clear()
         try:
-            return test(*args, **kwargs)
+            test(*args, **kwargs)
         except (AssertionError, StudentError) as error:
             student.failures.append(_failure(declared, student, error))
             raise
+        if student.explaining:  # what holds tells causes apart as well
+            student.failures.append({"causes": _causes(declared, student)})
 
     return example
 
@@ -78,21 +91,36 @@ def _failure(declared, student, error):
     got = show(calls[-1].got if calls else numbers)
     if isinstance(error, (StudentError, Disagreement)):
         words = got = str(error)
-    elif getattr(error, "expected", None) is not None:
+    elif numbers is not None:
         words = ""  # a wrong number: the law and the value say it all, unless there is a cause
     else:
         words = clean(getattr(error, "words", "") or str(error).partition("\n")[0])
-    causes = None
-    if declared.hint and calls and getattr(error, "expected", None) is not None:
-        # odd results must not turn a hint into trouble, or into warnings
-        with contextlib.suppress(Exception), np.errstate(all="ignore"):
-            causes = declared.hint(calls[-1], numbers, error.expected)
     return {
         "counterexample": "; ".join(call.shown for call in calls),
         "got": got,
+        "expected": "" if declared.hides else _asked_for(error),
         "words": words,
-        "causes": causes,
+        "causes": _causes(declared, student) if numbers is not None else None,
     }
+
+
+def _causes(declared, student):
+    """What explains the numbers that were compared last; None where nothing can."""
+    if declared.hint and student.calls and compared:
+        # odd results must not turn a hint into trouble, or into warnings
+        with contextlib.suppress(Exception), np.errstate(all="ignore"):
+            return declared.hint(student.calls[-1], *compared)
+    return None
+
+
+def _asked_for(error):
+    """What is expected in place of a wrong number or error: of many numbers, the first that is wrong."""
+    expected = getattr(error, "expected", None)
+    if expected is None or isinstance(expected, str):
+        return expected or ""
+    if expected.size <= FEW:
+        return show(expected.tolist())
+    return f"{show(float(expected[error.first_wrong]))} at position {error.first_wrong}"
 
 
 def keeps_inputs(student, *args):
@@ -194,10 +222,10 @@ def near(got, expected, rtol=1e-4, atol=1e-6):
     got, expected = np.asarray(got, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     if got.shape != expected.shape:
         raise LawFailed(f"the result has shape {list(got.shape)}, expected {list(expected.shape)}")
+    compared[:] = got, expected
     wrong = np.abs(got - expected) > atol + rtol * np.abs(expected)
     if wrong.any() or np.isnan(got).any():
-        where = f" at position {int(np.argmax(wrong))}" if got.size > 1 else ""
-        raise LawFailed(f"the value{where} is not the one asked for", got, expected)
+        raise LawFailed("a value is not the one asked for", got, expected, int(np.argmax(wrong)))
 
 
 def agree(first, second, where, **tolerance):
@@ -228,44 +256,4 @@ def raises(kind, student, *args, **kwargs):
         if error.is_a(kind.__name__):
             return
         raise WrongError(error, kind.__name__) from None
-    raise LawFailed(f"no error was raised, expected {kind.__name__}")
-
-
-def matching(got, expected, causes, vague=None):
-    """Which causes explain one wrong result, for a law's `hint`: the words of each, with its rank.
-
-    Args:
-        got, expected: [B], what the student's function gave and what is right.
-        causes: words → the result that this mistake gives, or a function that computes it; rank 0.
-        vague: the same for causes that explain too much to compete with those; rank 1, 2, …
-
-    A law names the one cause of the lowest rank that explains every example it fails on, if it is only one.
-    """
-    ranked = [(words, value, 0) for words, value in causes.items()]
-    ranked += [(words, value, rank) for rank, (words, value) in enumerate((vague or {}).items(), 1)]
-    whole = np.trunc(expected)
-    ranked.append((WHOLE, whole if whole.any() else np.nan, len(ranked)))
-    fits = {words: rank for words, value, rank in ranked if _explains(value, got, expected)}
-    if (np.abs(got - expected) <= 1e-3 + 0.01 * np.abs(expected)).all():
-        fits[NEARLY] = len(ranked)
-    return fits
-
-
-def _explains(candidate, got, expected):
-    """Whether the result of a mistake is what the student got: nearly, and far nearer than to what is right."""
-    try:
-        value = np.asarray(candidate() if callable(candidate) else candidate, dtype=np.float64)
-        value = np.broadcast_to(value, np.shape(got))
-    except (ValueError, TypeError, ArithmeticError, IndexError):
-        return False
-    left = np.abs(value - got)
-    return np.allclose(value, got, rtol=2e-4, atol=1e-5) and bool(
-        left.max() <= 0.2 * np.abs(got - expected).max()
-    )
-
-
-def common_cause(fits):
-    """The words of the one cause of the lowest rank in all of `fits`, which `matching` gave; None if there is not just one."""
-    common = {words: rank for words, rank in fits[0].items() if all(words in f for f in fits)}
-    best = [words for words, rank in common.items() if rank == min(common.values())]
-    return best[0] if len(best) == 1 else None
+    raise LawFailed("no error was raised", expected=kind.__name__)

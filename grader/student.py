@@ -41,7 +41,7 @@ class Student:
         self.worker, self.skip, self.load_errors, self.at = None, [], [], None
         self.strikes, self.over, self.spared, self.before = 0, None, False, None
         self.called, self.changing = False, None  # the first call that changed an argument in place
-        self.keeping = False
+        self.keeping = self.explaining = False
         self.patience = course.limits.exercise_seconds
         self.left = ALL_CALLS * self.patience
         self.answering = course.limits.answer_seconds
@@ -106,10 +106,11 @@ class Student:
         kept = self.calls, self.failures, self.changing
         limits = self.strikes, self.over, self.spared, self.before, self.patience, self.left
         answering = self.answering
-        self.calls, self.failures = [], []
+        self.calls, self.failures, self.explaining = [], [], True
         try:
             yield self.failures
         finally:
+            self.explaining = False
             self.calls, self.failures, self.changing = kept
             self.strikes, self.over, self.spared, self.before, self.patience, self.left = limits
             self.answering = answering

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import hypothesis.errors
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from grader.calls import Ended, StudentError
+from grader.causes import common_cause
 from grader.course import CourseError, activate
-from grader.laws import common_cause
 from grader.student import Student
 from grader.text import clean
 from grader.verdict import adds_up
@@ -27,6 +27,7 @@ UNUSED = (
     "threadexception",
 )
 STUDENTS_FAULT = (AssertionError, StudentError, hypothesis.errors.Flaky)
+DRAWN = 15  # further examples of a broken law, for an explanation
 LONGEST = 2000  # characters of one text in a row
 TOLD = ("PYTEST_", "HYPOTHESIS_")  # variables of the environment
 QUIET = ["--noconftest", "--disable-plugin-autoload", *(f"-pno:{name}" for name in UNUSED)]
@@ -117,7 +118,8 @@ def row(item, error, student):
     """One line of the verdict: what the law claims, and if it failed, where, with what result and why."""
     law = item.function.law
     line = {"law": law.claim, "test": item.name, "weight": law.weight, "value": law.value}
-    line |= {"passed": error is None, "counterexample": "", "got": "", "hint": "", "outcome": ""}
+    line |= {"passed": error is None, "outcome": "", "causes": []}
+    line |= dict.fromkeys(("counterexample", "got", "expected", "hint"), "")
     if isinstance(error, Ended):
         where = student.calls[-1].shown if student.calls else ""
         line |= {"outcome": error.outcome, "got": error.words, "counterexample": where}
@@ -133,25 +135,58 @@ def row(item, error, student):
 
 
 def further_causes(item, student):
-    """What would explain a wrong result where the law's other worked examples fail, too: one alone often fits several mistakes."""
-    examples = getattr(item.function, "hypothesis_explicit_examples", ())
-    if student.failures[-1]["causes"] is None:
+    """What would explain a wrong result where other examples of the law fail, too: one alone often fits several mistakes."""
+    if student.failures[-1]["causes"] is None or not hasattr(item.function, "hypothesis"):
         return []
+    handle = item.function.hypothesis
+    # hypothesis stops at the first worked example that fails, before it draws any
+    drawn = settings(max_examples=DRAWN, phases=[Phase.generate])(
+        given(**handle._given_kwargs)(_quietly(handle.inner_test, student))
+    )
     with student.without_consequences() as failures:
-        for example in examples:
-            with contextlib.suppress(Ended, Exception):
-                item.function.hypothesis.inner_test(student=student, **example.kwargs)
-        return [f["causes"] for f in failures if f["causes"] is not None]
+        for example in getattr(item.function, "hypothesis_explicit_examples", ()):
+            _quietly(handle.inner_test, student)(**example.kwargs)
+        with contextlib.suppress(hypothesis.errors.HypothesisException):
+            drawn()
+        return [f["causes"] for f in failures if f["causes"] is not None]  # of right results, too
+
+
+def _quietly(test, student):
+    """The law's test on examples that only serve an explanation: it never fails."""
+
+    def example(**arguments):
+        with contextlib.suppress(Ended, Exception):
+            test(student=student, **arguments)
+
+    return example
 
 
 def smallest(failures, further=()):
-    """The last failing example, which is hypothesis's smallest, with the one cause that explains them all."""
-    last, fits = failures[-1], [f["causes"] for f in failures if f["causes"] is not None]
-    fits += further
-    words = [last["words"]] if last["words"] not in ("", last["got"]) else []
-    cause = common_cause(fits) if fits else None
-    hint = "; ".join([*words, cause] if cause else words)
-    return {"counterexample": last["counterexample"], "got": last["got"], "hint": hint}
+    """The last failing example, which is hypothesis's smallest, and what would explain each of them."""
+    last = failures[-1]
+    hint = last["words"] if last["words"] != last["got"] else ""
+    shown = {field: last[field] for field in ("counterexample", "got", "expected")}
+    causes = [f["causes"] for f in failures if f["causes"] is not None]
+    return {**shown, "hint": hint, "causes": [*causes, *further]}
+
+
+def explain(rows):
+    """Put into the hints of an exercise's rows what would explain them.
+
+    A side law sees few rows of a special kind, which fit many mistakes: where the value law is broken, only what
+    explains that, too, is named.
+    """
+    broken = [(row, row.pop("causes")) for row in rows]
+    seen_by_value = [fits for row, seen in broken if row["value"] for fits in seen]
+    value_holds = any(row["value"] and row["passed"] for row in rows)
+    main = None
+    if seen_by_value:  # if several causes explain it, the other laws may tell which
+        main = common_cause([fits for _, seen in broken for fits in seen])
+        main = main or common_cause(seen_by_value)
+    for row, seen in broken:
+        cause = common_cause(seen) if value_holds else main
+        if seen and cause and all(cause in fits for fits in seen if fits.wrong):
+            row["hint"] = f"{row['hint']}; {cause}" if row["hint"] else cause
 
 
 def run(course, plan, cells, sandbox):
@@ -159,6 +194,8 @@ def run(course, plan, cells, sandbox):
     students = {e.stem: Student(e.stem, cells, course, sandbox) for e in plan if e.kind == "laws"}
     plugin = LawPlugin(students)
     run_pytest(course, plugin)
+    for rows in plugin.rows.values():
+        explain(rows)
     return plugin.rows, {stem: student.evidence.trivial() for stem, student in students.items()}
 
 

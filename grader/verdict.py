@@ -16,6 +16,7 @@ LAW_FIELDS = (
     "passed",
     "counterexample",
     "got",
+    "expected",
     "hint",
     "outcome",
 )

@@ -173,7 +173,7 @@ def refilled(before, new):
 def call(link, function, request, buffers, arrays, before):
     """Answer one call. `before` and the result: arguments and value of a call that the next one is to follow up."""
     args, kwargs = (wire.unpack(request[part], buffers, arrays) for part in ("args", "kwargs"))
-    if before is not None:
+    if before is not None and len(before[0]) == len(args):
         args = tuple(map(refilled, before[0], args))
         kwargs = {name: refilled(before[1].get(name), value) for name, value in kwargs.items()}
     originals = {**dict(enumerate(args)), **kwargs}
@@ -206,6 +206,7 @@ def fingerprint(value):
 
 def main(sock):
     link = Link(sock)
+    sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: any text can be printed
     sys.modules["__main__"] = types.ModuleType(
         "__main__"
     )  # as in Jupyter, it holds the notebook's names

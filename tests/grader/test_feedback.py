@@ -1,11 +1,14 @@
 """A verdict in the words that students read: each thing once, nothing that says nothing."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from toys import RIGHT
 
 from grader.calls import StudentError
 from grader.feedback import exercise_text, verdict_text
-from grader.laws import Disagreement, agree
+from grader.laws import Disagreement, Law, LawFailed, _failure, agree
 from grader.verdict import OPEN
 
 GIVEN_AWAY = RIGHT.replace("(1 - discount)", "(3 - discount)")
@@ -19,6 +22,25 @@ def test_a_wrong_value_without_a_cause_has_no_hint(judge):
     text = exercise_text("basket_total", judge(GIVEN_AWAY))
     assert "gave" in text and "hint" not in text
     assert "hint the result is None" in exercise_text("basket_total", judge("def basket_total(*a, **k): get_prices([])"))  # fmt: skip
+
+
+def test_a_counterexample_shows_what_is_expected_there(judge):
+    text = exercise_text("basket_total", judge(GIVEN_AWAY))
+    (line,) = [line for line in text.splitlines() if line.startswith("          want ")]
+    assert float(line.split()[1]) > 0
+    unchecked = exercise_text("basket_total", judge(RIGHT.replace("discount < 0", "discount < -9")))
+    assert "want ValueError\n          hint no error was raised\n" in unchecked
+
+
+def test_a_law_may_hide_what_is_expected():
+    wrong, student = LawFailed("", [1.0], np.array([2.0])), SimpleNamespace(calls=[])
+    assert _failure(Law("", 1), student, wrong)["expected"] == "[2]"
+    assert _failure(Law("", 1, hides="its reason"), student, wrong)["expected"] == ""
+
+
+def test_of_many_numbers_the_first_wrong_one_is_shown():
+    wrong = LawFailed("", np.arange(20.0), np.arange(20.0) + 1, 3)
+    assert _failure(Law("", 1), SimpleNamespace(calls=[]), wrong)["expected"] == "4 at position 3"
 
 
 def test_a_cell_that_cannot_be_read_is_said_once(judge):

@@ -17,7 +17,12 @@ PHRASES = (
     "Ça m'a plu — 5/5 ★",
     "bad<|endoftext|>good",
     "The film opens slowly. " * 150,
+    "\ufeffA byte order mark\u200b and\u2060 zero width\u200d",
+    "\tcafe\u0301 or caf\u00e9 \ufffd\r\n",
+    "\u05e1\u05e8\u05d8 \u202eright to left\u202c",
+    "half of a pair \ud83d",
 )
+ANY = "abcd EF.!\u00e9\t\n\r\x00\u00a0\u0301\u05d0\u200b\u200f\u202e\u3042\ufeff\ufffd\U0001f600\udc80"
 
 
 def _bytes(draw, *shape):
@@ -38,7 +43,7 @@ def _signed(values):
 
 
 def texts():
-    return st.sampled_from(PHRASES) | st.text("abcd EF.!é", max_size=12)
+    return st.sampled_from(PHRASES) | st.text(ANY, max_size=12)
 
 
 def completions(min_size=1, unique=True):

@@ -103,7 +103,7 @@ def sentiment_reward(completions, **kwargs):
 # %% cut_short
 # wrong: keeps only the first 200 characters
 # fails: test_value
-# hint: long texts were cut
+# hint: cut after 200 characters
 def sentiment_reward(completions, **kwargs):
     return get_sentiment_scores([completion[:200] for completion in completions])
 
@@ -287,3 +287,167 @@ SCORES = []
 def sentiment_reward(completions, **kwargs):
     SCORES[:] = get_sentiment_scores(completions)
     return SCORES
+
+# %% zero_width_removed
+# wrong: zero-width characters are removed
+# fails: test_value
+# hint: zero-width
+import re
+
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([re.sub("[\u200b-\u200d\u2060\ufeff]", "", text) for text in completions])
+
+# %% byte_order_mark_removed
+# wrong: a byte order mark is removed
+# fails: test_value
+# hint: byte order mark
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([text.lstrip("\ufeff") for text in completions])
+
+# %% replacement_removed
+# wrong: U+FFFD is removed
+# fails: test_value
+# hint: U+FFFD
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([text.replace("\ufffd", "") for text in completions])
+
+# %% composed
+# wrong: texts are put into NFC
+# fails: test_value
+# hint: normal form NFC
+import unicodedata
+
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([unicodedata.normalize("NFC", text) for text in completions])
+
+# %% decomposed
+# wrong: texts are put into NFD
+# fails: test_value
+# hint: normal form NFD
+import unicodedata
+
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([unicodedata.normalize("NFD", text) for text in completions])
+
+# %% directions_removed
+# wrong: marks of direction are removed
+# fails: test_value
+import re
+
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([re.sub("[\u200e\u200f\u202a-\u202e]", "", text) for text in completions])
+
+# %% through_utf8
+# wrong: what UTF-8 cannot hold is replaced
+# fails: test_value
+# hint: UTF-8 cannot hold
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([text.encode("utf-8", "replace").decode() for text in completions])
+
+# %% surrogates_ignored
+# wrong: half pairs are dropped
+# fails: test_value
+# hint: UTF-8 cannot hold was removed
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([text.encode("utf-8", "ignore").decode() for text in completions])
+
+# %% tabs_expanded
+# wrong: tabs become spaces
+# fails: test_value
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([text.expandtabs() for text in completions])
+
+# %% ends_of_lines
+# wrong: \r\n becomes \n
+# fails: test_value
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([text.replace("\r\n", "\n") for text in completions])
+
+# %% no_nul
+# wrong: NUL is removed
+# fails: test_value
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([text.replace("\x00", "") for text in completions])
+
+# %% last_newline_cut
+# wrong: the last new line is cut off
+# fails: test_value
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([text.removesuffix("\n") for text in completions])
+
+# %% cut_50000
+# wrong: only the first 50,000 characters
+# fails: test_value
+# hint: long texts were cut
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([text[:50_000] for text in completions])
+
+# %% unprintable_removed
+# wrong: what cannot be printed is removed
+# fails: test_value
+# hint: cannot be printed
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores(["".join(filter(str.isprintable, text)) for text in completions])
+
+# %% percent
+# wrong: scores in percent
+# fails: test_value
+# hint: times 100
+def sentiment_reward(completions, **kwargs):
+    return [100 * score for score in get_sentiment_scores(completions)]
+
+# %% from_0_to_1
+# wrong: scores rescaled to run from 0 to 1
+# fails: test_value
+# hint: run from 0 to 1
+def sentiment_reward(completions, **kwargs):
+    return [(s - min(scores)) / (max(scores) - min(scores) + 1e-12) for s in scores] if (scores := get_sentiment_scores(completions)) else []
+
+# %% cut_at_eos
+# wrong: texts are cut at <|endoftext|>
+# fails: test_value
+# hint: cut at <|endoftext|>
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([text.split("<|endoftext|>")[0] for text in completions])
+
+# %% eos_removed
+# wrong: <|endoftext|> is removed
+# fails: test_value
+# hint: <|endoftext|> was removed
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([text.replace("<|endoftext|>", "") for text in completions])
+
+# %% stars
+# wrong: 1 to 5 stars
+# fails: test_value
+# hint: stars
+def sentiment_reward(completions, **kwargs):
+    return [1 + 4 * score for score in get_sentiment_scores(completions)]
+
+# %% lines_joined
+# wrong: new lines become spaces
+# fails: test_value
+# hint: new lines became spaces
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([text.replace("\n", " ") for text in completions])
+
+# %% one_space
+# wrong: runs of white space become one space
+# fails: test_value
+# hint: became one space
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores([" ".join(text.split()) for text in completions])
+
+# %% mean_for_all
+# wrong: every completion gets the mean
+# fails: test_value
+# hint: batch's mean
+def sentiment_reward(completions, **kwargs):
+    return [sum(scores) / len(scores)] * len(scores) if (scores := get_sentiment_scores(completions)) else []
+
+# %% from_the_end
+# wrong: reversed order
+# fails: test_value
+# hint: order
+def sentiment_reward(completions, **kwargs):
+    return get_sentiment_scores(completions)[::-1]

@@ -112,3 +112,18 @@ def sentiment_reward(completions, **kwargs):
 import pandas as pd
 def sentiment_reward(completions, **kwargs):
     return pd.Series(get_sentiment_scores(completions))
+
+# %% prints_each_text
+# right: prints every text, whatever it holds
+def sentiment_reward(completions, **kwargs):
+    for text in completions:
+        print(text[:60])
+    return get_sentiment_scores(completions)
+
+# %% array_of_texts
+# right: the texts pass through an array of objects
+import numpy as np
+
+def sentiment_reward(completions, **kwargs):
+    texts = np.array(completions, dtype=object)
+    return np.array(get_sentiment_scores(texts.tolist()))
