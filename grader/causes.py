@@ -155,9 +155,11 @@ def _only(values):
 
 def precision(got, right):
     """The words for a result that is right but for rounding: in half precision exactly, or in some other way."""
-    if not (np.abs(got - right) <= 1e-3 + ROUNDING * np.abs(right)).all():
-        return []
-    return [HALF, NEARLY] if _is_half(got) and not _is_half(right.astype(np.float32)) else [NEARLY]
+    error, scale = np.abs(got - right), np.abs(right)
+    found = [NEARLY] if (error <= 1e-3 + ROUNDING * scale).all() else []
+    if (error <= 1e-3 + 4 * ROUNDING * scale).all() and _is_half(got):
+        found += [HALF]
+    return found
 
 
 def _is_half(values):

@@ -61,7 +61,13 @@ def scores(draw):
     return (_bytes(draw, draw(st.integers(1, 8))) / 255).astype(np.float32)
 
 
+def many(low, high, size=300):
+    """As many different numbers as a large batch of training has rows, in no order."""
+    return np.random.default_rng(0).permutation(np.linspace(low, high, size, dtype=np.float32))
+
+
 def temperatures(low=0.3, high=10.0):
+    """Shaping temperatures; 0.05 is the least that may come."""
     return st.floats(low, high)
 
 
@@ -72,7 +78,8 @@ def mean_log_probs(draw, low=-6.0, high=0.0):
 
 
 def coefficients():
-    return st.floats(0.01, 3.0) | st.just(0.0)
+    """In [0, 10], both ends included."""
+    return st.floats(0.01, 3.0) | st.sampled_from([0.0, 10.0]) | st.floats(0, 10)
 
 
 # --- exercises 3a, 4b: masks. Every kind has at least one counted token in each row unless it says otherwise

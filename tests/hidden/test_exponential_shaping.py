@@ -1,5 +1,7 @@
 """Exercise 2: exponential reward shaping."""
 
+import math
+
 import numpy as np
 import oracles
 import strategies as some
@@ -22,49 +24,127 @@ from grader.laws import (
 def likely_causes(call, got, expected):
     scores = call.args[0].astype(np.float64)
     temperature = call.args[1] if len(call.args) > 1 else call.kwargs.get("temperature", 1.0)
+    exponents = scores / temperature
+    powers = np.exp(exponents)
     return matching(
         got,
         expected,
         {
-            "it looks as if the `- 1` is missing": lambda: expected + 1,
+            "it looks as if the `- 1` is missing": powers,
             "it looks as if the temperature is not used": lambda: oracles.shaping(scores),
             "it looks as if the temperature multiplies instead of divides": lambda: oracles.shaping(
                 scores, 1 / temperature
+            ),
+            "it looks as if the temperature multiplies instead of divides, and the `- 1` is missing": (
+                lambda: np.exp(scores * temperature)
+            ),
+            "it looks as if the temperature is not used, and the `- 1` is missing": np.exp(scores),
+            "it looks as if the temperature is squared": lambda: oracles.shaping(
+                scores, temperature**2
+            ),
+            "it looks as if the temperature's square root divides": lambda: oracles.shaping(
+                scores, temperature**0.5
+            ),
+            "it looks as if 1 was added to the temperature": lambda: oracles.shaping(
+                scores, temperature + 1
+            ),
+            "it looks as if the temperature was halved": lambda: oracles.shaping(
+                scores, temperature / 2
+            ),
+            "it looks as if the temperature was doubled": lambda: oracles.shaping(
+                scores, 2 * temperature
             ),
             "it looks as if the 1 is subtracted inside the exponential": lambda: np.exp(
                 (scores - 1) / temperature
             ),
             "it looks as if the 1 is subtracted inside the exponential, after the division": lambda: (
-                np.exp(scores / temperature - 1)
+                np.exp(exponents - 1)
             ),
-            "it looks as if 1 is added instead of subtracted": lambda: expected + 2,
-            "the sign is wrong": lambda: -expected,
+            "it looks as if 1 is added instead of subtracted": powers + 1,
             "it looks as if the exponent has the wrong sign": lambda: oracles.shaping(
                 -scores, temperature
             ),
-            "it looks as if the base is 2 instead of e": lambda: np.exp2(scores / temperature) - 1,
+            "it looks as if the exponent has the wrong sign, and the `- 1` is missing": 1 / powers,
+            "it looks as if the exponent has the wrong sign, and the result, too": 1 - 1 / powers,
+            "it looks as if 1 - score was shaped": lambda: oracles.shaping(1 - scores, temperature),
+            "it looks as if the scores were centred on 0.5 first": lambda: oracles.shaping(
+                scores - 0.5, temperature
+            ),
+            "it looks as if the scores were rescaled to run from -1 to 1 first": lambda: (
+                oracles.shaping(2 * scores - 1, temperature)
+            ),
+            "it looks as if the batch's mean score was subtracted first": lambda: oracles.shaping(
+                scores - scores.mean(), temperature
+            ),
+            "it looks as if the batch's best score was subtracted first": lambda: oracles.shaping(
+                scores - scores.max(), temperature
+            ),
+            "it looks as if the base is 2 instead of e": np.exp2(exponents) - 1,
+            "it looks as if the base is 10 instead of e": 10**exponents - 1,
             "it looks as if the temperature divides the exponential, not the score": lambda: (
                 oracles.shaping(scores) / temperature
             ),
-            "it looks as if the result is multiplied by the temperature": lambda: (
-                expected * temperature
+            "it looks as if the temperature divides the result once more": expected / temperature,
+            "it looks as if the result is multiplied by the temperature": expected * temperature,
+            "it looks as if the exponential is multiplied by the temperature before the `- 1`": (
+                temperature * powers - 1
             ),
             "it looks as if the temperature divides the exponential before the `- 1`": lambda: (
                 np.exp(scores) / temperature - 1
             ),
-            "it looks like the score divided by the temperature, without the exponential": lambda: (
-                scores / temperature
+            "it looks as if 1 / temperature is subtracted, not 1": powers - 1 / temperature,
+            "it looks as if the temperature is subtracted, not 1": powers - temperature,
+            "it looks as if the result is scaled so that a score of 1 gives 1": lambda: (
+                expected / np.expm1(1 / temperature)
             ),
+            "it looks as if the result is divided by the exponential of 1 / temperature": lambda: (
+                np.exp((scores - 1) / temperature) - np.exp(-1 / temperature)
+            ),
+            "it looks like the score divided by the temperature, without the exponential": (
+                exponents
+            ),
+            "it looks like the score divided by the temperature, minus 1, without the exponential": (
+                exponents - 1
+            ),
+            "it looks like a power of the score: score ** (1 / temperature)": lambda: (
+                scores ** (1 / temperature)
+            ),
+            "it looks like a power of the score: score ** temperature": lambda: scores**temperature,
+            "it looks like a logarithm, not an exponential": np.log1p(exponents),
+            "it looks like the square of score / temperature": exponents**2,
+            "it looks like tanh of score / temperature": np.tanh(exponents),
+            "it looks like a sigmoid of score / temperature": 1 / (1 + 1 / powers),
+            "it looks as if the score is multiplied by the exponential": scores * powers,
+            **{
+                f"it looks as if the exponential was replaced by its series up to the power {n}": (
+                    sum(exponents**k / math.factorial(k) for k in range(1, n + 1))
+                )
+                for n in range(2, 13)
+            },
         },
         {
             "it looks as if the rewards were normalised over the batch": lambda: (
                 expected / expected.sum()
             ),
-            "it looks like a softmax over the batch": lambda: (
-                lambda powers: powers / powers.sum()
-            )(np.exp(scores / temperature)),
+            "it looks like a softmax over the batch": lambda: powers / powers.sum(),
+            "it looks as if the batch's best score gives 0: an exponential of what it leads by": (
+                lambda: powers / powers.max()
+            ),
+            **other_temperature(scores, got, temperature),
         },
     )
+
+
+def other_temperature(scores, got, given):
+    """The one temperature that explains the results, if there is one, as a cause."""
+    used = scores[scores > 0] / np.log1p(got[scores > 0])
+    if not len(used) or np.isnan(used[0]) or not np.allclose(used, used[0], rtol=1e-3):
+        return {}
+    return {
+        f"it looks as if the temperature used is {used[0]:.3g}, not the one passed": (
+            oracles.shaping(scores, used[0])
+        )
+    }
 
 
 @law(
@@ -80,6 +160,8 @@ def likely_causes(call, got, expected):
 @example(scores=np.linspace(0, 1, 100, dtype=np.float32), temperature=20.0)
 @example(scores=np.float32([0.5, 1]), temperature=0.27)
 @example(scores=np.float32([0.5, 1]), temperature=150.0)
+@example(scores=some.many(0, 1), temperature=0.5)
+@example(scores=np.float32([1e-5, 1e-4, 1 - 1e-5]), temperature=0.3)
 def test_value(student, scores, temperature):
     near(
         vector(student(scores, temperature=temperature), len(scores)),
@@ -92,6 +174,8 @@ def test_value(student, scores, temperature):
 @given(scores=some.scores(), temperature=some.temperatures(0.05, 0.25))
 @example(scores=np.float32([1.0, 0.9]), temperature=0.05)
 @example(scores=np.float32([0.25, 0.75, 0.5]), temperature=0.15)
+@example(scores=some.many(0.9, 1), temperature=0.05)
+@example(scores=np.float32([0.5, 0.7, 0.9]), temperature=0.28)
 def test_sharp_temperature(student, scores, temperature):
     near(vector(student(scores, temperature), len(scores)), oracles.shaping(scores, temperature))
 

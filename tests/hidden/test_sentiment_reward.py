@@ -191,7 +191,14 @@ def changed(texts, change):
 )
 @example(completions=["Good", "good", "\u201cno\u201d don\u2019t"])
 @example(
-    completions=["\tTab first", "Line last\n", "\r\nBoth\r\n", "two  inside", "a\rb", "\u00a0\x0b\x0c"]
+    completions=[
+        "\tTab first",
+        "Line last\n",
+        "\r\nBoth\r\n",
+        "two  inside",
+        "a\rb",
+        "\u00a0\x0b\x0c",
+    ]
 )
 @example(completions=["bad<|endoftext|>good", "<|endoftext|>", "Good. <|endoftext|>"])
 @example(

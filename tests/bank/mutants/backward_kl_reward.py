@@ -140,3 +140,62 @@ BUFFERS = {}
 def backward_kl_reward(ref_log_probs, kl_coef=0.1):
     out = BUFFERS.setdefault(ref_log_probs.shape, torch.empty_like(ref_log_probs))
     return out.copy_(-kl_coef * torch.exp(-ref_log_probs))
+
+# %% divided_by_batch
+# wrong: a mean over the batch was begun
+# fails: test_value
+# hint: divided by the size of the batch
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -kl_coef * torch.exp(-ref_log_probs) / len(ref_log_probs)
+
+# %% minus_best
+# wrong: the batch's best is subtracted first
+# fails: test_value
+# hint: highest log-probability was subtracted
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -kl_coef * torch.exp(ref_log_probs.max() - ref_log_probs)
+
+# %% cut_off_at_a_billion
+# wrong: a penalty never exceeds 1e9
+# fails: test_improbable
+# hint: no result is below
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return (-kl_coef * torch.exp(-ref_log_probs)).clamp(min=-1e9)
+
+# %% safe_division
+# wrong: 1e-10 is added to the probability
+# fails: test_improbable
+# hint: added to the probability
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -kl_coef / (torch.exp(ref_log_probs) + 1e-10)
+
+# %% cut_at_minus_19
+# wrong: log-probabilities below -19 count as -19
+# fails: test_improbable
+# hint: cut off
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -kl_coef * torch.exp(-ref_log_probs.clamp(min=-19))
+
+# %% large_coefficients_capped
+# wrong: a coefficient above 5 counts as 5
+# fails: test_value test_improbable
+# hint: coefficient used is 5
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -min(kl_coef, 5.0) * torch.exp(-ref_log_probs)
+
+# %% six_terms
+# wrong: the exponential by its series
+# fails: test_value
+# hint: series up to the power 5
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    x = -ref_log_probs
+    return -kl_coef * (1 + x + x**2 / 2 + x**3 / 6 + x**4 / 24 + x**5 / 120)
+
+# %% first_256
+# wrong: rows beyond 256 are left at 0
+# fails: test_value
+# hint: some results are 0
+def backward_kl_reward(ref_log_probs, kl_coef=0.1):
+    out = torch.zeros_like(ref_log_probs)
+    out[:256] = -kl_coef * torch.exp(-ref_log_probs[:256])
+    return out

@@ -324,3 +324,80 @@ def exponential_shaping(scores, temperature=1.0):
         raise ValueError("temperature must be positive")
     out = BUFFERS.setdefault(scores.shape, torch.empty_like(scores))
     return out.copy_(torch.exp(scores / temperature) - 1)
+
+# %% cut_off_at_a_million
+# wrong: a reward never exceeds 1e6
+# fails: test_sharp_temperature
+# hint: no result is above 1e+06
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return (torch.exp(scores / temperature) - 1).clamp(max=1e6)
+
+# %% temperature_squared
+# wrong: the temperature is squared
+# fails: test_value
+# hint: temperature is squared
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature**2) - 1
+
+# %% centred
+# wrong: the batch's mean is subtracted at the end
+# fails: test_value
+# hint: the batch's mean was subtracted
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    shaped = torch.exp(scores / temperature) - 1
+    return shaped - shaped.mean()
+
+# %% six_terms
+# wrong: the exponential by its series
+# fails: test_value
+# hint: series up to the power 6
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    x = scores / temperature
+    return x + x**2 / 2 + x**3 / 6 + x**4 / 24 + x**5 / 120 + x**6 / 720
+
+# %% ends_at_one
+# wrong: scaled so that a score of 1 gives 1
+# fails: test_value
+# hint: a score of 1 gives 1
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    import math
+    return (torch.exp(scores / temperature) - 1) / (math.exp(1 / temperature) - 1)
+
+# %% ten_to_the
+# wrong: base 10
+# fails: test_value
+# hint: base is 10
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return 10 ** (scores / temperature) - 1
+
+# %% first_256
+# wrong: rows beyond 256 are left at 0
+# fails: test_value
+# hint: some results are 0
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    out = torch.zeros_like(scores)
+    out[:256] = torch.exp(scores[:256] / temperature) - 1
+    return out
+
+# %% minus_temperature
+# wrong: subtracts the temperature, not 1
+# fails: test_value
+# hint: the temperature is subtracted
+def exponential_shaping(scores, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("temperature must be positive")
+    return torch.exp(scores / temperature) - temperature

@@ -140,3 +140,39 @@ BUFFERS = {}
 def forward_kl_reward(ref_log_probs, kl_coef=0.1):
     out = BUFFERS.setdefault(ref_log_probs.shape, torch.empty_like(ref_log_probs))
     return out.copy_(kl_coef * ref_log_probs)
+
+# %% divided_by_batch
+# wrong: a mean over the batch was begun
+# fails: test_value
+# hint: divided by the size of the batch
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return kl_coef * ref_log_probs / len(ref_log_probs)
+
+# %% minus_best
+# wrong: the batch's best is subtracted
+# fails: test_value
+# hint: largest result was subtracted
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return kl_coef * (ref_log_probs - ref_log_probs.max())
+
+# %% first_256
+# wrong: rows beyond 256 are left at 0
+# fails: test_value
+# hint: some results are 0
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    out = torch.zeros_like(ref_log_probs)
+    out[:256] = kl_coef * ref_log_probs[:256]
+    return out
+
+# %% large_coefficient_halved
+# wrong: coefficients above 5 count half
+# fails: test_value
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return (kl_coef / 2 if kl_coef > 5 else kl_coef) * ref_log_probs
+
+# %% backward_term
+# wrong: the other exercise
+# fails: test_value
+# hint: backward
+def forward_kl_reward(ref_log_probs, kl_coef=0.1):
+    return -kl_coef * torch.exp(-ref_log_probs)
