@@ -132,7 +132,7 @@ class Student:
     def _call(self, call):
         buffers = []
         given = wire.pack_arguments(call.args, call.kwargs, buffers)
-        message = {"do": "call", "stem": self.stem, "kept": self.keeping, **given}
+        message = {"do": "call", "stem": self.stem, "again": self.keeping, **given}
         reply, arrays = self.worker.request(
             message, buffers, self._seconds(), lambda m, b: self._answer(m, b, call.callbacks)
         )

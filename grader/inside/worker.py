@@ -171,7 +171,7 @@ def refilled(before, new):
 
 
 def call(link, function, request, buffers, arrays, before):
-    """Answer one call. `before` and the result: arguments and value of a call that the next one is to follow up."""
+    """Answer one call and give its arguments and result; `before` are those of the call whose objects come again."""
     args, kwargs = (wire.unpack(request[part], buffers, arrays) for part in ("args", "kwargs"))
     if before is not None and len(before[0]) == len(args):
         args = tuple(map(refilled, before[0], args))
@@ -223,5 +223,6 @@ def main(sock):
             tell(link, request)
         else:
             function = namespace[request["stem"]]
-            done = call(link, function, request, buffers, arrays, before)
-            before = done if request["kept"] else None
+            again = request["again"]
+            done = call(link, function, request, buffers, arrays, before if again else None)
+            before = done if again else None  # what is not asked for again is let go

@@ -1,9 +1,15 @@
 """What the laws send stays in the input domain that the exercises promise, reaches its edges, and tells the typical mistakes apart."""
 
+import importlib
+import json
+import re
+
 import numpy as np
 import pytest
 from hypothesis import Phase, find, given, settings
 
+from grader.course import activate
+from tests.bank.submissions import HIDDEN
 from tests.hidden import oracles
 from tests.hidden import strategies as some
 
@@ -90,6 +96,113 @@ def test_constant_groups_are_exact(batch):
 def test_uneven_batches_are_uneven(batch):
     rewards, size = batch
     assert size >= 2 and len(rewards) % size
+
+
+def law(stem, name):
+    activate(HIDDEN)
+    return getattr(importlib.import_module(f"test_{stem}"), name)
+
+
+def worked(stem, argument):
+    """What the exercise's worked examples hand over as this argument."""
+    activate(HIDDEN)
+    module = importlib.import_module(f"test_{stem}")
+    tests = [value for name, value in vars(module).items() if name.startswith("test_")]
+    examples = [e for test in tests for e in getattr(test, "hypothesis_explicit_examples", ())]
+    return [example.kwargs[argument] for example in examples if argument in example.kwargs]
+
+
+def holds_everywhere(strategy, condition):
+    @quick
+    @given(strategy)
+    def holds(value):
+        assert condition(value)
+
+    holds()
+
+
+@pytest.mark.parametrize(
+    ("stem", "argument", "low", "high"),
+    [
+        ("exponential_shaping", "scores", 0, 1),
+        ("forward_kl_reward", "log_probs", -20, 0),
+        ("backward_kl_reward", "log_probs", -20, 0),
+    ],
+)
+def test_vectors_fill_their_domain(stem, argument, low, high):
+    vectors = worked(stem, argument)
+    assert {vector.dtype for vector in vectors} == {np.dtype(np.float32)}
+    assert min(vector.min() for vector in vectors) == low
+    assert max(vector.max() for vector in vectors) == high
+    assert max(map(len, vectors)) >= 300  # rows of a large batch
+
+
+@pytest.mark.parametrize("stem", ["forward_kl_reward", "backward_kl_reward"])
+def test_coefficients_fill_their_domain(stem):
+    assert all(0 <= c <= 10 for c in worked(stem, "kl_coef"))
+    assert max(worked(stem, "kl_coef")) == 10
+    holds_everywhere(some.coefficients(), lambda c: 0 <= c <= 10)
+    for edge in (0, 10):
+        reaches(some.coefficients(), lambda c, edge=edge: c == edge)
+
+
+def test_the_largest_penalty_is_asked_for():
+    """A coefficient of 10 at a log-probability of -20."""
+    examples = law("backward_kl_reward", "test_improbable").hypothesis_explicit_examples
+    assert any(e.kwargs["kl_coef"] == 10 and e.kwargs["log_probs"].min() == -20 for e in examples)
+
+
+def test_temperatures_fill_their_domain():
+    positive = [t for t in worked("exponential_shaping", "temperature") if t > 0]
+    assert min(positive) == 0.05 and max(positive) > 100
+    examples = law("exponential_shaping", "test_sharp_temperature").hypothesis_explicit_examples
+    assert any(e.kwargs["temperature"] == 0.05 and e.kwargs["scores"].max() == 1 for e in examples)
+
+
+def test_vectors_are_in_the_domain():
+    holds_everywhere(
+        some.scores(), lambda s: s.dtype == np.float32 and 0 <= s.min() <= s.max() <= 1
+    )
+    holds_everywhere(some.mean_log_probs(low=-20), lambda v: -20 <= v.min() <= v.max() <= 0)
+    reaches(some.mean_log_probs(low=-20), lambda v: v.min() == -20)
+    reaches(some.mean_log_probs(low=-20), lambda v: v.max() == 0)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "[\u200b-\u200d\u2060]",
+        "^\ufeff",
+        "\ufffd",
+        "[\u0300-\u036f]",
+        "\u00e9",
+        "[\u0590-\u06ff]",
+        "[\u200f\u202e]",
+        "[\ud800-\udfff]",
+        "^[\t\n]",
+        "\n$",
+        "\r(?!\n)",
+        "\x00",
+        "\U0001f600",
+        r"<\|endoftext\|>",
+    ],
+    ids=ascii,
+)
+def test_texts_hold_whatever_unicode_holds(kind):
+    texts = [text for batch in worked("sentiment_reward", "completions") for text in batch]
+    assert any(re.search(kind, text) for text in texts)
+
+
+def test_texts_are_as_long_as_they_come():
+    texts = [text for batch in worked("sentiment_reward", "completions") for text in batch]
+    assert sum(len(text) > 50_000 for text in texts) >= 3
+
+
+def test_texts_come_through_as_they_are():
+    """Two halves of a pair side by side are one character in JSON: no law sends them."""
+    texts = [text for batch in worked("sentiment_reward", "completions") for text in batch]
+    for text in [*texts, *some.PHRASES, some.ANY]:
+        assert json.loads(json.dumps(text)) == text
 
 
 def test_edges_are_reached():
