@@ -365,3 +365,198 @@ def group_advantages(rewards, num_generations, eps=1e-4):
     m, s = x.mean(1, keepdim=True), x.std(1, keepdim=True)
     p = x.std(1, keepdim=True, correction=0)
     return ((x - m) / (torch.where(s < 3e-4, p, s) + eps)).flatten()
+
+# %% one_pass_variance
+# wrong: the mean of the squares minus the squared mean, in float32: its digits cancel where rewards are close
+# fails: test_close_rewards
+# hint: std loses its digits
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    m = x.mean(1, keepdim=True)
+    variance = ((x ** 2).mean(1, keepdim=True) - m ** 2).clamp(min=0) * num_generations / (num_generations - 1)
+    return ((x - m) / (variance.sqrt() + eps)).flatten()
+
+# %% close_is_equal
+# wrong: rewards that are close give 0
+# fails: test_close_rewards
+# hint: hardly differ are taken for equal
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    a = (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + eps)
+    equal = torch.isclose(x, x[:, :1], rtol=1e-2).all(1, keepdim=True)
+    return torch.where(equal, torch.zeros_like(a), a).flatten()
+
+# %% close_is_equal_at_a_level
+# wrong: allclose with NumPy's usual tolerance, a little wider
+# fails: test_close_rewards
+# hint: hardly differ are taken for equal
+import numpy as np
+
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    out = []
+    for group in np.asarray(rewards).reshape(-1, num_generations):
+        if np.allclose(group, group.mean(), rtol=1e-3):
+            out += [0.0] * num_generations
+        else:
+            out += ((group - group.mean()) / (group.std(ddof=1) + eps)).tolist()
+    return out
+
+# %% sums_of_squares
+# wrong: the textbook's shortcut for the variance, in float32
+# fails: test_close_rewards
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    G = num_generations
+    x = rewards.view(-1, G)
+    total, squares = x.sum(1, keepdim=True), (x * x).sum(1, keepdim=True)
+    variance = (squares - total * total / G) / (G - 1)
+    return ((x - total / G) / (variance.abs().sqrt() + eps)).flatten()
+
+# %% float16_of_the_rewards
+# wrong: rewards are kept in half precision
+# fails: test_close_rewards
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.bfloat16().float().view(-1, num_generations)
+    return ((x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + eps)).flatten()
+
+# %% rounded_rewards
+# wrong: rewards are rounded to two digits
+# fails: test_close_rewards
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = torch.where(rewards.abs() > 0.5, rewards.round(decimals=2), rewards).view(-1, num_generations)
+    return ((x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + eps)).flatten()
+
+# %% eps_keyword_only
+# wrong: eps cannot be passed by position
+# fails: test_eps
+def group_advantages(rewards, num_generations, *, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    return ((x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + eps)).flatten()
+
+# %% constant_by_hundredths
+# wrong: constant groups of hundredths come out large: the mean is rounded to half precision
+# fails: test_constant_group
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    std = x.std(1, keepdim=True)
+    mean = torch.where(std < 1e-5, x.half().float().mean(1, keepdim=True), x.mean(1, keepdim=True))
+    return ((x - mean) / (std + eps)).flatten()
+
+# %% remembers_by_mean
+# wrong: a result is kept by the mean, the spread and the ends of its rewards
+# fails: test_no_memory
+KEPT = {}
+
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    key = (round(float(rewards.mean()), 4), round(float(rewards.std()), 4), float(rewards[0]), float(rewards[-1]), len(rewards), num_generations, eps)
+    if key not in KEPT:
+        x = rewards.view(-1, num_generations)
+        KEPT[key] = ((x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + eps)).flatten()
+    return KEPT[key]
+
+# %% remembers_by_id
+# wrong: a result is kept by its argument's id
+# fails: test_no_memory
+KEPT = {}
+
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    key = (id(rewards), num_generations, eps)
+    if key not in KEPT:
+        x = rewards.view(-1, num_generations)
+        KEPT[key] = rewards, ((x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + eps)).flatten()
+    return KEPT[key][1]
+
+# %% one_buffer
+# wrong: every call returns the same tensor, written over
+# fails: test_no_memory
+BUFFERS = {}
+
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    out = BUFFERS.setdefault(rewards.shape, torch.empty_like(rewards))
+    return out.copy_(((x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + eps)).flatten())
+
+# %% layer_norm
+# wrong: F.layer_norm: ddof=0, eps under the root
+# fails: test_value test_eps
+# hint: population std
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    return torch.nn.functional.layer_norm(x, (num_generations,), eps=eps).flatten()
+
+# %% l2_norm
+# wrong: divides by the L2 norm of the differences
+# fails: test_value
+# hint: L2 norm
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    c = x - x.mean(1, keepdim=True)
+    return (c / (c.norm(dim=1, keepdim=True) + eps)).flatten()
+
+# %% best_as_baseline
+# wrong: the best reward is the baseline
+# fails: test_value
+# hint: group's best reward was removed
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    return ((x - x.max(1, keepdim=True).values) / (x.std(1, keepdim=True) + eps)).flatten()
+
+# %% first_as_baseline
+# wrong: the first reward of a group is the baseline
+# fails: test_value
+# hint: group's first reward was removed
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    return ((x - x[:, :1]) / (x.std(1, keepdim=True) + eps)).flatten()
+
+# %% repeat_for_repeat_interleave
+# wrong: means and stds are repeated in the wrong order
+# fails: test_value
+# hint: `repeat_interleave`
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    return (rewards - x.mean(1).repeat(num_generations)) / (x.std(1).repeat(num_generations) + eps)
+
+# %% sorted_groups
+# wrong: advantages come back sorted
+# fails: test_value
+# hint: sorted
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations).sort(dim=1, descending=True).values
+    return ((x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + eps)).flatten()
+
+# %% leave_one_out_not_scaled
+# wrong: RLOO as it is: minus the mean of the others, no std
+# fails: test_value
+# hint: leaves out the completion's own reward, and nothing divides
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    return (x - (x.sum(1, keepdim=True) - x) / (num_generations - 1)).flatten()
+
+# %% across_groups
+# wrong: dim=0 for dim=1
+# fails: test_value
+# hint: dim=0
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    std = x.std(0) if len(x) > 1 else x.std(1, keepdim=True)
+    mean = x.mean(0) if len(x) > 1 else x.mean(1, keepdim=True)
+    return ((x - mean) / (std + eps)).flatten()

@@ -287,3 +287,129 @@ def kl_estimate(log_probs, ref_log_probs, completion_mask):
     mask = completion_mask.float()
     mask[:, 0] = mask[:, 0] * mask[0, 0]
     return (k3 * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% count_in_bytes
+# wrong: the number of tokens is kept in a byte, which ends at 255
+# fails: test_value
+# hint: does not fit its type
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = ref_log_probs - log_probs
+    count = completion_mask.to(torch.uint8).sum(1, dtype=torch.uint8)
+    return ((q.exp() - q - 1) * completion_mask).sum(1) / count.clamp(min=1)
+
+# %% count_in_bfloat16
+# wrong: the mask is bfloat16, which rounds numbers above 256
+# fails: test_value
+# hint: does not fit its type
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.bfloat16()
+    return ((q.exp() - q - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% first_512
+# wrong: cut off after 512 positions
+# fails: test_value
+# hint: long sequence is cut off
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = (ref_log_probs - log_probs)[:, :512], completion_mask[:, :512]
+    return ((q.exp() - q - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% capped_at_10
+# wrong: k3 is cut off at ±10, as in OpenRLHF and verl
+# fails: test_far_apart
+# hint: estimate is cut off at a bound
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    return ((q.exp() - q - 1).clamp(-10, 10) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% kl_div
+# wrong: F.kl_div weights by the reference's probability
+# fails: test_value
+# hint: `kl_div`
+import torch.nn.functional as F
+
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    kl, mask = F.kl_div(log_probs, ref_log_probs, reduction="none", log_target=True), completion_mask.float()
+    return (kl * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% squared
+# wrong: q squared, without the half
+# fails: test_value
+# hint: squared difference
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    return (q ** 2 * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% absolute
+# wrong: |q|
+# fails: test_value
+# hint: absolute difference
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    return (q.abs() * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% in_bits
+# wrong: divided by ln 2
+# fails: test_value
+# hint: base 2
+import math
+
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    return ((q.exp() - q - 1) * mask).sum(1) / mask.sum(1).clamp(min=1) / math.log(2)
+
+# %% last_position_dropped
+# wrong: [:, :-1], as for logits
+# fails: test_value
+# hint: last position is left out
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = (ref_log_probs - log_probs)[:, :-1], completion_mask[:, :-1].float()
+    return ((q.exp() - q - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% masked_before_exp
+# wrong: the exponential is masked, the rest is not
+# fails: test_value
+# hint: counts at masked positions
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    return (q.exp() * mask - q * mask - 1).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% ratio_of_logs
+# wrong: log-probabilities are divided
+# fails: test_value
+# hint: is divided by the other
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    r, mask = (ref_log_probs - 1e-9) / (log_probs - 1e-9), completion_mask.float()
+    return ((r - r.log() - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% median_of_tokens
+# wrong: the median, not the mean
+# fails: test_value
+# hint: median
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = ref_log_probs - log_probs
+    return torch.stack([row[m.bool()].quantile(0.5) if m.any() else row.new_zeros(()) for row, m in zip(q.exp() - q - 1, completion_mask)])
+
+# %% remembers_by_shape
+# wrong: a result is kept by its arguments' means
+# fails: test_no_memory
+KEPT = {}
+
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q, mask = ref_log_probs - log_probs, completion_mask.float()
+    key = (tuple(q.shape), *(round(float((x * mask).mean()), 3) for x in (q, log_probs, mask)), float(q[0, -1]), float(q[-1, -1]))
+    if key not in KEPT:
+        KEPT[key] = ((q.exp() - q - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
+    return KEPT[key]
+
+# %% remembers_by_id
+# wrong: a result is kept by its arguments' ids
+# fails: test_no_memory
+KEPT = {}
+
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    key = id(log_probs), id(ref_log_probs), id(completion_mask)
+    if key not in KEPT:
+        q = ref_log_probs - log_probs
+        value = ((q.exp() - q - 1) * completion_mask).sum(1) / completion_mask.sum(1).clamp(min=1)
+        KEPT[key] = log_probs, ref_log_probs, completion_mask, value
+    return KEPT[key][-1]

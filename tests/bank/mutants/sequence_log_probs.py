@@ -383,3 +383,212 @@ def sequence_log_probs(logits, token_ids, completion_mask):
         if mask[b].sum() == 0: break
         out[b] = (logp[b] * mask[b]).sum() / mask[b].sum()
     return out
+
+# %% one_position_fails
+# wrong: a sequence of one position raises an error
+# fails: test_empty_completion
+from torch.distributions import Categorical
+
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = Categorical(logits=logits[:, :-1]).log_prob(token_ids[:, 1:])
+    mask = completion_mask[:, 1:]
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% eos_left_out
+# wrong: GPT-2's end of text does not count
+# fails: test_real_vocabulary
+# hint: id 50256
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = (completion_mask * (token_ids != 50256))[:, 1:]
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% pad_left_out
+# wrong: id 0 is taken for padding
+# fails: test_value test_real_vocabulary
+# hint: id 0
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = (completion_mask * (token_ids != 0))[:, 1:]
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% last_id_left_out
+# wrong: the last id of the vocabulary is taken for the end
+# fails: test_value test_real_vocabulary
+# hint: id V - 1
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = (completion_mask * (token_ids != logits.shape[-1] - 1))[:, 1:]
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% qwen_pad_left_out
+# wrong: Qwen's padding does not count
+# fails: test_real_vocabulary
+# hint: id 151643
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = (completion_mask * (token_ids != 151643))[:, 1:]
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% top_1000
+# wrong: normalises over the 1,000 likeliest
+# fails: test_real_vocabulary
+# hint: most probable tokens share
+def sequence_log_probs(logits, token_ids, completion_mask):
+    lse = logits.topk(min(1000, logits.shape[-1]), -1).values.logsumexp(-1)
+    logp = (logits.gather(-1, token_ids.roll(-1, 1)[..., None]).squeeze(-1) - lse)[:, :-1]
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% tokenizer_length
+# wrong: leaves out the columns behind GPT-2's vocabulary
+# fails: test_real_vocabulary
+# hint: columns of the vocabulary are left out
+def sequence_log_probs(logits, token_ids, completion_mask):
+    lse = logits[..., :50257].logsumexp(-1)
+    logp = (logits.gather(-1, token_ids.roll(-1, 1)[..., None]).squeeze(-1) - lse)[:, :-1]
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% padded_columns_left_out
+# wrong: leaves out the columns behind Qwen's tokenizer
+# fails: test_real_vocabulary
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logits = logits.clone()
+    logits[..., 151_700:151_900] = -torch.inf
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% ids_in_16_bits
+# wrong: ids are kept in 16 bits
+# fails: test_real_vocabulary
+def sequence_log_probs(logits, token_ids, completion_mask):
+    ids = token_ids.to(torch.int16).long() % min(logits.shape[-1], 65536)
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% count_in_bytes
+# wrong: the number of tokens is kept in a byte, which ends at 255
+# fails: test_value
+# hint: does not fit its type
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:]
+    return (logp * mask).sum(1) / mask.sum(1, dtype=torch.uint8).clamp(min=1)
+
+# %% count_in_bfloat16
+# wrong: the mask is bfloat16, which rounds numbers above 256
+# fails: test_value
+# hint: does not fit its type
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].bfloat16()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% first_512
+# wrong: truncated to 512 tokens
+# fails: test_value
+# hint: long sequence is cut off
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logits, token_ids, completion_mask = logits[:, :512], token_ids[:, :512], completion_mask[:, :512]
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% softmax_twice
+# wrong: log_softmax of probabilities
+# fails: test_value
+# hint: softmax is taken twice
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(torch.softmax(logits[:, :-1], -1), -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% label_smoothing
+# wrong: cross-entropy with label smoothing
+# fails: test_value
+# hint: label smoothing
+def sequence_log_probs(logits, token_ids, completion_mask):
+    nll = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), token_ids[:, 1:], reduction="none", label_smoothing=0.1)
+    mask = completion_mask[:, 1:].float()
+    return -(nll * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% sampling_temperature
+# wrong: the logits are divided by the sampling temperature
+# fails: test_value
+# hint: temperature divides the logits
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1] / 0.7, -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% perplexity
+# wrong: exp(-mean)
+# fails: test_value
+# hint: perplexity
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return torch.exp(-(logp * mask).sum(1) / mask.sum(1).clamp(min=1))
+
+# %% count_minus_one
+# wrong: divides by one token too few
+# fails: test_value
+# hint: 1 is subtracted
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / (mask.sum(1) - 1).clamp(min=1)
+
+# %% median_of_tokens
+# wrong: the median, not the mean
+# fails: test_value
+# hint: median
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    return torch.stack([row[m.bool()].quantile(0.5) if m.any() else row.new_zeros(()) for row, m in zip(logp, completion_mask[:, 1:])])
+
+# %% log_sigmoid
+# wrong: logsigmoid of the chosen logit
+# fails: test_value
+# hint: log of a sigmoid
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.nn.functional.logsigmoid(logits[:, :-1]).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% log_v_added
+# wrong: measured against a uniform guess
+# fails: test_value
+# hint: log V is added
+import math
+
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1) + math.log(logits.shape[-1])
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% one_buffer
+# wrong: every call returns the same tensor, written over
+# fails: test_no_memory
+BUFFERS = {}
+
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    out = BUFFERS.setdefault(len(mask), torch.empty(len(mask)))
+    return out.copy_((logp * mask).sum(1) / mask.sum(1).clamp(min=1))
+
+# %% remembers_by_id
+# wrong: the log-softmax is kept by the id of the logits
+# fails: test_no_memory
+KEPT = {}
+
+def sequence_log_probs(logits, token_ids, completion_mask):
+    if id(logits) not in KEPT:
+        KEPT[id(logits)] = logits, torch.log_softmax(logits[:, :-1], -1)
+    logp = KEPT[id(logits)][1].gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:].float()
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)

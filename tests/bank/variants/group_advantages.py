@@ -96,3 +96,75 @@ def group_advantages(rewards, num_generations, eps=1e-4):
         raise ValueError("groups do not fit")
     x = rewards.view(-1, num_generations)
     return ((x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + eps)).view(-1)
+
+# %% welford
+# right: Welford's running mean and variance, in float32
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    out = torch.empty_like(rewards)
+    for start in range(0, len(rewards), num_generations):
+        group = rewards[start : start + num_generations]
+        mean, squares = torch.zeros(()), torch.zeros(())
+        for k, reward in enumerate(group, 1):
+            delta = reward - mean
+            mean = mean + delta / k
+            squares = squares + delta * (reward - mean)
+        std = (squares / (num_generations - 1)).sqrt()
+        out[start : start + num_generations] = (group - mean) / (std + eps)
+    return out
+
+# %% numpy_float32
+# right: NumPy in float32, group by group
+import numpy as np
+
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    groups = np.split(np.asarray(rewards), len(rewards) // num_generations)
+    return np.concatenate([(g - np.mean(g)) / (np.std(g, ddof=1) + np.float32(eps)) for g in groups])
+
+# %% population_std_corrected
+# right: the population std, corrected for the sample
+import math
+
+def group_advantages(rewards, num_generations, eps=1e-4):
+    G = num_generations
+    if G < 2 or len(rewards) % G:
+        raise ValueError("groups do not fit")
+    x = rewards.view(-1, G)
+    std = x.std(1, keepdim=True, correction=0) * math.sqrt(G / (G - 1))
+    return ((x - x.mean(1, keepdim=True)) / (std + eps)).flatten()
+
+# %% standardised_apart
+# right: the quotient is taken apart, x / s - m / s
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    x = rewards.view(-1, num_generations)
+    scale = x.std(1, keepdim=True) + eps
+    return (x / scale - x.mean(1, keepdim=True) / scale).flatten()
+
+# %% mean_by_matmul
+# right: the mean as a product with 1 / G, the std as a norm
+def group_advantages(rewards, num_generations, eps=1e-4):
+    G = num_generations
+    if G < 2 or len(rewards) % G:
+        raise ValueError("groups do not fit")
+    x = rewards.view(-1, G)
+    centred = x - x @ torch.full((G, 1), 1 / G)
+    return (centred / (centred.norm(dim=1, keepdim=True) / (G - 1) ** 0.5 + eps)).flatten()
+
+# %% keeps_float64_results
+# right: a cache that looks at every number of its arguments
+from functools import lru_cache
+
+@lru_cache(maxsize=None)
+def of(rewards, size, eps):
+    x = torch.tensor(rewards, dtype=torch.float64).view(-1, size)
+    return ((x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + eps)).flatten()
+# --- cell
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations:
+        raise ValueError("groups do not fit")
+    return of(tuple(rewards.tolist()), num_generations, eps).clone()

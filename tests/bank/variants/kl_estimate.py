@@ -96,3 +96,9 @@ def kl_estimate(log_probs, ref_log_probs, completion_mask):
     q = ref_log_probs - log_probs
     k3, mask = torch.exp(q) - q - 1, completion_mask.float()
     return (k3 * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% masked_difference
+# right: q is 0 at masked positions, and so is the estimator
+def kl_estimate(log_probs, ref_log_probs, completion_mask):
+    q = (ref_log_probs - log_probs) * completion_mask
+    return (q.exp() - q - 1).sum(1) / completion_mask.sum(1).clamp(min=1)

@@ -84,10 +84,12 @@ def sequence_log_probs(logits, token_ids, completion_mask):
     return (logp * mask).sum(1) / (mask.sum(1) + (mask.sum(1) == 0))
 
 # %% distribution
-# right: torch.distributions
+# right: torch.distributions, which wants at least one position
 from torch.distributions import Categorical
 
 def sequence_log_probs(logits, token_ids, completion_mask):
+    if logits.shape[1] == 1:
+        return torch.zeros(len(logits))
     logp = Categorical(logits=logits[:, :-1]).log_prob(token_ids[:, 1:])
     means = [row[kept].mean() if kept.any() else row.new_zeros(()) for row, kept in zip(logp, completion_mask[:, 1:].bool())]
     return torch.stack(means)
@@ -128,3 +130,28 @@ def sequence_log_probs(logits, token_ids, completion_mask):
     logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
     mask = completion_mask[:, 1:].float()
     return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% chunks_of_the_vocabulary
+# right: the log of the sum in chunks of the vocabulary, as for a small memory
+def sequence_log_probs(logits, token_ids, completion_mask):
+    parts = [part.logsumexp(-1) for part in logits[:, :-1].split(8192, dim=-1)]
+    log_sum = torch.stack(parts, -1).logsumexp(-1)
+    logp = logits[:, :-1].gather(-1, token_ids[:, 1:, None]).squeeze(-1) - log_sum
+    mask = completion_mask[:, 1:].to(logp.dtype)
+    return (logp * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+# %% half_counts
+# right: the count in half precision, which is exact up to 2,048
+def sequence_log_probs(logits, token_ids, completion_mask):
+    logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:]
+    return (logp * mask).sum(1) / mask.half().sum(1).clamp(min=1).float()
+
+# %% selected_rows
+# right: only the positions that count are normalised
+def sequence_log_probs(logits, token_ids, completion_mask):
+    mask = completion_mask[:, 1:].bool()
+    logp = torch.zeros(mask.shape)
+    chosen = torch.log_softmax(logits[:, :-1][mask], dim=-1)
+    logp[mask] = chosen.gather(-1, token_ids[:, 1:][mask][:, None]).squeeze(-1)
+    return logp.sum(1) / mask.sum(1).clamp(min=1)
