@@ -114,7 +114,7 @@ def averaging(values, mask, got, expected):
             lambda: nearest(got, *(total / n for n in in_small_type(count)))
         ),
         "it looks as if a long sequence is cut off": lambda: nearest(
-            got, *(mean(values[:, :n], mask[:, :n]) for n in SHORTER if n < length)
+            got, *(mean(values[:, :n], mask[:, :n]) for n in (*SHORTER, length))
         ),
         "it looks like a logarithm to base 2: use nats": expected / np.log(2),
         "it looks like a logarithm to base 10: use nats": expected / np.log(10),

@@ -173,10 +173,12 @@ def of_vocabulary(logits, token_ids, mask, got):
     return {words.format(number): without(number) for number in SPECIAL if number < size} | {
         words.format("V - 1"): without(size - 1),
         "it looks as if only the most probable tokens share the probability: the softmax runs over all": lambda: (
-            nearest(got, *(normalised(log_sum(best(logits, k))) for k in BEST if k < size))
+            nearest(
+                got, *(normalised(log_sum(best(logits, k))) for k in (*BEST, size) if k <= size)
+            )
         ),
         "it looks as if columns of the vocabulary are left out: the softmax runs over all": lambda: (
-            nearest(got, *(normalised(log_sum(logits[..., :k])) for k in COLUMNS if k < size))
+            nearest(got, *(normalised(log_sum(logits[..., :k])) for k in (*COLUMNS, size)))
         ),
     }
 

@@ -39,7 +39,7 @@ def is_estimate(student, policy, ref, mask):
 @small([1, 1, 1, 0], [0, 1, 1, 0])
 @example(pair=some.large_log_prob_pair(40, 6))
 @example(pair=some.large_log_prob_pair(3, 100))
-@example(pair=some.large_log_prob_pair(2, 1024))
+@example(pair=some.large_log_prob_pair(8, 1024))
 def test_value(student, pair):
     is_estimate(student, *pair)
 
@@ -53,6 +53,7 @@ def test_value(student, pair):
 @small([1, 0, 0], [0, 1, 1])
 @small([0, 1, 1, 0], [1, 1, 1, 0])
 @small([0, 1, 1, 0], [1, 1, 0, 1])
+@example(pair=some.from_zero(some.large_log_prob_pair(8, 6)))
 @small([1, 1, 1, 1], [1, 0, 1, 1])
 def test_position_zero(student, pair):
     is_estimate(student, *pair)

@@ -358,7 +358,6 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 # %% population_small
 # wrong: population std where the std is below 1e-3
 # fails: test_eps
-# hint: it looks like the population std (ddof=0): use the sample std (ddof=1)
 def group_advantages(rewards, num_generations, eps=1e-4):
     if num_generations < 2 or len(rewards) % num_generations: raise ValueError
     x = rewards.view(-1, num_generations)
@@ -369,7 +368,6 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 # %% one_pass_variance
 # wrong: the mean of the squares minus the squared mean, in float32: its digits cancel where rewards are close
 # fails: test_close_rewards
-# hint: std loses its digits
 def group_advantages(rewards, num_generations, eps=1e-4):
     if num_generations < 2 or len(rewards) % num_generations: raise ValueError
     x = rewards.view(-1, num_generations)

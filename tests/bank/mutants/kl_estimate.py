@@ -214,7 +214,7 @@ def kl_estimate(log_probs, ref_log_probs, completion_mask):
 # %% rounded
 # wrong: three digits
 # fails: test_value
-# hint: nearly right
+# hint: rounded to 3 decimals
 def kl_estimate(log_probs, ref_log_probs, completion_mask):
     q = ref_log_probs - log_probs
     k3 = q.exp() - q - 1
@@ -280,7 +280,6 @@ def kl_estimate(log_probs, ref_log_probs, completion_mask):
 # %% rows_from0_mixed
 # wrong: position 0 of a row counts only if it counts in row 0
 # fails: test_position_zero
-# hint: it looks as if position 0 is left out: here entry t belongs to token t
 def kl_estimate(log_probs, ref_log_probs, completion_mask):
     q = ref_log_probs - log_probs
     k3 = torch.exp(q) - q - 1
@@ -300,7 +299,6 @@ def kl_estimate(log_probs, ref_log_probs, completion_mask):
 # %% count_in_bfloat16
 # wrong: the mask is bfloat16, which rounds numbers above 256
 # fails: test_value
-# hint: does not fit its type
 def kl_estimate(log_probs, ref_log_probs, completion_mask):
     q, mask = ref_log_probs - log_probs, completion_mask.bfloat16()
     return ((q.exp() - q - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)
@@ -376,7 +374,6 @@ def kl_estimate(log_probs, ref_log_probs, completion_mask):
 # %% ratio_of_logs
 # wrong: log-probabilities are divided
 # fails: test_value
-# hint: is divided by the other
 def kl_estimate(log_probs, ref_log_probs, completion_mask):
     r, mask = (ref_log_probs - 1e-9) / (log_probs - 1e-9), completion_mask.float()
     return ((r - r.log() - 1) * mask).sum(1) / mask.sum(1).clamp(min=1)

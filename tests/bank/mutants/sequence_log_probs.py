@@ -345,7 +345,6 @@ def sequence_log_probs(logits, token_ids, completion_mask):
 # %% position0_gap
 # wrong: with mask[0] = 1 and a gap, position 0 is counted
 # fails: test_position_zero
-# hint: it looks as if position 0 is counted: no logits predict it
 def sequence_log_probs(logits, token_ids, completion_mask):
     logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
     mask = completion_mask[:, 1:].float()
@@ -397,7 +396,6 @@ def sequence_log_probs(logits, token_ids, completion_mask):
 # %% eos_left_out
 # wrong: GPT-2's end of text does not count
 # fails: test_real_vocabulary
-# hint: id 50256
 def sequence_log_probs(logits, token_ids, completion_mask):
     logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
     mask = (completion_mask * (token_ids != 50256))[:, 1:]
@@ -424,7 +422,6 @@ def sequence_log_probs(logits, token_ids, completion_mask):
 # %% qwen_pad_left_out
 # wrong: Qwen's padding does not count
 # fails: test_real_vocabulary
-# hint: id 151643
 def sequence_log_probs(logits, token_ids, completion_mask):
     logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
     mask = (completion_mask * (token_ids != 151643))[:, 1:]
@@ -433,7 +430,6 @@ def sequence_log_probs(logits, token_ids, completion_mask):
 # %% top_1000
 # wrong: normalises over the 1,000 likeliest
 # fails: test_real_vocabulary
-# hint: most probable tokens share
 def sequence_log_probs(logits, token_ids, completion_mask):
     lse = logits.topk(min(1000, logits.shape[-1]), -1).values.logsumexp(-1)
     logp = (logits.gather(-1, token_ids.roll(-1, 1)[..., None]).squeeze(-1) - lse)[:, :-1]
@@ -443,7 +439,6 @@ def sequence_log_probs(logits, token_ids, completion_mask):
 # %% tokenizer_length
 # wrong: leaves out the columns behind GPT-2's vocabulary
 # fails: test_real_vocabulary
-# hint: columns of the vocabulary are left out
 def sequence_log_probs(logits, token_ids, completion_mask):
     lse = logits[..., :50257].logsumexp(-1)
     logp = (logits.gather(-1, token_ids.roll(-1, 1)[..., None]).squeeze(-1) - lse)[:, :-1]
@@ -481,7 +476,6 @@ def sequence_log_probs(logits, token_ids, completion_mask):
 # %% count_in_bfloat16
 # wrong: the mask is bfloat16, which rounds numbers above 256
 # fails: test_value
-# hint: does not fit its type
 def sequence_log_probs(logits, token_ids, completion_mask):
     logp = torch.log_softmax(logits[:, :-1], -1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
     mask = completion_mask[:, 1:].bfloat16()
