@@ -172,11 +172,11 @@ def test_a_disabled_wandb_disturbs_no_run(quick, monkeypatch):
 
 
 def test_what_wandb_refuses_when_it_starts_is_one_line(tmp_path, monkeypatch):
-    """Here a run that cannot be a fork and go on in another at once."""
+    """Here the id of the run to go on in, from a run.json that was edited."""
     from config import ConfigError, TrainConfig
     from tracking import start_wandb
 
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_FORK_FROM", "abcd1234?_step=3")
-    with pytest.raises(ConfigError, match=r"^--wandb: .*mutually exclusive[^\n]*$"):
-        start_wandb(TrainConfig.from_preset("smoke", output_dir=str(tmp_path)), {})
+    config = TrainConfig.from_preset("smoke", output_dir=str(tmp_path))
+    with pytest.raises(ConfigError, match=r"^--wandb: Run ID cannot contain[^\n]*$"):
+        start_wandb(config, {"wandb_id": "a?b"})
