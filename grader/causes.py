@@ -127,11 +127,12 @@ def common(right):
 
 def described(got, right):
     """What can be said of a result [B] without knowing why; a number in the words must be the same in every example."""
-    factor, offset = _only(got[right != 0] / right[right != 0]), _only(got - right)
+    largest, smallest = np.argmax(np.abs(right)), np.argmin(np.abs(right))
+    factor, offset = got[largest] / right[largest], got[smallest] - right[smallest]
     low, high = got.min(), got.max()
     found = {
-        f"every result is {factor:.4g} times what is asked for": right * factor,
-        f"every result is {abs(offset):.4g} too {'large' if offset > 0 else 'small'}": right
+        f"every result is {factor:.3g} times what is asked for": right * factor,
+        f"every result is {abs(offset):.3g} too {'large' if offset > 0 else 'small'}": right
         + offset,
         "some results are 0 that should not be": np.where(got == 0, 0.0, right),
     }
@@ -145,12 +146,6 @@ def described(got, right):
         found["only the last row is wrong"] = np.append(right[:-1], got[-1])
         found["only the first row is wrong"] = np.append(got[0], right[1:])
     return found
-
-
-def _only(values):
-    """The number that all of them are, or nan."""
-    same = len(values) and np.allclose(values, values[0], rtol=2e-4, atol=0)
-    return values[0] if same else np.nan
 
 
 def precision(got, right):

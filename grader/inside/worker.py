@@ -224,5 +224,5 @@ def main(sock):
         else:
             function = namespace[request["stem"]]
             again = request["again"]
-            done = call(link, function, request, buffers, arrays, before if again else None)
-            before = done if again else None  # what is not asked for again is let go
+            before = call(link, function, request, buffers, arrays, before if again else None)
+            before = before if again else None  # what is not asked for again is let go

@@ -57,6 +57,18 @@ def likely_causes(call, got, expected):
             "it looks as if 1 was added to the exponential": expected - kl_coef,
             "it looks like 1 - probability": -kl_coef * (1 - probabilities),
             "it looks like log-probability times perplexity": kl_coef * log_probs * perplexities,
+            "it looks like log-probability times perplexity, with a minus": (
+                -kl_coef * log_probs * perplexities
+            ),
+            "it looks as if the coefficient is added inside the exponential": (
+                -np.exp(kl_coef - log_probs)
+            ),
+            "it looks as if the coefficient is subtracted inside the exponential": (
+                -np.exp(-kl_coef - log_probs)
+            ),
+            "it looks as if the log-probabilities were rounded": lambda: (
+                -kl_coef * np.exp(-np.round(log_probs))
+            ),
             "it looks like log-probability times probability": kl_coef * log_probs * probabilities,
             "it looks as if the batch's mean log-probability was subtracted first": lambda: (
                 -kl_coef * np.exp(log_probs.mean() - log_probs)
@@ -91,6 +103,9 @@ def likely_causes(call, got, expected):
             f"it looks as if the coefficient used is {used[0]:.3g}, not the one passed": (
                 used[0] * -perplexities
             ),
+            f"it looks as if the base is {base(log_probs, got, kl_coef):.4g} instead of e": lambda: (
+                -kl_coef * base(log_probs, got, kl_coef) ** -log_probs
+            ),
             "it looks as if large penalties are cut off": lambda: (
                 np.maximum(expected, got.min())
                 if (expected < 2 * got.min()).any() and (got > got.min()).any()
@@ -101,6 +116,13 @@ def likely_causes(call, got, expected):
             ),
         },
     )
+
+
+def base(log_probs, got, kl_coef):
+    """What seems to be raised to minus the log-probability, where that is the lowest; nan if nothing is."""
+    lowest = np.argmin(log_probs)
+    scaled = got[lowest] / -kl_coef if kl_coef and log_probs[lowest] else -1
+    return scaled ** (-1 / log_probs[lowest]) if scaled > 0 else np.nan
 
 
 def floor(log_probs, got, kl_coef):

@@ -115,6 +115,16 @@ def likely_causes(call, got, expected):
             "it looks like tanh of score / temperature": np.tanh(exponents),
             "it looks like a sigmoid of score / temperature": 1 / (1 + 1 / powers),
             "it looks as if the score is multiplied by the exponential": scores * powers,
+            "it looks as if the score is multiplied by the exponential before the `- 1`": (
+                scores * powers - 1
+            ),
+            "it looks as if the score is subtracted, not 1": powers - scores,
+            "it looks as if 0.1 was added to the temperature": lambda: oracles.shaping(
+                scores, temperature + 0.1
+            ),
+            "it looks as if the batch's lowest score was subtracted first": lambda: oracles.shaping(
+                scores - scores.min(), temperature
+            ),
             **{
                 f"it looks as if the exponential was replaced by its series up to the power {n}": (
                     sum(exponents**k / math.factorial(k) for k in range(1, n + 1))

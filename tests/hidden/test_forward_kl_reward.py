@@ -52,6 +52,14 @@ def likely_causes(call, got, expected):
             "it looks as if the log-probability was squared, with a minus": -kl_coef * log_probs**2,
             "it looks as if 1 was added to the log-probability": kl_coef * (log_probs + 1),
             "it looks as if 1 was subtracted from the probability": kl_coef * np.expm1(log_probs),
+            "it looks as if the log-probabilities went through tanh": kl_coef * np.tanh(log_probs),
+            "it looks as if the log-probabilities went through a sigmoid": lambda: (
+                kl_coef / (1 + np.exp(-log_probs))
+            ),
+            "it looks as if the log-probabilities were rounded": kl_coef * np.round(log_probs),
+            "it looks as if the log-probabilities were divided by the batch's sum": lambda: (
+                kl_coef * log_probs / log_probs.sum()
+            ),
             "it looks as if the log-probability was divided by the batch's lowest": lambda: (
                 kl_coef * log_probs / log_probs.min()
             ),

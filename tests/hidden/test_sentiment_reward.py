@@ -112,6 +112,13 @@ CHANGES = {
     "it looks as if the texts were case-folded": str.casefold,
     "it looks as if the texts were upper-cased": str.upper,
     "it looks as if the texts were capitalised": str.capitalize,
+    "it looks as if every word was capitalised": str.title,
+    "it looks as if Python's notation of the texts was scored": repr,
+    "it looks as if a space was put before the texts": " {}".format,
+    "it looks as if double spaces became one": lambda text: text.replace("  ", " "),
+    "it looks as if punctuation was stripped from the texts' ends": lambda text: text.strip(
+        string.punctuation
+    ),
     "it looks as if <|endoftext|> was removed": lambda text: text.replace(EOS, ""),
     "it looks as if <|endoftext|> was removed and white space stripped": lambda text: text.replace(
         EOS, ""
@@ -136,6 +143,9 @@ CHANGES = {
     ),
     "it looks as if all but letters, digits and spaces was removed": lambda text: re.sub(
         r"[^A-Za-z0-9 ]", "", text
+    ),
+    "it looks as if all but letters and spaces was removed": lambda text: re.sub(
+        r"[^A-Za-z ]", "", text
     ),
     "it looks as if characters beyond ASCII were removed": lambda text: text.encode(
         "ascii", "ignore"
