@@ -9,14 +9,17 @@ imports, helper functions and constants. Training cells, plots and probes of the
     python rewards.py --preset smoke        # with the embedded sentiment model, offline
 """
 
+import __future__
+
 import ast
-import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import reader
 from slices import IN_NOTEBOOKS, Nothing, Statement, describe, needed_statements, parse
 
 if TYPE_CHECKING:
@@ -198,19 +201,32 @@ def load_rewards(path: str | Path | None = None) -> Rewards:
     needed = {
         (s.cell, s.index): s for stem in EXERCISES for s in needed_statements(statements, stem)
     }
-    namespace: dict[str, Any] = {"__name__": "student_rewards", "__file__": str(path)}
-    namespace |= dict.fromkeys(IN_NOTEBOOKS, Nothing())
-    for _, statement in sorted(needed.items()):
+    namespace = execute([s for _, s in sorted(needed.items())], path, failures)
+    functions = {stem: namespace[stem] for stem in EXERCISES if callable(namespace.get(stem))}
+    return Rewards(path.name, functions, failures)
+
+
+def execute(
+    statements: Iterable[Statement], path: Path, failures: dict[str, str]
+) -> dict[str, Any]:
+    """Run statements one by one and return the names they bind; a failing one is noted in `failures`."""
+    module = sys.modules["student_rewards"] = ModuleType("student_rewards")
+    namespace: dict[str, Any] = vars(module)  # where dataclasses look for the names they need
+    namespace |= {"__file__": str(path), **dict.fromkeys(IN_NOTEBOOKS, Nothing())}
+    future = 0  # `from __future__ import annotations` holds for the cells below it too
+    for statement in statements:
         try:
-            exec(compile(ast.Module([statement.node], []), f"<{path.name}>", "exec"), namespace)
+            tree = ast.Module([statement.node], [])
+            code = compile(tree, f"<{path.name}>", "exec", flags=future)
+            future |= code.co_flags & __future__.annotations.compiler_flag
+            exec(code, namespace)
         except (
             Exception,
             SystemExit,
         ) as error:  # student code may raise anything; here it is only described
             reason = f"line {statement.node.lineno} of code cell {statement.cell} fails: {type(error).__name__}: {error}"
             failures.update(dict.fromkeys(statement.binds, reason))
-    functions = {stem: namespace[stem] for stem in EXERCISES if callable(namespace.get(stem))}
-    return Rewards(path.name, functions, failures)
+    return namespace
 
 
 def read_statements(path: Path, failures: dict[str, str]) -> list[Statement]:
@@ -218,39 +234,59 @@ def read_statements(path: Path, failures: dict[str, str]) -> list[Statement]:
 
     A cell with a syntax error is left out; the exercises it would have defined are noted in `failures`.
     """
-    check_file(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        sources = code_cells(json.loads(text)) if path.suffix == ".ipynb" else [text]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ExerciseError(
-            f"cannot read {path} ({type(error).__name__}: {error}): check the path, save the notebook"
-        ) from error
     statements: list[Statement] = []
-    for number, source in enumerate(sources, 1):
+    for number, source in enumerate(sources(path, failures), 1):
         try:
             statements += [
                 describe(number, index, node) for index, node in enumerate(parse(source))
             ]
         except SyntaxError as error:
             reason = f"syntax error in code cell {number}, line {error.lineno}: {error.msg}"
-            failures.update({stem: reason for stem in EXERCISES if f"def {stem}(" in source})
+            failures.update(dict.fromkeys(defined(source), reason))
+        except (ValueError, RecursionError, MemoryError) as error:
+            reason = f"Python cannot read code cell {number}: {type(error).__name__}: {error}"
+            failures.update(dict.fromkeys(defined(source), reason))
     return statements
+
+
+def sources(path: Path, failures: dict[str, str]) -> list[str]:
+    """Return the text of a Python file, or of each code cell of a notebook: grade cells are the grader's, hence empty."""
+    if not reader.is_notebook(path):
+        return [reader.with_newlines(readable(path, reader.text))]
+    found = []
+    for cell in reader.code_cells(readable(path, reader.parse)):
+        source, clues = reader.source(cell), reader.clues(cell)
+        if clues.get("grade"):
+            reason = f"it stands in the grade cell {clues.get('grade_id')}, which the grader replaces: move it to its own cell"
+            failures.update(dict.fromkeys(defined(source), reason))
+        found.append("" if clues.get("grade") else source)
+    return found
+
+
+def defined(source: str) -> list[str]:
+    """Return the exercises that a cell would define."""
+    return [stem for stem in EXERCISES if f"def {stem}(" in source]
+
+
+def readable(path: Path, read_as: Callable[[bytes], Any]) -> Any:
+    """Return what a file holds, by `reader.text` or `reader.parse`; raises ExerciseError with the grader's words."""
+    check_file(path)
+    try:
+        return read_as(reader.read(path))
+    except (OSError, UnicodeDecodeError, reader.Unreadable) as error:
+        raise ExerciseError(f"cannot read {path}: {error}") from error
 
 
 def check_file(path: Path) -> None:
     """Raise ExerciseError, which names the notebooks beside it, unless `path` is a file."""
-    if not path.is_file():
+    if path.is_dir():
+        raise ExerciseError(f"cannot read {path}: {reader.no_file(path)}")
+    if reason := reader.no_file(path):
         others = ", ".join(sorted(other.name for other in path.parent.glob("*.ipynb")))
         raise ExerciseError(
-            f"cannot read {path}: there is no such file, but {others or 'no notebook'}. Check the path; a renamed notebook "
+            f"cannot read {path}: {reason}, but {others or 'no notebook'}. Check the path; a renamed notebook "
             "must get its name back"
         )
-
-
-def code_cells(notebook: dict) -> list[str]:
-    """Return the sources of a notebook's code cells."""
-    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
 def __getattr__(name: str) -> Callable:
@@ -263,9 +299,10 @@ def __getattr__(name: str) -> Callable:
 def main(argv: list[str] | None = None) -> int:
     """Print sample texts with their scores and the state of every exercise; 1 when something cannot be read."""
     import sentiment
-    from config import OneLineErrors
+    from config import OneLineErrors, print_anything
     from pretrained import ModelUnavailable
 
+    print_anything()
     parser = OneLineErrors(
         description="Sentiment scores of sample texts, and which exercises are implemented."
     )

@@ -61,11 +61,14 @@ def load_run(folder: str | Path) -> Run:
         raise ConfigError(
             f"the run in {folder} stopped at step {record['step']}: finish it with --resume"
         )
-    completions = json.loads((folder / "completions.json").read_text())
+    completions = json.loads((folder / "completions.json").read_text(encoding="utf-8"))
     return Run(
         name=record["run_name"],
         config=record["config"],
-        history=[json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()],
+        history=[
+            json.loads(line)
+            for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
+        ],
         before={**record["baseline"], "completions": completions["before"]},
         after={**record["final"], "completions": completions["after"]},
         seconds=record["seconds"],
@@ -98,13 +101,13 @@ def new_record(config: TrainConfig, device_name: str) -> dict[str, Any]:
 def read_record(folder: Path) -> dict[str, Any] | None:
     """Return run.json, or None where there is none."""
     path = folder / "run.json"
-    return json.loads(path.read_text()) if path.is_file() else None
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file so that a kill leaves either the old file or the new one."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(value, indent=1) + "\n")
+    temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     temporary.replace(path)
 
 
@@ -124,9 +127,9 @@ def checkpoint_step(checkpoint: Path) -> int:
 def drop_after(folder: Path, step: int) -> None:
     """Cut history.jsonl back to what was logged up to `step`: the steps after it are done again."""
     path = folder / "history.jsonl"
-    lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-    path.write_text("".join(kept))
+    path.write_text("".join(kept), encoding="utf-8")
 
 
 def move_aside(folder: Path, run_name: str) -> Path:

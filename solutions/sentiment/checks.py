@@ -6,9 +6,11 @@
 They catch slips early. The mark is decided by hidden laws, which try many more inputs.
 """
 
+import contextlib
 import copy
-import json
+import io
 import math
+import re
 import sys
 import time
 import traceback
@@ -18,10 +20,12 @@ from typing import Any
 
 import torch
 
+import reader
 import sentiment
-from config import OneLineErrors
+from alone import Surroundings, modules_beside
+from config import OneLineErrors, print_anything
 from examples import EXAMPLES, FAKE_SCORES, Example
-from rewards import EXERCISES, NOTEBOOK, ExerciseError, check_file, load_rewards
+from rewards import EXERCISES, NOTEBOOK, ExerciseError, Rewards, load_rewards, readable
 
 RTOL, ATOL = 1e-4, 1e-6  # the hidden laws' tolerance
 HIDDEN = "Hidden laws decide the mark."
@@ -33,6 +37,8 @@ GAINS = {
 }  # in P(positive); the grader asks for smoke's
 LEAST_DISTINCT_2, MOST_PERPLEXITY = 0.7, 1.5  # of the base model's
 MOST_REPETITION = 0.10  # more than the base model's
+HERE = Surroundings()
+ALONE = "only the notebook is graded"
 
 
 def check(function: Callable, stem: str | None = None) -> None:
@@ -51,13 +57,26 @@ def check(function: Callable, stem: str | None = None) -> None:
         raise ValueError(
             f"{stem or function!r} is no exercise: check(function, STEM) with one of {', '.join(EXAMPLES)}"
         )
-    for example in EXAMPLES[stem]:
-        problem = try_example(function, stem, example)
-        if problem:
-            raise AssertionError(f"Exercise {EXERCISES[stem]}, {stem}: {example.claim}\n{problem}")
-    print(
+    if problem := first_problem(function, stem):
+        raise AssertionError(problem)
+    print(passed(stem))
+    for name in modules_beside(function, HERE):
+        print(f"warning: {ALONE}: put what {stem} needs of {name}.py into it")
+
+
+def passed(stem: str) -> str:
+    """Return the line for an exercise whose examples pass."""
+    return (
         f"Exercise {EXERCISES[stem]}, {stem}: {len(EXAMPLES[stem])} visible examples pass. {HIDDEN}"
     )
+
+
+def first_problem(function: Callable, stem: str) -> str:
+    """Return what is wrong with the first example that fails, in words, or "" when all pass."""
+    for example in EXAMPLES[stem]:
+        if problem := try_example(function, stem, example):
+            return f"Exercise {EXERCISES[stem]}, {stem}: {example.claim}\n{problem}"
+    return ""
 
 
 def try_example(function: Callable, stem: str, example: Example) -> str:
@@ -198,16 +217,11 @@ def overview(path: str | Path = NOTEBOOK) -> str:
     """Return the exercises and their marks, as the notebook's own metadata gives them.
 
     Raises:
-        ExerciseError: there is no such notebook.
+        ExerciseError: there is no such notebook, or the grader could not read it.
     """
-    check_file(Path(path))
-    notebook = json.loads(Path(path).read_text(encoding="utf-8"))
-    cells = [cell["metadata"].get("nbgrader", {}) for cell in notebook["cells"]]
-    points = {
-        cell["grade_id"].removesuffix("_laws"): cell["points"]
-        for cell in cells
-        if cell.get("grade")
-    }
+    cells = readable(Path(path), reader.parse)["cells"]
+    graded = [clues for cell in cells if (clues := reader.clues(cell)).get("grade")]
+    points = {clues["grade_id"].removesuffix("_laws"): clues["points"] for clues in graded}
     numbers = {**EXERCISES, "train": "5", "analysis": "6"}
     lines = [
         f"  {numbers.get(stem, '?'):>2}  {stem:<20} {value:>4g}" for stem, value in points.items()
@@ -224,7 +238,7 @@ def overview(path: str | Path = NOTEBOOK) -> str:
 def notebook_warnings(path: Path) -> list[str]:
     """Return what is odd about the notebook's file: its name, or signs that it was not saved."""
     warnings = []
-    if path.suffix == ".ipynb" and path.name != NOTEBOOK.name:
+    if reader.is_notebook(path) and path.name != NOTEBOOK.name:
         warnings.append(
             f"this notebook is called {path.name}: rename it to {NOTEBOOK.name} before you submit"
         )
@@ -238,6 +252,7 @@ def notebook_warnings(path: Path) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Run every visible check on a saved notebook; 0 when all pass."""
+    print_anything()
     parser = OneLineErrors(description="Run the visible checks on the saved notebook.")
     parser.add_argument(
         "notebook",
@@ -246,6 +261,7 @@ def main(argv: list[str] | None = None) -> int:
         help="notebook or .py (default: exercise.ipynb beside this file)",
     )
     path = Path(parser.parse_args(argv).notebook)
+    surroundings = Surroundings(path.parent)
     try:
         exercises = load_rewards(path)
     except ExerciseError as error:
@@ -254,6 +270,9 @@ def main(argv: list[str] | None = None) -> int:
     for warning in notebook_warnings(path):
         print(f"warning: {warning}")
     failed = [stem for stem in EXAMPLES if not passes(exercises, stem)]
+    if reader.is_notebook(path):
+        for warning in missed(path.resolve(), set(EXAMPLES) - {*failed}, surroundings):
+            print(f"warning: {warning}")
     untouched = all(exercises.status(stem) == "NotImplementedError" for stem in EXAMPLES)
     if untouched:
         print(
@@ -269,14 +288,40 @@ def main(argv: list[str] | None = None) -> int:
 def passes(exercises: Any, stem: str) -> bool:
     """Run one exercise's examples and print how it went."""
     try:
-        check(exercises[stem], stem)
+        problem = first_problem(exercises[stem], stem)
     except NotImplementedError:
-        print(f"Exercise {EXERCISES[stem]}, {stem}: not implemented in the saved file")
-    except (AssertionError, ExerciseError) as error:
-        print(error)
-    else:
-        return True
-    return False
+        problem = f"Exercise {EXERCISES[stem]}, {stem}: not implemented in the saved file"
+    except ExerciseError as error:
+        problem = str(error)
+    print(problem or passed(stem))
+    return not problem
+
+
+def missed(path: Path, stems: set[str], surroundings: Surroundings) -> list[str]:
+    """Return why exercises that pass here fail where the grader runs them: the notebook alone, nothing beside it."""
+    with surroundings.left(), contextlib.redirect_stdout(io.StringIO()):
+        exercises = load_rewards(path)
+        failed = {
+            stem: why for stem in EXAMPLES if stem in stems and (why := fails(exercises, stem))
+        }
+    return [
+        f"Exercise {EXERCISES[stem]}, {stem}, passes here, but {ALONE}, and by itself it fails: {why}. Put what it needs into the notebook"
+        for stem, why in failed.items()
+    ]
+
+
+def fails(exercises: Rewards, stem: str) -> str:
+    """Return in one line why an exercise does not pass, "" if it does; of a name that is missing, why it is."""
+    try:
+        reason = first_problem(exercises[stem], stem)
+    except (NotImplementedError, ExerciseError) as error:
+        reason = str(error).removeprefix(f"Exercise {EXERCISES[stem]}, {stem}: ")
+    if given := re.search(r"^  yours +(.*)", reason, re.MULTILINE):
+        reason = given[1]
+    problems = dict(exercises.problems)
+    while (lost := re.search(r"name '(\w+)' is not defined", reason)) and lost[1] in problems:
+        reason = problems.pop(lost[1])
+    return reason
 
 
 if __name__ == "__main__":

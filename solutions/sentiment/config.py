@@ -9,9 +9,9 @@ import math
 import os
 import sys
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any, NoReturn
 
+from reader import no_file
 from sentiment import DEFAULT_MODEL
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -210,6 +210,11 @@ class OneLineErrors(argparse.ArgumentParser):
         sys.exit(2)
 
 
+def print_anything() -> None:
+    """Let no print end a run: what the output cannot hold, as `→` in a file that Windows opens as cp1252, shows as its code."""
+    sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def world_size() -> int:
     """Return the number of processes of this run, as `accelerate launch` and torchrun announce it."""
     return int(os.environ.get("WORLD_SIZE", 1))
@@ -228,8 +233,8 @@ def parse_args(argv: list[str] | None = None) -> TrainConfig:
     config = TrainConfig(**vars(parser.parse_args(argv)))
     try:
         config.check()
-        if config.rewards and not Path(config.rewards).is_file():
-            raise ConfigError(f"--rewards {config.rewards}: there is no such file")
+        if config.rewards and (reason := no_file(config.rewards)):
+            raise ConfigError(f"--rewards {config.rewards}: {reason}")
     except ConfigError as error:
         parser.error(str(error))
     return config

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import sentiment
-from config import PRESETS, ConfigError, OneLineErrors
+from config import PRESETS, ConfigError, OneLineErrors, print_anything
 from measure import Evaluation, check_length, evaluate_model
 from pretrained import ModelUnavailable, load_language_model
 
@@ -142,6 +142,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Print the table and before/after texts; write JSON and a figure when asked; 1 when a model cannot be had or used so."""
+    print_anything()
     args = parse_args(argv)
     if args.sentiment_model:
         sentiment.use_model(args.sentiment_model)
@@ -162,7 +163,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.json:
         Path(args.json).write_text(
             json.dumps({"settings": settings, "models": [asdict(e) for e in evaluations]}, indent=1)
-            + "\n"
+            + "\n",
+            encoding="utf-8",
         )
         print(f"\nmetrics and completions: {args.json}")
     if args.figure:

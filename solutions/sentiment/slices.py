@@ -52,7 +52,10 @@ class Nothing:
 
 
 def parse(source):
-    """The cell's statements; IPython's magics and shell lines are blanked where Python stops at them."""
+    """The cell's statements; IPython's magics and shell lines are blanked where Python stops at them.
+
+    Its lines end with "\\n", as `reader.source` gives them: `str.splitlines` counts lines that Python does not.
+    """
     lines = source.split("\n")
     first = next((line for line in lines if line.strip()), "")
     for _ in range(MOST_MAGICS):
@@ -69,7 +72,9 @@ def parse(source):
 
 def _blank(lines, number):
     """Make Python of the magic in this line, and of the lines it goes on in; False if there is none."""
-    line = lines[number] if 0 <= number < len(lines) else ""
+    if not 0 <= number < len(lines):
+        return False
+    line = lines[number]
     lines[number : number + 1] = [TIMED.sub(r"\1", line)]
     if lines[number] != line:
         return True

@@ -7,6 +7,8 @@ import json
 import secrets
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,7 +170,7 @@ class Tracker(TrainerCallback):
 
     def append(self, line: dict[str, Any]) -> None:
         """Add one line to history.jsonl."""
-        with (self.folder / "history.jsonl").open("a") as history:
+        with (self.folder / "history.jsonl").open("a", encoding="utf-8") as history:
             history.write(json.dumps(line) + "\n")
 
     def write_record(self) -> None:
@@ -183,7 +185,9 @@ class Tracker(TrainerCallback):
     def finish(self) -> None:
         """Write the last evaluation and mark the run finished; its checkpoints have served."""
         self.record |= {"status": "finished", "final": self.after.metrics()}
-        before = json.loads((self.folder / "completions.json").read_text())["before"]
+        before = json.loads((self.folder / "completions.json").read_text(encoding="utf-8"))[
+            "before"
+        ]
         write_json(
             self.folder / "completions.json", {"before": before, "after": self.after.completions}
         )
@@ -198,16 +202,37 @@ class Tracker(TrainerCallback):
             self.wandb_run.finish()
 
 
-def log_in() -> None:
-    """Log in to Weights & Biases, which asks on a terminal; ConfigError where it cannot. Offline it needs no account."""
+def check_wandb(config: TrainConfig) -> None:
+    """Check the project's name and the WANDB_… settings, and log in, which asks on a terminal; offline needs no account.
+
+    Raises:
+        ConfigError: one line that says what Weights & Biases would not take.
+    """
+    import wandb
+
+    team, _, project = config.wandb_project.rpartition("/")
+    instead = (
+        f"; a team is named by WANDB_ENTITY={team} and --wandb_project {project}" if team else ""
+    )
+    with refusals("--wandb_project", instead):
+        wandb.Settings(project=config.wandb_project)
+    with refusals("--wandb", "; or set WANDB_MODE=offline to log to files"):
+        wandb.login()
+
+
+@contextmanager
+def refusals(flag: str, instead: str = "") -> Iterator[None]:
+    """Turn what wandb raises, a text of several lines at times, into a ConfigError of one line."""
     import wandb
 
     try:
-        wandb.login()
-    except wandb.Error as error:
-        raise ConfigError(
-            f"--wandb: {str(error).splitlines()[0].rstrip('.')}; or set WANDB_MODE=offline to log to files"
-        ) from None
+        yield
+    except (wandb.Error, ValueError) as error:
+        words = str(error).splitlines()[0].rstrip(".")
+        if hasattr(error, "errors"):  # pydantic's: the environment holds what is no such setting
+            first = error.errors()[0]
+            words = f"WANDB_{str(first['loc'][0]).upper()}={first['input']}: {first['msg']}"
+        raise ConfigError(f"{flag}: {words}{instead}") from None
 
 
 def start_wandb(config: TrainConfig, record: dict[str, Any]) -> Any:
@@ -216,14 +241,15 @@ def start_wandb(config: TrainConfig, record: dict[str, Any]) -> Any:
 
     record.setdefault("wandb_id", secrets.token_hex(4))
     Path(config.output_dir).mkdir(parents=True, exist_ok=True)
-    return wandb.init(
-        project=config.wandb_project,
-        name=config.wandb_run_name or config.run_name,
-        id=record["wandb_id"],
-        resume="allow",
-        config=config.as_dict(),
-        dir=config.output_dir,
-    )
+    with refusals("--wandb"):
+        return wandb.init(
+            project=config.wandb_project,
+            name=config.wandb_run_name or config.run_name,
+            id=record["wandb_id"],
+            resume="allow",
+            config=config.as_dict(),
+            dir=config.output_dir,
+        )
 
 
 def log_validation(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sentiment
-from config import ConfigError, TrainConfig, parse_args
+from config import ConfigError, TrainConfig, parse_args, print_anything
 from measure import check_length
 from pretrained import ModelUnavailable, load_language_model
 from reference import Reference
@@ -104,6 +104,10 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
         print(f"the run in {folder} is already finished")
         return load_run(folder)
     state = PartialState(cpu=not torch.cuda.is_available())
+    if config.wandb and state.is_main_process:
+        from tracking import check_wandb
+
+        check_wandb(config)
     try:
         with warnings.catch_warnings():
             # TRL still asks for an attribute that transformers has renamed
@@ -126,7 +130,7 @@ def experiment(name: str, config: TrainConfig, rewards: Rewards) -> Run:
 
 def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState") -> Run:
     """Load the models, train to the end and return the finished run."""
-    from tracking import Tracker, log_in
+    from tracking import Tracker
 
     folder = Path(config.output_dir)
     sentiment.use_model(config.sentiment_model)
@@ -135,8 +139,6 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
     most = config.max_completion_length
     check_length("--max_completion_length", most, config.model, policy, tokenizer)
     base, _ = load_language_model(config.model)
-    if config.wandb and state.is_main_process:
-        log_in()
     # Whatever could fail before the first step has: now an earlier run's folder may be moved out of the way.
     with state.main_process_first():
         if state.is_main_process:
@@ -175,6 +177,7 @@ def remedies(config: TrainConfig) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train from the command line; 0 when the run finished, 1 for an error that one line explains, 130 for Ctrl-C."""
+    print_anything()
     config = parse_args(argv)
     try:
         finished = run(config, load_rewards(config.rewards or None))
