@@ -52,10 +52,10 @@ grade: setup  ## grade everyone in submitted/ into the gradebook; build/grading/
 	$(BIN)/python -m grader run
 
 smoke: setup  ## hidden laws, then GRPO with the solution's rewards, three seeds: verdict in build/smoke (CPU about a minute)
-	$(BIN)/python ci/smoke.py
+	$(BIN)/python -m gate
 
 calibrate: setup  ## the smoke gate over 20 seeds, honest rewards and negative controls (CPU, an hour)
-	$(BIN)/python ci/calibrate.py
+	$(BIN)/python -m gate.calibrate
 
 bank: setup  ## grade the grader: every mutant, variant and hostile submission, and the matrix against the laws
 	$(BIN)/python -m tests.bank
@@ -76,7 +76,7 @@ browser: setup  ## every page of formgrader and feedback in Chromium, over a cla
 	$(BIN)/python -m tests.e2e.browser
 
 docs: setup  ## write measured pages anew: docs/calibration.md from its runs, the model cards from the models (minutes)
-	$(BIN)/python ci/calibrate.py --report
+	$(BIN)/python -m gate.calibrate --report
 	$(BIN)/python -m ci.models measure
 
 doctor: setup  ## what this machine can grade with, and how to mend what is missing

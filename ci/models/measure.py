@@ -12,11 +12,11 @@ import torch
 from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from ci.gate.judges import Judge
 from ci.models import cards
 from ci.models.classifier import log_odds
 from ci.models.reviews import load_reviews
 from ci.models.windows import window_sets
+from gate.judges import Judge
 
 SEED = 0
 BINS = 15  # of the expected calibration error, as in Guo et al. (2017)

@@ -10,16 +10,16 @@ import pytest
 import torch
 
 import checks
-from ci.gate import ROOT
-from ci.gate.calibration import faults, rate, report
-from ci.gate.cases import cases
-from ci.gate.gate import Request, not_trained
-from ci.gate.measure import run_key
-from ci.gate.report import html, junit, schema
-from ci.gate.statistics import paired_gain
-from ci.gate.thresholds import LOWER_ENDS, thresholds
-from ci.gate.training_mark import training_mark
 from config import PRESETS, TrainConfig
+from gate import ROOT
+from gate.calibration import faults, rate, report
+from gate.cases import cases
+from gate.figures import run_key
+from gate.gate import Request, not_trained
+from gate.mark import training_mark
+from gate.report import html, junit, schema
+from gate.statistics import paired_gain
+from gate.thresholds import LOWER_ENDS, thresholds
 from grader.course import load_course
 from tests.bank.submissions import read
 
@@ -82,7 +82,7 @@ def test_every_preset_asks_for_what_students_are_told():
 
 @pytest.mark.parametrize(
     "changed",
-    ["source/sentiment/policy.py", "source/sentiment/prompts_eval.txt", "ci/gate/statistics.py", "models/ngram-judge/config.json",
+    ["source/sentiment/policy.py", "source/sentiment/prompts_eval.txt", "gate/statistics.py", "models/ngram-judge/config.json",
      "models/tiny-gpt2/config.json"],
 )  # fmt: skip
 def test_a_run_counts_no_longer_once_something_it_depends_on_changes(monkeypatch, changed):

@@ -7,9 +7,10 @@ import time
 import pytest
 import torch
 
-from ci.gate import ROOT, SOURCE
-from ci.gate.cases import cases, solution
-from ci.gate.wall import (
+from config import TrainConfig
+from gate import ROOT, SOURCE
+from gate.cases import cases, solution
+from gate.walled_rewards import (
     BATCH,
     CHARACTERS,
     TEXT_SHARE,
@@ -17,7 +18,6 @@ from ci.gate.wall import (
     WalledRewards,
     bounded_scorer,
 )
-from config import TrainConfig
 from grader.course import load_course
 from grader.session import Grader
 from tests.bank.submissions import replaced
@@ -63,7 +63,7 @@ def test_the_real_scorer_answers_from_outside(grader):
     ],
 )
 def test_a_reward_that_misbehaves_ends_the_run_with_its_outcome(grader, monkeypatch, body, outcome):
-    monkeypatch.setattr("ci.gate.wall.CALL_SECONDS", 2.0)
+    monkeypatch.setattr("gate.walled_rewards.CALL_SECONDS", 2.0)
     with pytest.raises(RunEnded) as end:
         called(grader, f"def sentiment_reward(completions, **kwargs):\n    {body}")
     assert (end.value.stem, end.value.outcome) == ("sentiment_reward", outcome)
@@ -89,7 +89,7 @@ def test_every_right_variant_of_the_bank_serves_the_trainer(grader, case):
 
 def test_slow_calls_use_the_run_s_patience_up(grader, monkeypatch):
     """Each is within its own limit; all together would drag the run out."""
-    monkeypatch.setattr("ci.gate.wall.STEP_SECONDS", -29.5 / 40)  # leaves half a second
+    monkeypatch.setattr("gate.walled_rewards.STEP_SECONDS", -29.5 / 40)  # leaves half a second
     cell = "import time\ndef sentiment_reward(completions, **kwargs):\n    time.sleep(0.6)\n    return [0.5] * len(completions)"
     with pytest.raises(RunEnded, match="altogether") as end:
         called(grader, cell, calls=10)
@@ -107,7 +107,7 @@ def scored(monkeypatch):
         seen.append((texts, batch_size))
         return [0.5] * len(texts)
 
-    monkeypatch.setattr("ci.gate.wall.sentiment.get_sentiment_scores", get_sentiment_scores)
+    monkeypatch.setattr("gate.walled_rewards.sentiment.get_sentiment_scores", get_sentiment_scores)
     return seen
 
 
@@ -124,7 +124,7 @@ def test_a_submission_cannot_have_endless_text_scored(grader, scored, texts):
 @pytest.mark.parametrize("then", ["time.sleep(1e6)", "return [0.5] * len(completions)"])
 def test_an_urgent_byte_does_not_hold_the_trainer_up(grader, monkeypatch, then):
     """It is announced, and no reading ever gets it."""
-    monkeypatch.setattr("ci.gate.wall.CALL_SECONDS", 2.0)
+    monkeypatch.setattr("gate.walled_rewards.CALL_SECONDS", 2.0)
     cell = f"import os, socket, time\ndef sentiment_reward(completions, **kwargs):\n    for number in range(3, 256):\n        try:\n            socket.socket(fileno=os.dup(number)).send(b'x', socket.MSG_OOB)\n        except OSError:\n            pass\n    {then}"
     with pytest.raises(RunEnded) as end:
         called(grader, cell)
@@ -133,8 +133,8 @@ def test_an_urgent_byte_does_not_hold_the_trainer_up(grader, monkeypatch, then):
 
 def test_scoring_may_not_take_longer_than_the_rest_of_the_run(grader, scored, monkeypatch):
     """Within its budget of characters: each is a token, or the machine is slow. One call is cut short, too."""
-    monkeypatch.setattr("ci.gate.wall.SCORING_SECONDS", 0.5)
-    monkeypatch.setattr("ci.gate.wall.sentiment.get_sentiment_scores", slowly(scored))
+    monkeypatch.setattr("gate.walled_rewards.SCORING_SECONDS", 0.5)
+    monkeypatch.setattr("gate.walled_rewards.sentiment.get_sentiment_scores", slowly(scored))
     cell = "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(['\u4e00'] * 2_000)[:1]"
     with pytest.raises(RunEnded, match="longer than all the rest") as end:
         called(grader, cell, ["a"])
@@ -143,8 +143,8 @@ def test_scoring_may_not_take_longer_than_the_rest_of_the_run(grader, scored, mo
 
 
 def test_scoring_may_take_as_long_as_the_rest_of_the_run(monkeypatch, scored):
-    monkeypatch.setattr("ci.gate.wall.SCORING_SECONDS", 0.5)
-    monkeypatch.setattr("ci.gate.wall.sentiment.get_sentiment_scores", slowly(scored))
+    monkeypatch.setattr("gate.walled_rewards.SCORING_SECONDS", 0.5)
+    monkeypatch.setattr("gate.walled_rewards.sentiment.get_sentiment_scores", slowly(scored))
     score = bounded_scorer(TrainConfig.from_preset("smoke"))
     for _ in range(6):
         assert score(["a"]) == [0.5]
@@ -198,7 +198,7 @@ def test_trouble_of_the_trusted_scorer_is_nobody_s_mark(grader, monkeypatch, err
             raise error("no such model")
         return []
 
-    monkeypatch.setattr("ci.gate.wall.sentiment.get_sentiment_scores", broken)
+    monkeypatch.setattr("gate.walled_rewards.sentiment.get_sentiment_scores", broken)
     cell = "def sentiment_reward(completions, **kwargs):\n    try:\n        return get_sentiment_scores(completions)\n    except Exception:\n        return [0.5]"
     with pytest.raises(RunEnded, match="no such model") as end:
         called(grader, cell, ["a"])
@@ -214,7 +214,7 @@ def test_a_sandbox_that_this_machine_kills_does_not_end_the_run(grader, monkeypa
             time.sleep(0.5)  # until its workers are gone too
         return [0.5] * len(texts)
 
-    monkeypatch.setattr("ci.gate.wall.sentiment.get_sentiment_scores", unlucky)
+    monkeypatch.setattr("gate.walled_rewards.sentiment.get_sentiment_scores", unlucky)
     cell = (
         "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(completions)"
     )
@@ -254,7 +254,7 @@ def test_log_probs_are_the_trusted_side_s(grader):
 
 
 def test_the_instructor_s_notebook_is_what_the_gate_runs_by_default():
-    from ci.smoke import parse_args
+    from gate.__main__ import parse_args
 
     options = parse_args([])
     assert options.notebook == SOURCE / "exercise.ipynb" and options.seeds == [42, 1, 2]

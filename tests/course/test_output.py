@@ -41,7 +41,7 @@ print("→ ± 🎬 ×")
 """
 COMMANDS = [
     "grader", "ci.bench", "ci.bench.ablations", "ci.bench.breakdown", "ci.bench.grading", "ci.models", "tests.bank",
-    "tests.bank.repeat", "ci/build.py", "ci/calibrate.py", "ci/demo.py", "ci/smoke.py",
+    "tests.bank.repeat", "ci/build.py", "gate/calibrate.py", "ci/demo.py", "gate/__main__.py",
     "source/sentiment/train.py", "source/sentiment/evaluate.py", "source/sentiment/checks.py", "source/sentiment/rewards.py",
 ]  # fmt: skip
 

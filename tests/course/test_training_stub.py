@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from ci.gate import ROOT
-from ci.gate.cases import solution
+from gate import ROOT
+from gate.cases import solution
 from grader.course import load_course
 from grader.preflight import repair
 from tests.bank.submissions import helper, replaced, solution_cell

@@ -43,7 +43,7 @@ class Classroom:
         unused = shutil.ignore_patterns("__pycache__", "saved_runs", "runs")
         for name in ("grader", "tests/hidden", "source"):
             shutil.copytree(ROOT / name, self.folder / name, ignore=unused)
-        for name in ("ci", "models", "solutions"):  # nothing writes there
+        for name in ("gate", "models", "solutions"):  # nothing writes there
             (self.folder / name).symlink_to(ROOT / name)
         shutil.copy(ROOT / "nbgrader_config.py", self.folder)
         (self.folder / "submitted").mkdir()

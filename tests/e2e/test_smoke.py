@@ -13,14 +13,13 @@ from concurrent.futures import ProcessPoolExecutor
 import jsonschema
 import pytest
 
-from ci.calibrate import prepare, try_case
-from ci.gate import ROOT
-from ci.gate.calibration import judged
-from ci.gate.cases import SMALLEST, cases, solution
-from ci.gate.report import schema
+from gate.calibrate import prepare, try_case
+from gate.calibration import judged
+from gate.cases import SMALLEST, cases, solution
+from gate.report import schema
 from tests.bank.submissions import replaced
 
-SMOKE = [sys.executable, str(ROOT / "ci" / "smoke.py")]
+SMOKE = [sys.executable, "-m", "gate"]
 TINY = {"max_steps": 2, "validation_steps": 0}  # decides nothing: for what happens around a run
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -47,7 +46,7 @@ def test_a_negative_control_fails_by_the_check_it_should_trip(tried, case):
 
 
 def smoke(out, *options, notebook=None):
-    """Run ci/smoke.py on a notebook with two training steps; the verdict file, if it wrote one, and how it ended."""
+    """Run gate/__main__.py on a notebook with two training steps; the verdict file, if it wrote one, and how it ended."""
     document = out.parent / "submission.ipynb"
     document.write_text(json.dumps(notebook or solution()))
     command = [*SMOKE, "--notebook", str(document), "--out", str(out), *options]
@@ -169,7 +168,7 @@ def test_other_settings_in_the_same_folder_are_another_run(tmp_path):
     ],
 )
 def test_a_setting_that_cannot_be_is_one_line(tmp_path, capsys, pair, words):
-    from ci.smoke import main
+    from gate.__main__ import main
 
     assert main(["--out", str(tmp_path), "--set", pair]) == 2
     error = capsys.readouterr().err
@@ -177,7 +176,7 @@ def test_a_setting_that_cannot_be_is_one_line(tmp_path, capsys, pair, words):
 
 
 def test_an_earlier_verdict_is_no_verdict_on_this_run(tmp_path):
-    from ci.smoke import main
+    from gate.__main__ import main
 
     for name in ("smoke.json", "smoke.html", "smoke.xml"):
         (tmp_path / name).write_text('{"passed": true}')
@@ -186,9 +185,9 @@ def test_an_earlier_verdict_is_no_verdict_on_this_run(tmp_path):
 
 
 def test_a_fault_of_ours_is_no_verdict(tmp_path, capsys, monkeypatch):
-    import ci.gate.gate
-    from ci.smoke import main
+    import gate.gate
+    from gate.__main__ import main
 
-    monkeypatch.setattr(ci.gate.gate, "run_gate", lambda *_: {}["a bug"])
+    monkeypatch.setattr(gate.gate, "run_gate", lambda *_: {}["a bug"])
     assert main(["--out", str(tmp_path)]) == 2
     assert "a bug" in capsys.readouterr().err

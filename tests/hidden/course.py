@@ -43,7 +43,7 @@ COURSE = Course(
     },
     training=("train",),
     trainer=(
-        *(str(ROOT / "ci/smoke.py"), "--notebook", "{notebook}", "--seeds", "42"),
+        *("-m", "gate", "--notebook", "{notebook}", "--seeds", "42"),
         *("--mark", "{mark}", "--out", "{out}", "--isolation", "{isolation}"),
     ),
     training_uses=(
@@ -51,7 +51,7 @@ COURSE = Course(
         *("sequence_log_probs", "forward_kl_reward"),
     ),
     training_files=(
-        *(ROOT / "ci/smoke.py", ROOT / "ci/gate", ROOT / "solutions/rewards_solution.py"),
+        *(ROOT / "gate", ROOT / "solutions/rewards_solution.py"),
         *(ROOT / "models", *MODULES.glob("*.py"), *MODULES.glob("prompts_*.txt")),
     ),
     limits=Limits(),

@@ -2,7 +2,7 @@
 # fmt: off
 """Negative controls of the training gate: rewards that teach nothing good. With the laws switched off, it must fail each.
 
-    # trips: the check of ci/gate/thresholds.py that must fail
+    # trips: the check of gate/thresholds.py that must fail
     # settings: of the training run, instead of the gate's
 """
 

@@ -1,10 +1,10 @@
 """The proof: rewards that pass the hidden laws must really teach a model. The exit code is the verdict.
 
-python ci/smoke.py                                          # the course's own solution: tiny models, CPU or GPU, offline
-python ci/smoke.py --notebook submitted/ann/sentiment/exercise.ipynb --seeds 42
-python ci/smoke.py --preset medium --model gpt2             # the real thing, on a GPU
+python -m gate                                          # the course's own solution: tiny models, CPU or GPU, offline
+python -m gate --notebook submitted/ann/sentiment/exercise.ipynb --seeds 42
+python -m gate --preset medium --model gpt2             # the real thing, on a GPU
 
-Writes smoke.json (ci/gate/smoke.schema.json), smoke.html and smoke.xml (JUnit) to --out. Exit code: 0 the verdict is
+Writes smoke.json (gate/smoke.schema.json), smoke.html and smoke.xml (JUnit) to --out. Exit code: 0 the verdict is
 pass, 1 it is fail, 2 nothing could be judged: bad input, or a fault of ours. A run that was stopped goes on with the seeds that are missing.
 """
 
@@ -15,8 +15,7 @@ import traceback
 import warnings
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from ci.gate import ROOT, SOURCE
+from gate import ROOT, SOURCE
 from grader.course import CourseError, load_course
 from grader.link import SandboxError
 from grader.preflight import Unreadable, repair
@@ -91,9 +90,9 @@ def judge(options):
     with Grader(load_course(ROOT / "tests" / "hidden"), options.isolation) as judge_laws:
         repair(data, judge_laws.course)  # or Unreadable, in one line
         # torch and TRL load after the sandbox has started: a process with threads should not fork
-        from ci.gate.gate import Request, run_gate
-        from ci.gate.report import write_json, write_reports
-        from ci.gate.training_mark import training_mark
+        from gate.gate import Request, run_gate
+        from gate.mark import training_mark
+        from gate.report import write_json, write_reports
 
         names = ("model", "sentiment_model")
         settings = {name: getattr(options, name) for name in names if getattr(options, name)}

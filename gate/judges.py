@@ -14,7 +14,9 @@ from safetensors.numpy import load_file
 from sklearn.feature_extraction.text import HashingVectorizer
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-JUDGE = Path(__file__).parents[2] / "models" / "ngram-judge"
+from gate import ROOT
+
+JUDGE = ROOT / "models" / "ngram-judge"
 
 
 def check_texts(texts: Sequence[str]) -> list[str]:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 import sentiment
-from ci.gate import ROOT
 from config import TrainConfig
+from gate import ROOT
 from grader.calls import Ended, StudentError
 from grader.course import Course
 from grader.preflight import repair

@@ -11,7 +11,7 @@ from checks import GAINS, LEAST_DISTINCT_2, MOST_PERPLEXITY, MOST_REPETITION
 
 @dataclass(frozen=True)
 class Threshold:
-    """A bound on one measured figure of `ci.gate.measure.figures`: at least or at most `bound`."""
+    """A bound on one measured figure of `gate.figures.figures`: at least or at most `bound`."""
 
     name: str
     figure: str

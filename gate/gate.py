@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import grader
-from ci.gate.judges import Judge
-from ci.gate.measure import figures, run_key, train_seed
-from ci.gate.thresholds import thresholds
-from ci.gate.wall import RunEnded, WalledRewards
 from config import TrainConfig
+from gate.figures import figures, run_key, train_seed
+from gate.judges import Judge
+from gate.thresholds import thresholds
+from gate.walled_rewards import RunEnded, WalledRewards
 from grader.preflight import repair
 from grader.session import Grader
 from rewards import EXERCISES

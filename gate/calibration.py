@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from ci.gate.thresholds import thresholds
+from gate.thresholds import thresholds
 
 Row = Mapping[str, Any]
 MUST_PASS = ("honest", "float32", "variant")
@@ -15,7 +15,7 @@ OPEN = ("limit", "compared")  # shown, with no expectation
 HEAD = """# How often the smoke gate errs
 
 One run each: preset `smoke`, one seed, as for exercise 5's mark (`make smoke` asks three seeds to pass), hidden laws switched
-off, so that controls reach the training at all. Made by `python ci/calibrate.py` and `python ci/calibrate.py --kinds variant
+off, so that controls reach the training at all. Made by `python -m gate.calibrate` and `python -m gate.calibrate --kinds variant
 mutant --seeds 1` ({dates}; {cpu}; each run on {devices}); every run is
 a line of [calibration.jsonl](calibration.jsonl).
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ci.bench.ablations import float32_throughout
-from ci.gate import SOURCE
+from gate import SOURCE
 from tests.bank.submissions import Submission, read
 
 CALLED = (
@@ -34,7 +34,7 @@ SLOWER = {
 class Case:
     """One notebook with settings; `trips` names the check that must fail, empty where every check must hold."""
 
-    kind: str  # as in ci/calibrate.py's KINDS
+    kind: str  # as in gate/calibrate.py's KINDS
     name: str
     notebook: bytes = field(repr=False)
     settings: dict[str, Any] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """How often the gate errs: honest rewards, negative controls and hacked settings over many seeds, laws switched off.
 
-python ci/calibrate.py                                # all but variants and mutants: 20 seeds each, then the report
-python ci/calibrate.py --kinds variant mutant --seeds 1
-python ci/calibrate.py --report                       # only the report, from what has been run
+python -m gate.calibrate                                # all but variants and mutants: 20 seeds each, then the report
+python -m gate.calibrate --kinds variant mutant --seeds 1
+python -m gate.calibrate --report                       # only the report, from what has been run
 
 Every run is one line of docs/calibration.jsonl, so a stopped calibration goes on where it was; a line that other code,
 settings, models or packages gave is measured again. The report goes to docs/calibration.md.
@@ -19,11 +19,10 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tqdm import tqdm
 
 from ci.bench.machine import cpu
-from ci.gate import ROOT
+from gate import ROOT
 from grader.course import load_course
 from grader.session import Grader
 from grader.slots import cores
@@ -58,8 +57,8 @@ def prepare():
 
 def try_case(case, seed, known):
     """Return one line of calibration.jsonl: the one that is `known`, if the run would be the same again."""
-    from ci.gate.gate import Request, run_gate
-    from ci.gate.measure import run_key
+    from gate.figures import run_key
+    from gate.gate import Request, run_gate
     from grader.preflight import repair
 
     with tempfile.TemporaryDirectory() as folder, case.number_format():
@@ -100,7 +99,7 @@ def recorded():
 
 def calibrate(options):
     """Run what is missing, several at a time."""
-    from ci.gate.cases import SMALLEST, cases
+    from gate.cases import SMALLEST, cases
 
     known, names = recorded(), {case.name for case in cases(KINDS, SMALLEST)}
     store(row for row in known.values() if row["name"] in names)
@@ -134,7 +133,7 @@ def main(argv=None):
     options = parse_args(argv)
     if not options.report:
         calibrate(options)
-    from ci.gate.calibration import faults, report
+    from gate.calibration import faults, report
 
     rows = list(recorded().values())
     REPORT.write_text(report(rows), encoding="utf-8")

@@ -10,10 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ci.gate import ROOT, SOURCE
-from ci.gate.judges import JUDGE, Judge, vader_scores
-from ci.gate.statistics import paired_gain
 from config import TrainConfig
+from gate import ROOT, SOURCE
+from gate.judges import JUDGE, Judge, vader_scores
+from gate.statistics import paired_gain
 from pretrained import model_path
 from rewards import Rewards
 from runs import Run, new_record, read_record
@@ -22,7 +22,7 @@ from trainer import device_name
 
 KEY = "gate_key.txt"
 SPECTATORS = {"checks", "evaluate", "examples", "plots"}  # modules that take no part in a run …
-FIGURING = {"judges", "measure", "statistics", "wall"}  # … and the gate's that do
+FIGURING = {"figures", "judges", "statistics", "walled_rewards"}  # … and the gate's that do
 JUDGING = ("numpy", "scipy", "scikit-learn", "vaderSentiment")
 PLACES = {"output_dir", "resume", "rewards"}  # settings that no figure depends on
 
