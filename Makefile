@@ -23,10 +23,10 @@ $(STAMP):
 	@touch $@
 
 demo: setup  ## the whole course once: release, notebook, training, evaluation (CPU, offline, about 2 minutes)
-	$(BIN)/python ci/demo.py
+	$(BIN)/python -m tools.demo
 
 test: setup lint  ## everything that needs no GPU and no network
-	$(BIN)/python ci/build.py check
+	$(BIN)/python -m tools.build check
 	$(BIN)/python -m pytest
 
 lint: setup  ## ruff: format and rules, notebook included
@@ -40,13 +40,13 @@ workflows:  ## make ci/workflows/github.yml the active workflow
 	cp ci/workflows/github.yml .github/workflows/course.yml
 
 release: setup  ## compile source/ to release/ with nbgrader
-	$(BIN)/python ci/build.py release
+	$(BIN)/python -m tools.build release
 
 solutions: setup  ## execute the instructor's notebook into solutions/; saves its runs for nbgrader
-	$(BIN)/python ci/build.py solutions
+	$(BIN)/python -m tools.build solutions
 
 package: release  ## dist/sentiment-student.zip: release and embedded models, works alone and offline
-	$(BIN)/python ci/build.py package
+	$(BIN)/python -m tools.build package
 
 grade: setup  ## grade everyone in submitted/ into the gradebook; build/grading/status.csv has a row a student
 	$(BIN)/python -m grader run
@@ -64,10 +64,10 @@ bank-user: setup  ## as root: the hostile submissions once more, graded by an or
 	setpriv --reuid=10001 --regid=10001 --clear-groups $(BIN)/python -m tests.bank hostile
 
 bench: setup  ## training speed against TRL's defaults, grading speed against stock nbgrader (CPU about 20 minutes)
-	$(BIN)/python -m ci.bench
-	$(BIN)/python -m ci.bench.breakdown
-	$(BIN)/python -m ci.bench.ablations
-	$(BIN)/python -m ci.bench.grading
+	$(BIN)/python -m tools.bench
+	$(BIN)/python -m tools.bench.breakdown
+	$(BIN)/python -m tools.bench.ablations
+	$(BIN)/python -m tools.bench.grading
 
 fuzz: setup  ## 12,000 mutated notebooks through preflight, 400 graded between honest ones (about 10 minutes)
 	$(BIN)/python tests/grader/fuzz.py
@@ -77,13 +77,13 @@ browser: setup  ## every page of formgrader and feedback in Chromium, over a cla
 
 docs: setup  ## write measured pages anew: docs/calibration.md from its runs, the model cards from the models (minutes)
 	$(BIN)/python -m gate.calibrate --report
-	$(BIN)/python -m ci.models measure
+	$(BIN)/python -m tools.recipes measure
 
 doctor: setup  ## what this machine can grade with, and how to mend what is missing
 	$(BIN)/python -m grader doctor
 
 models: setup  ## train the embedded models again (hours)
-	$(BIN)/python -m ci.models build all
+	$(BIN)/python -m tools.recipes build all
 
 clean:  ## remove caches and builds; verdicts, training runs and calibration stay
 	rm -rf dist .pytest_cache .ruff_cache

@@ -21,11 +21,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ci.bench.machine import cpu
 from gate import ROOT
 from grader.course import load_course
 from grader.session import Grader
 from grader.slots import cores
+from tools.bench.machine import cpu
 
 RUNS = ROOT / "docs" / "calibration.jsonl"
 REPORT = ROOT / "docs" / "calibration.md"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ci.bench.ablations import float32_throughout
 from gate import SOURCE
 from tests.bank.submissions import Submission, read
+from tools.bench.ablations import float32_throughout
 
 CALLED = (
     "sentiment_reward",

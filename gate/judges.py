@@ -49,7 +49,7 @@ class Judge:
     """
 
     def __init__(self, folder: Path = JUDGE):
-        """Load the coefficients [F] and the intercept of a folder that `python -m ci.models build judge` wrote."""
+        """Load the coefficients [F] and the intercept of a folder that `python -m tools.recipes build judge` wrote."""
         config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
         weights = load_file(Path(folder) / "weights.safetensors")
         self.vectorizer = vectorizer(config["vectorizer"])

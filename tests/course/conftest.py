@@ -103,7 +103,7 @@ def python() -> Callable[..., subprocess.CompletedProcess]:
 @pytest.fixture(scope="session")
 def solutions(tmp_path_factory) -> Path:
     """The reference solutions of exercises 1 to 4, as `--rewards` takes them."""
-    from ci.build import SOLUTIONS, export_solutions
+    from tools.build import SOLUTIONS, export_solutions
 
     committed = SOLUTIONS / "rewards_solution.py"
     if committed.is_file():

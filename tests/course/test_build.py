@@ -12,9 +12,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from ci import build
 from reader import clues
 from rewards import EXERCISES, load_rewards
+from tools import build
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_exported_solutions_are_the_functions_alone(tmp_path):
 def test_check_is_green():
     """The committed release/ and solutions/ are what source/ gives."""
     done = subprocess.run(
-        [sys.executable, build.ROOT / "ci" / "build.py", "check"],
+        [sys.executable, "-m", "tools.build", "check"],
         cwd=build.ROOT,
         capture_output=True,
         text=True,

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ci.models import judge, measure, reviews
 from gate import judges
 from gate.judges import Judge, vader_scores
+from tools.recipes import judge, measure, reviews
 
 FOLDER = Path(__file__).parents[2] / "models" / "ngram-judge"
 QUICK = judge.Recipe(passes=1, costs=(2.0,))

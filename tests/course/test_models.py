@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from ci.models import measure, reviews, windows
+from tools.recipes import measure, reviews, windows
 
 ROOT = Path(__file__).parents[2]
 

@@ -40,8 +40,8 @@ with suppress(SystemExit):
 print("→ ± 🎬 ×")
 """
 COMMANDS = [
-    "grader", "ci.bench", "ci.bench.ablations", "ci.bench.breakdown", "ci.bench.grading", "ci.models", "tests.bank",
-    "tests.bank.repeat", "ci/build.py", "gate/calibrate.py", "ci/demo.py", "gate/__main__.py",
+    "grader", "tools.bench", "tools.bench.ablations", "tools.bench.breakdown", "tools.bench.grading", "tools.recipes", "tests.bank",
+    "tests.bank.repeat", "tools/build.py", "gate/calibrate.py", "tools/demo.py", "gate/__main__.py",
     "source/sentiment/train.py", "source/sentiment/evaluate.py", "source/sentiment/checks.py", "source/sentiment/rewards.py",
 ]  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ci.models.reviews import sentences
+from tools.recipes.reviews import sentences
 
 MOST_SENTENCES = 6
 

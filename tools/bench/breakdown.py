@@ -1,4 +1,4 @@
-"""Where a training step goes: `python -m ci.bench.breakdown`, the course and TRL's defaults, milliseconds and shares.
+"""Where a training step goes: `python -m tools.bench.breakdown`, the course and TRL's defaults, milliseconds and shares.
 
 Timers around the seams that both have: sampling, the classifier, the reference model, the exercises, loss, backward, the
 optimiser; what is left of a step is Python: trainer, tokenizer, logging. On a GPU each seam waits for the device, so that
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from ci.bench import ROOT
-from ci.bench.machine import WARM_UP, add_run_options, configuration, hardware
+from tools.bench import ROOT
+from tools.bench.machine import WARM_UP, add_run_options, configuration, hardware
 
 PARTS = ("sampling", "classifier", "reference", "exercises", "loss", "backward", "optimiser")
 
@@ -71,7 +71,7 @@ def measure(
     """Train once and return milliseconds a step, part by part, after the warm-up."""
     from transformers import TrainerCallback
 
-    from ci.bench.contenders import CONTENDERS
+    from tools.bench.contenders import CONTENDERS
 
     config.output_dir = str(folder)
     trainer = CONTENDERS[name](config, reward)
@@ -132,7 +132,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure the contenders named, print the table, write the JSON."""
     sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
-        prog="python -m ci.bench.breakdown", description=__doc__.splitlines()[0]
+        prog="python -m tools.bench.breakdown", description=__doc__.splitlines()[0]
     )
     parser.add_argument("contenders", nargs="*", default=["TRL", "course"])
     add_run_options(parser, steps=13)
@@ -141,7 +141,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     warnings.filterwarnings("ignore", category=FutureWarning)
     import sentiment
-    from ci.bench.contenders import shared_reward
+    from tools.bench.contenders import shared_reward
 
     seams = Seams()
     with tempfile.TemporaryDirectory() as folder, inside_the_reward(seams):

@@ -1,4 +1,4 @@
-"""`python -m ci.bench.grading`: seconds a notebook, `grader check` and `grader run` against stock nbgrader, in turns.
+"""`python -m tools.bench.grading`: seconds a notebook, `grader check` and `grader run` against stock nbgrader, in turns.
 
 Every notebook is the instructor's own, right in every exercise, with a line that makes it differ from the others. Stock
 nbgrader executes what it would have to execute for the same exercises: the notebook as far as the last of them, without
@@ -19,9 +19,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ci.bench import ROOT
-from ci.bench.machine import hardware
 from tests.e2e.classroom import NOTEBOOK, Classroom
+from tools.bench import ROOT
+from tools.bench.machine import hardware
 
 STOCK = (
     'c = get_config()\nc.CourseDirectory.course_id = "stock"\nc.ExecutePreprocessor.timeout = 600\n'
@@ -137,7 +137,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print medians with least and greatest, write the JSON."""
     sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
-        prog="python -m ci.bench.grading", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m tools.bench.grading", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )  # fmt: skip
     parser.add_argument("--batch", type=int, default=40, help="notebooks in a class (default: 40)")
     parser.add_argument("--stock", type=int, default=5, help="of them by stock nbgrader (default: 5)")  # fmt: skip

@@ -12,10 +12,10 @@ from safetensors.numpy import save
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from ci.models.export import fresh_folder
-from ci.models.reviews import load_reviews
-from ci.models.windows import draw_windows, window_sets
 from gate.judges import vectorizer
+from tools.recipes.export import fresh_folder
+from tools.recipes.reviews import load_reviews
+from tools.recipes.windows import draw_windows, window_sets
 
 VECTORIZER = {
     "n_features": 2**18,  # 524 kB as float16; 2**17 costs 0.5 points of accuracy on `valid`

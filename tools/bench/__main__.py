@@ -1,8 +1,8 @@
 """`make bench`: GRPO steps per second and time to a gain of 0.3, the course against TRL's defaults, in turns.
 
-python -m ci.bench                                    # smoke preset, embedded models, 5 seeds
-python -m ci.bench --steps 8 --validate_every 0       # speed alone
-python -m ci.bench --preset medium --random 124M --sentiment_model tiny-sentiment --validate_every 0
+python -m tools.bench                                    # smoke preset, embedded models, 5 seeds
+python -m tools.bench --steps 8 --validate_every 0       # speed alone
+python -m tools.bench --preset medium --random 124M --sentiment_model tiny-sentiment --validate_every 0
 """
 
 import argparse
@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from scipy import stats
 
-from ci.bench import ROOT
-from ci.bench.machine import add_run_options, configuration, hardware
+from tools.bench import ROOT
+from tools.bench.machine import add_run_options, configuration, hardware
 
 if TYPE_CHECKING:
-    from ci.bench.contenders import Timing
     from config import TrainConfig
+    from tools.bench.contenders import Timing
 
 GAIN = 0.3
 
@@ -30,7 +30,7 @@ GAIN = 0.3
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(
-        prog="python -m ci.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m tools.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )  # fmt: skip
     add_run_options(parser)
     parser.add_argument("--seeds", type=int, default=5, help="runs of each (default: 5)")
@@ -89,8 +89,8 @@ def report(runs: list) -> dict[str, object]:
 
 def compare(config: "TrainConfig", seeds: int, every: int, folder: Path) -> list["Timing"]:
     """Run both in turns, each first every other time."""
-    from ci.bench.contenders import held_out_score, shared_reward, timed_run
     from pretrained import load_language_model
+    from tools.bench.contenders import held_out_score, shared_reward, timed_run
 
     reward, runs = shared_reward(config), []
     base = held_out_score(*load_language_model(config.model), config, 0, samples=16) if every else 0

@@ -17,8 +17,6 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 import train
-from ci.bench import ROOT
-from ci.bench.machine import WARM_UP
 from config import TrainConfig
 from data import load_prompts, prompt_texts
 from measure import generate
@@ -26,6 +24,8 @@ from pretrained import load_language_model, model_path
 from reference import Reference
 from rewards import load_rewards
 from sentiment import get_sentiment_scores
+from tools.bench import ROOT
+from tools.bench.machine import WARM_UP
 from tracking import VALIDATION_TEMPERATURE
 from trainer import build_trainer
 

@@ -15,8 +15,7 @@ from pathlib import Path
 import nbformat
 from nbconvert.preprocessors import ExecutePreprocessor
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from build import NOTEBOOK, ROOT, SOURCE, build_release, export_solutions
+from tools.build import NOTEBOOK, ROOT, SOURCE, build_release, export_solutions
 
 OUT = ROOT / "build" / "demo"
 CELL_SECONDS = 600  # the longest cell makes four training runs

@@ -1,9 +1,9 @@
 """Derive everything that comes from `source/`: release, solutions, saved runs, the student's zip.
 
-python ci/build.py release      release/ by nbgrader, and a look for solution text in it
-python ci/build.py solutions    solutions/ by nbgrader (executes the notebook), source/sentiment/saved_runs/, release/
-python ci/build.py package      dist/sentiment-student.zip: release + embedded models, for an empty folder, offline
-python ci/build.py check        fail when release/ or solutions/ is not what source/ gives
+python -m tools.build release      release/ by nbgrader, and a look for solution text in it
+python -m tools.build solutions    solutions/ by nbgrader (executes the notebook), source/sentiment/saved_runs/, release/
+python -m tools.build package      dist/sentiment-student.zip: release + embedded models, for an empty folder, offline
+python -m tools.build check        fail when release/ or solutions/ is not what source/ gives
 """
 
 import argparse

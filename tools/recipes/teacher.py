@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ci.models.windows import draw_windows
+from tools.recipes.windows import draw_windows
 
 FOLDS = 4
 BUCKETS = 2**20  # n-grams are hashed; a few of them share a weight

@@ -1,7 +1,7 @@
 """The generated part of the model cards: figures and samples between two marker lines of each README.md."""
 
 START, END = (
-    "<!-- figures: written by `python -m ci.models measure` -->",
+    "<!-- figures: written by `python -m tools.recipes measure` -->",
     "<!-- end of figures -->",
 )
 WINDOW_NAMES = {

@@ -1,4 +1,4 @@
-"""Command line: `python -m ci.models build [lm|classifier|judge|all]`, then `python -m ci.models measure`."""
+"""Command line: `python -m tools.recipes build [lm|classifier|judge|all]`, then `python -m tools.recipes measure`."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ CHOICES = ["lm", "classifier", "judge", "all"]
 def main():
     """Build or measure the models in `models/`."""
     sys.stdout.reconfigure(errors="backslashreplace")
-    parser = argparse.ArgumentParser(prog="python -m ci.models", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.recipes", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="train the models and write them to models/")
     figures = commands.add_parser("measure", help="write the held-out figures and the cards")
@@ -20,20 +20,20 @@ def main():
         command.add_argument("which", nargs="?", choices=CHOICES, default="all")
     options = parser.parse_args()
     if options.command == "measure":
-        from ci.models import measure
+        from tools.recipes import measure
 
         measure.main(ROOT, options.which)
         return
     if options.which in ("lm", "all"):
-        from ci.models import language_model
+        from tools.recipes import language_model
 
         language_model.build(ROOT / "models" / "tiny-gpt2", WORK)
     if options.which in ("classifier", "all"):
-        from ci.models import classifier
+        from tools.recipes import classifier
 
         classifier.build(ROOT / "models" / "tiny-sentiment", WORK)
     if options.which in ("judge", "all"):
-        from ci.models import judge
+        from tools.recipes import judge
 
         judge.build(ROOT / "models" / "ngram-judge")
 

@@ -14,9 +14,9 @@ import torch
 from tokenizers import ByteLevelBPETokenizer
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from ci.models.export import export
-from ci.models.reviews import load_reviews
-from ci.models.training import make_optimizers, take_step, update_average
+from tools.recipes.export import export
+from tools.recipes.reviews import load_reviews
+from tools.recipes.training import make_optimizers, take_step, update_average
 
 EOS = "<|endoftext|>"
 VOCABULARY = 4096

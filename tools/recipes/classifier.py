@@ -14,12 +14,12 @@ import torch
 from torch.nn import functional as F
 from transformers import BertForSequenceClassification
 
-from ci.models.export import export
-from ci.models.pretraining import batches, configuration, mask, pretrain, train_tokenizer
-from ci.models.reviews import load_reviews
-from ci.models.teacher import Teacher
-from ci.models.training import make_optimizers, schedule, take_step, update_average
-from ci.models.windows import window_sets
+from tools.recipes.export import export
+from tools.recipes.pretraining import batches, configuration, mask, pretrain, train_tokenizer
+from tools.recipes.reviews import load_reviews
+from tools.recipes.teacher import Teacher
+from tools.recipes.training import make_optimizers, schedule, take_step, update_average
+from tools.recipes.windows import window_sets
 
 
 class Stage(NamedTuple):

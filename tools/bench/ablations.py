@@ -1,4 +1,4 @@
-"""What each change to TRL's defaults is worth: `python -m ci.bench.ablations`, the course with one of them undone at a time.
+"""What each change to TRL's defaults is worth: `python -m tools.bench.ablations`, the course with one of them undone at a time.
 
 Milliseconds a step, all in turns, round after round, so that a machine that slows down slows all of them.
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from ci.bench import ROOT
-from ci.bench.machine import add_run_options, configuration, hardware
+from tools.bench import ROOT
+from tools.bench.machine import add_run_options, configuration, hardware
 
 AS_IT_IS, QUICK_START = "the course as it is", "TRL's quick start"
 
@@ -89,7 +89,7 @@ def undone() -> dict[str, Callable]:
         "each prompt read once for each of its completions": patched(("decoding.distinct", every_row)),
         "TRL's own log-probabilities": patched(("trainer.attach", attach_sampling_only)),
         "float32 throughout": float32_throughout,
-        "PyTorch's fused attention": patched(("ci.bench.contenders.load_language_model", fused_attention)),
+        "PyTorch's fused attention": patched(("tools.bench.contenders.load_language_model", fused_attention)),
         "gradient checkpointing": patched(("trainer.grpo_settings", with_setting("activation_checkpointing", True))),
         "dropout": patched(("trainer.grpo_settings", with_setting("disable_dropout", False))),
     }  # fmt: skip
@@ -97,7 +97,7 @@ def undone() -> dict[str, Callable]:
 
 def measure(config: Any, rounds: int, folder: Path) -> dict[str, list[float]]:
     """Return milliseconds a step of every round, by what is undone."""
-    from ci.bench.contenders import shared_reward, timed_run
+    from tools.bench.contenders import shared_reward, timed_run
 
     reward, found = shared_reward(config), {}
     for number in range(rounds):
@@ -125,7 +125,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print the table, write the JSON."""
     sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
-        prog="python -m ci.bench.ablations", description=__doc__.splitlines()[0]
+        prog="python -m tools.bench.ablations", description=__doc__.splitlines()[0]
     )
     add_run_options(parser, steps=13)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (default: 3)")

@@ -12,11 +12,11 @@ import torch
 from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from ci.models import cards
-from ci.models.classifier import log_odds
-from ci.models.reviews import load_reviews
-from ci.models.windows import window_sets
 from gate.judges import Judge
+from tools.recipes import cards
+from tools.recipes.classifier import log_odds
+from tools.recipes.reviews import load_reviews
+from tools.recipes.windows import window_sets
 
 SEED = 0
 BINS = 15  # of the expected calibration error, as in Guo et al. (2017)

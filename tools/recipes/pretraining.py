@@ -6,8 +6,8 @@ from tokenizers import BertWordPieceTokenizer
 from torch.nn import functional as F
 from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
 
-from ci.models.training import make_optimizers, schedule, take_step
-from ci.models.windows import Window, by_length, draw_windows
+from tools.recipes.training import make_optimizers, schedule, take_step
+from tools.recipes.windows import Window, by_length, draw_windows
 
 VOCABULARY = 10_000
 LONGEST = 128  # tokens
