@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # the nbgrader command does not look here
-from grader.nbgrader_parts import configure
+from grader.gradebook.plugins import configure
 
 c = get_config()  # noqa: F821  (nbgrader defines it)
 

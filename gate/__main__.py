@@ -16,10 +16,10 @@ import warnings
 from pathlib import Path
 
 from gate import ROOT, SOURCE
-from grader.course import CourseError, load_course
-from grader.link import SandboxError
-from grader.preflight import Unreadable, repair
-from grader.session import Grader
+from grader.assignment import CourseError, load_course
+from grader.judging.session import Grader
+from grader.submission.preflight import Unreadable, repair
+from grader.wall.link import SandboxError
 
 OWN = {
     "preset",

@@ -22,9 +22,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from gate import ROOT
-from grader.course import load_course
-from grader.session import Grader
-from grader.slots import cores
+from grader.assignment import load_course
+from grader.classroom.slots import cores
+from grader.judging.session import Grader
 from tools.bench.machine import cpu
 
 RUNS = ROOT / "docs" / "calibration.jsonl"
@@ -59,7 +59,7 @@ def try_case(case, seed, known):
     """Return one line of calibration.jsonl: the one that is `known`, if the run would be the same again."""
     from gate.figures import run_key
     from gate.gate import Request, run_gate
-    from grader.preflight import repair
+    from grader.submission.preflight import repair
 
     with tempfile.TemporaryDirectory() as folder, case.number_format():
         request = Request(
@@ -70,7 +70,7 @@ def try_case(case, seed, known):
             settings=case.settings,
             skip_laws=True,
         )
-        key = run_key(repair(case.notebook, grader.course).cells, request.config(seed))[:16]
+        key = run_key(repair(case.notebook, grader.assignment).cells, request.config(seed))[:16]
         if known and known["key"] == key:
             return {**known, "kind": case.kind, "trips": case.trips}
         verdict = run_gate(request, grader)

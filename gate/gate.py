@@ -19,8 +19,8 @@ from gate.figures import figures, run_key, train_seed
 from gate.judges import Judge
 from gate.thresholds import thresholds
 from gate.walled_rewards import RunEnded, WalledRewards
-from grader.preflight import repair
-from grader.session import Grader
+from grader.judging.session import Grader
+from grader.submission.preflight import repair
 from rewards import EXERCISES
 from runs import Run, new_record
 from trainer import device_name

@@ -15,11 +15,11 @@ import numpy as np
 import sentiment
 from config import TrainConfig
 from gate import ROOT
-from grader.calls import Ended, StudentError
-from grader.course import Course
-from grader.preflight import repair
-from grader.sandbox import Sandbox
-from grader.student import Student
+from grader.assignment import Course
+from grader.judging.calls import Ended, StudentError
+from grader.judging.function import Student
+from grader.submission.preflight import repair
+from grader.wall.sandbox import Sandbox
 from rewards import ExerciseError, Rewards, checked, load_rewards
 
 SCORER = "sentiment.get_sentiment_scores"

@@ -6,10 +6,10 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from grader.course import TRAINING, CourseError, load_course
+from grader.assignment import TRAINING, CourseError, load_course
 from grader.interpreter import program
-from grader.link import SandboxError
 from grader.text import one_line
+from grader.wall.link import SandboxError
 
 EXAMPLES = """examples:
   python -m grader check my.ipynb                     what the hidden laws say about one notebook
@@ -90,12 +90,12 @@ def consult(options):
 
 
 def run_batch(options):
-    from grader.batch import Batch
-    from grader.database import in_one_line
-    from grader.session import Grader
-    from grader.slots import cores
-    from grader.status import summary, write_status
-    from grader.training import TrainingQueue
+    from grader.classroom.batch import Batch
+    from grader.classroom.slots import cores
+    from grader.classroom.status import summary, write_status
+    from grader.classroom.training import TrainingQueue
+    from grader.gradebook.database import in_one_line
+    from grader.judging.session import Grader
 
     jobs = options.jobs or cores()
     judge = Grader(load_course(options.laws), options.isolation, options.training)
@@ -125,7 +125,7 @@ def check_writable(path):
 
 
 def check_notebooks(options):
-    from grader.session import Grader
+    from grader.judging.session import Grader
 
     folders = [str(path) for path in options.notebooks if path.is_dir()]
     if folders:
@@ -159,7 +159,7 @@ def output(path):
 
 
 def as_text(verdict):
-    from grader.feedback import verdict_text
+    from grader.judging.feedback import verdict_text
 
     return verdict_text(verdict)
 
@@ -171,7 +171,7 @@ def verdicts(grader, options):
         with grader:
             yield from (grader.check(path, options.exercise) for path in options.notebooks)
         return
-    from grader.jobs import Pool
+    from grader.classroom.jobs import Pool
 
     with Pool(grader, jobs, options.laws.resolve()) as pool:
         for future in [pool.submit(path, options.exercise) for path in options.notebooks]:

@@ -8,13 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from grader.cgroup import hierarchies
-from grader.course import CourseError, Limits, exercises, load_course
-from grader.database import check_exercises, check_file, opened
-from grader.inside import seccomp
+from grader.assignment import CourseError, Limits, exercises, load_course
+from grader.gradebook.database import check_exercises, check_file, opened
 from grader.interpreter import program
-from grader.link import SandboxError
-from grader.sandbox import NO_USER, Sandbox, check_outside
+from grader.wall.cgroup import hierarchies
+from grader.wall.inside import seccomp
+from grader.wall.link import SandboxError
+from grader.wall.sandbox import NO_USER, Sandbox, check_outside
 
 PACKAGES = ("numpy", "torch", "pytest", "hypothesis", "nbgrader", "nbconvert", "nbformat", "tqdm")
 CONTAINER = """\
@@ -135,7 +135,7 @@ def packages():
 
 
 def course(laws):
-    from grader.suite import check_weights, configure_hypothesis
+    from grader.judging.suite import check_weights, configure_hypothesis
 
     try:
         declared = load_course(laws)

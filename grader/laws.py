@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grader.calls import StudentError, WrongError
-from grader.causes import matching as matching  # for laws files
+from grader.judging.calls import StudentError, WrongError
+from grader.judging.causes import matching as matching  # for laws files
 from grader.text import clean, show
 
 compared = []  # the result and what is right, of the last comparison in the running example

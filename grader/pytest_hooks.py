@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from grader.course import load_course
-from grader.preflight import repair
-from grader.sandbox import Sandbox
-from grader.session import read
-from grader.student import Student
-from grader.suite import configure_hypothesis
+from grader.assignment import load_course
+from grader.judging.function import Student
+from grader.judging.session import read
+from grader.judging.suite import configure_hypothesis
+from grader.submission.preflight import repair
+from grader.wall.sandbox import Sandbox
 
 __all__ = ["pytest_addoption", "pytest_collect_file", "pytest_configure", "running", "student"]
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from grader.course import CourseError, refuse_hidden_tests
+from grader.assignment import CourseError, refuse_hidden_tests
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSIGNMENT = "sentiment"

@@ -8,8 +8,8 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 
-from grader.course import load_course
-from grader.session import Grader
+from grader.assignment import load_course
+from grader.judging.session import Grader
 from tests.bank import harm
 from tests.bank.damage import EDITS
 from tests.bank.damage import STEM as DAMAGED

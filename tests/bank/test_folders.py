@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from grader.collect import find_submissions
+from grader.submission.collect import find_submissions
 
 NOTEBOOK = '{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'
 TAKES_OVER = (

@@ -20,7 +20,7 @@ from gate.mark import training_mark
 from gate.report import html, junit, schema
 from gate.statistics import paired_gain
 from gate.thresholds import LOWER_ENDS, thresholds
-from grader.course import load_course
+from grader.assignment import load_course
 from tests.bank.submissions import read
 
 GOOD = {

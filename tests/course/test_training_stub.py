@@ -7,8 +7,8 @@ import pytest
 
 from gate import ROOT
 from gate.cases import solution
-from grader.course import load_course
-from grader.preflight import repair
+from grader.assignment import load_course
+from grader.submission.preflight import repair
 from tests.bank.submissions import helper, replaced, solution_cell
 
 WORK = "return experiment('mine', TrainConfig.from_preset(PRESET), from_namespace(globals()))"

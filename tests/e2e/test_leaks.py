@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from grader.course import load_course
-from grader.session import Grader
+from grader.assignment import load_course
+from grader.judging.session import Grader
 from tests.bank.submissions import replaced
 from tests.e2e import leaks
 from tests.e2e.leaks import ROOT
@@ -62,5 +62,5 @@ def test_no_worker_can_open_a_law_or_a_solution():
 
 
 def test_the_spy_does_read_what_lies_there():
-    lines = leaks.lines((ROOT / "grader/inside/slices.py").read_text(), 24)
+    lines = leaks.lines((ROOT / "grader/wall/inside/slices.py").read_text(), 24)
     assert "inside/slices.py" in spied(lines)

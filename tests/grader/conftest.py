@@ -15,7 +15,7 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 from toys import TOY, ClassFolder, notebook  # noqa: E402
 from walls import attack, wall  # noqa: E402, F401
 
-from grader.preflight import repair  # noqa: E402
+from grader.submission.preflight import repair  # noqa: E402
 
 collect_ignore = ["toy"]  # those laws judge submissions, not the grader
 
@@ -28,7 +28,7 @@ def bubblewrap():
 @pytest.fixture(scope="session")
 def course():
     """The toy course, with little patience."""
-    from grader.course import Limits, load_course
+    from grader.assignment import Limits, load_course
 
     limits = Limits(
         call_seconds=1.5,
@@ -43,7 +43,7 @@ def course():
 
 @pytest.fixture(scope="session")
 def grader(course):
-    from grader.session import Grader
+    from grader.judging.session import Grader
 
     with Grader(course) as grader:
         yield grader

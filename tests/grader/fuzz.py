@@ -21,10 +21,10 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 from mutations import MUTATIONS  # noqa: E402
 from toys import TOY, notebook  # noqa: E402
 
-from grader.course import load_course  # noqa: E402
-from grader.outputs import TAG  # noqa: E402
-from grader.preflight import MAX_PROSE, Unreadable, repair  # noqa: E402
-from grader.session import Grader  # noqa: E402
+from grader.assignment import load_course  # noqa: E402
+from grader.judging.session import Grader  # noqa: E402
+from grader.submission.outputs import TAG  # noqa: E402
+from grader.submission.preflight import MAX_PROSE, Unreadable, repair  # noqa: E402
 
 
 def hand_ins(documents, count, seed):

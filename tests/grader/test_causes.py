@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grader.causes import HALF, NEARLY, WHOLE, Fits, common_cause, matching
+from grader.judging.causes import HALF, NEARLY, WHOLE, Fits, common_cause, matching
 from grader.text import show
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # a law's hint is asked without

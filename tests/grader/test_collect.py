@@ -6,9 +6,9 @@ import subprocess
 import pytest
 from toys import RIGHT
 
-from grader.collect import MAX_FILES, find
-from grader.feedback import missed
-from grader.preflight import NO_NOTEBOOK
+from grader.judging.feedback import missed
+from grader.submission.collect import MAX_FILES, find
+from grader.submission.preflight import NO_NOTEBOOK
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_folder_that_cannot_be_opened_is_our_trouble_and_no_empty_hand_in(hand
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", locked)
-    monkeypatch.setattr("grader.collect.is_plain", lambda *_: False)
+    monkeypatch.setattr("grader.submission.collect.is_plain", lambda *_: False)
     found = hand_in()
     assert (found.notebook, found.why_not) == (None, "")
     assert found.trouble == "ann/toy cannot be opened: mend its permissions and run again"

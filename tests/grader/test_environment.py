@@ -10,8 +10,9 @@ import sys
 import pytest
 from toys import RIGHT, ROOT, TOY, notebook
 
-from grader import kept, suite
-from grader.course import load_course
+from grader import store as kept
+from grader.assignment import load_course
+from grader.judging import suite
 from grader.verdict import INCOMPLETE
 
 # right but for its least law, which is not the last one

@@ -5,8 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from grader.calls import Call, Evidence
-from grader.inside.wire import Opaque
+from grader.judging.calls import Call, Evidence
+from grader.wall.inside.wire import Opaque
 
 CONSTANT = "it returns the same numbers whatever it is given"
 IDENTITY = "it returns what it was given"

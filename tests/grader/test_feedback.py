@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from toys import RIGHT
 
-from grader.calls import StudentError
-from grader.feedback import exercise_text, verdict_text
+from grader.judging.calls import StudentError
+from grader.judging.feedback import exercise_text, verdict_text
 from grader.laws import Disagreement, Law, LawFailed, _failure, agree
 from grader.verdict import OPEN
 

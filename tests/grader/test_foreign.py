@@ -9,10 +9,10 @@ import pytest
 from test_open_marks import essay
 from toys import code, notebook
 
-from grader import foreign, preflight
-from grader.course import load_course
-from grader.preflight import repair
-from grader.restore import mark
+from grader.assignment import load_course
+from grader.submission import foreign, preflight
+from grader.submission.preflight import repair
+from grader.submission.restore import mark
 
 BYTES = random.Random(1).randbytes(30_000)
 BASE64 = base64.b64encode(BYTES).decode()  # 40,000 characters

@@ -6,9 +6,9 @@ import json
 import pytest
 from toys import RIGHT
 
-from grader.calls import Ended
-from grader.preflight import repair
-from grader.student import Student
+from grader.judging.calls import Ended
+from grader.judging.function import Student
+from grader.submission.preflight import repair
 
 LINK = """
 import os, sys, time
@@ -35,7 +35,7 @@ def outcome(course, grader, submission):
             course, limits=dataclasses.replace(course.limits, strikes=1, **limits)
         )
         cells = repair(submission(solution), changed).cells
-        made.append(Student("basket_total", cells, changed, grader.sandbox))
+        made.append(Student("basket_total", cells, changed, grader.wall.sandbox))
         with pytest.raises(Ended) as end:
             made[-1](["a"], discount=0.0)
         return end.value.outcome
@@ -114,7 +114,7 @@ def test_whatever_fails_while_an_answer_is_read_is_a_crash(outcome, monkeypatch,
     def add(self, call):
         raise error
 
-    monkeypatch.setattr("grader.calls.Evidence.add", add)
+    monkeypatch.setattr("grader.judging.calls.Evidence.add", add)
     assert outcome("def basket_total(items, discount=0.0):\n    return 1.0") == said
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import notebook, whole
 
-from grader.preflight import Unreadable, repair
+from grader.submission.preflight import Unreadable, repair
 
 trees = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 
 from toys import code, notebook
 
-from grader.database import trouble
+from grader.gradebook.database import trouble
 
 
 def with_mean():
@@ -143,7 +143,8 @@ IMPATIENT = """
 import sys
 import threading
 import time
-from grader import __main__, gradebook
+from grader import __main__
+from grader.gradebook import autograde as gradebook
 gradebook.PAUSES = ()
 sys.exit(__main__.main())
 """

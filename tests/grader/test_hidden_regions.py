@@ -7,7 +7,7 @@ import sys
 import pytest
 from toys import RIGHT, TOY, notebook
 
-from grader.course import CourseError, load_course
+from grader.assignment import CourseError, load_course
 
 REGION = "\n### BEGIN HIDDEN TESTS\nassert basket_total(['a']) == 'secret'\n### END HIDDEN TESTS\n"
 

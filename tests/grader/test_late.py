@@ -14,9 +14,9 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import AutogradeApp, ExportApp, GenerateFeedbackApp
 from toys import CONFIG, RIGHT, ClassFolder, notebook
 
-from grader.batch import Batch
-from grader.nbgrader_parts import GradeSuites
-from grader.status import write_status
+from grader.classroom.batch import Batch
+from grader.classroom.status import write_status
+from grader.gradebook.plugins import GradeSuites
 
 HALF = RIGHT.replace(" * (1 - discount)", "")
 WORKS = {
@@ -68,7 +68,7 @@ class Term:
     def __init__(self, folder, grader, monkeypatch):
         self.folder, self.grader = ClassFolder(folder), grader
         monkeypatch.chdir(folder)
-        monkeypatch.setattr("grader.batch.Pool", lambda *_: Pool(grader))
+        monkeypatch.setattr("grader.classroom.batch.Pool", lambda *_: Pool(grader))
         self.due = None
         self.rule = "none"
         self.work, self.came = {}, {}  # by student: what lies there now

@@ -7,8 +7,8 @@ import re
 import pytest
 from toys import RIGHT, TOY
 
-from grader.course import CourseError, load_course
-from grader.session import Grader
+from grader.assignment import CourseError, load_course
+from grader.judging.session import Grader
 
 VALUE = "    return sum(get_prices(items)) * (1 - discount)"
 

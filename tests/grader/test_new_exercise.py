@@ -6,8 +6,8 @@ import shutil
 
 from toys import ROOT, TOY, code, notebook
 
-from grader.course import load_course
-from grader.session import Grader
+from grader.assignment import load_course
+from grader.judging.session import Grader
 
 README = (ROOT / "README.md").read_text()
 [SOLUTION] = re.findall(r"```\n(def mean.*?)```", README, re.DOTALL)

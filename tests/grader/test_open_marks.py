@@ -10,10 +10,10 @@ import sys
 import pytest
 from toys import ROOT, TOY, code, notebook, training_cell
 
-from grader.course import load_course
-from grader.preflight import repair
-from grader.restore import mark
-from grader.session import Grader
+from grader.assignment import load_course
+from grader.judging.session import Grader
+from grader.submission.preflight import repair
+from grader.submission.restore import mark
 
 
 def essay(text):

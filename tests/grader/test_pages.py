@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import ROOT, notebook
 
-from grader.formulas import as_html
-from grader.pages import EscapeNames, read_timestamp
+from grader.gradebook.formulas import as_html
+from grader.gradebook.pages import EscapeNames, read_timestamp
 from tests.e2e.active import active
 
 

@@ -5,10 +5,10 @@ import json
 import pytest
 from toys import RIGHT, notebook, whole
 
-from grader.preflight import NO_NOTEBOOK, placeholder
-from grader.reader import MAX_BYTES, Unreadable
-from grader.restore import MANY, _summed_up
-from grader.written import is_prose
+from grader.submission.preflight import NO_NOTEBOOK, placeholder
+from grader.submission.reader import MAX_BYTES, Unreadable
+from grader.submission.restore import MANY, _summed_up
+from grader.submission.written import is_prose
 
 
 def graded(submission):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from grader.preflight import repair
-from grader.student import Student
+from grader.judging.function import Student
+from grader.submission.preflight import repair
 
 BY_ID = """KEPT = {}
 
@@ -25,7 +25,7 @@ def ask(course, grader, submission):
 
     def ask(solution):
         cells = repair(submission(solution), course).cells
-        asked.append(Student("basket_total", cells, course, grader.sandbox))
+        asked.append(Student("basket_total", cells, course, grader.wall.sandbox))
         return asked[-1]
 
     yield ask

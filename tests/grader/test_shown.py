@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import notebook
 
-from grader import outputs, preflight
-from grader.formulas import as_html
+from grader.gradebook.formulas import as_html
+from grader.submission import outputs, preflight
 from grader.text import clean
 
 PICTURE = {"image/png": "aGk="}

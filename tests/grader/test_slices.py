@@ -2,7 +2,7 @@
 
 import pytest
 
-from grader.inside import slices
+from grader.wall.inside import slices
 
 
 def kept(*cells, stem="f"):

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-import grader.slots
-from grader.slots import cores, slots
+import grader.classroom.slots
+from grader.classroom.slots import cores, slots
 
 # what the driver's tool prints for --query-gpu=index,uuid,memory.free
 BIG, SMALL, SHY = "0, GPU-big, 16000", "1, GPU-small, 500", "2, GPU-shy, [N/A]"
@@ -27,7 +27,7 @@ def nvidia_smi(tmp_path, monkeypatch):
 
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(grader.slots, "cores", lambda: 16)
+    monkeypatch.setattr(grader.classroom.slots, "cores", lambda: 16)
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1 << 40))
     return install
 
@@ -39,7 +39,7 @@ def taken(memory_mb=5000):
 
 def test_without_a_gpu_every_core_takes_one_run_with_one_thread(nvidia_smi, monkeypatch):
     nvidia_smi(code=9)
-    monkeypatch.setattr(grader.slots, "cores", lambda: 3)
+    monkeypatch.setattr(grader.classroom.slots, "cores", lambda: 3)
     assert [slot.name for slot in slots(1)] == ["core 0", "core 1", "core 2"]
     assert [slot.environment["OMP_NUM_THREADS"] for slot in slots(1)] == ["1", "1", "1"]
     assert taken(1) == ["", "", ""] and len(slots(1 << 30)) == 1
@@ -69,7 +69,7 @@ def test_memory_bounds_the_runs_on_a_gpu_and_one_always_fits(nvidia_smi):
 def test_there_are_never_more_runs_than_cores(nvidia_smi, monkeypatch):
     nvidia_smi(BIG, SMALL, SHY)
     assert len(taken(1)) == 16
-    monkeypatch.setattr(grader.slots, "cores", lambda: 2)
+    monkeypatch.setattr(grader.classroom.slots, "cores", lambda: 2)
     assert taken(1) == ["GPU-big", "GPU-small"]
     assert {slot.environment["MKL_NUM_THREADS"] for slot in slots(1)} == {"1"}
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from toys import code, notebook
 
-from grader.status import harmless
+from grader.classroom.status import harmless
 from grader.text import one_line, some_of
 
 

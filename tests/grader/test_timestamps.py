@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from grader.timestamps import file_time
+from grader.submission.timestamps import file_time
 
 
 def test_timestamps_are_the_collectors_and_a_students_is_put_aside(class_folder):
@@ -97,8 +97,8 @@ def test_a_timestamp_put_aside_is_said_and_can_be_fetched_back(class_folder):
 
 
 def test_a_notebook_that_cannot_be_read_is_staged_as_such(class_folder):
-    from grader import batch as module
-    from grader.collect import Found
+    from grader.classroom import batch as module
+    from grader.submission.collect import Found
 
     entry = Found("ann", Path("/proc/self/mem"))  # opens, and gives an error when it is read
     stage = module.Batch.__new__(module.Batch)

@@ -16,14 +16,14 @@ import psutil
 import pytest
 from toys import RIGHT, code, notebook, training_cell
 
-from grader.batch import Batch
-from grader.collect import Found
-from grader.course import CourseError
-from grader.kept import write
-from grader.session import Grader
-from grader.slots import Slot
-from grader.training import TrainingQueue, Untrained
-from grader.training_marks import TrainingMarks, state
+from grader.assignment import CourseError
+from grader.classroom.batch import Batch
+from grader.classroom.slots import Slot
+from grader.classroom.training import TrainingQueue, Untrained
+from grader.judging.session import Grader
+from grader.judging.training_marks import TrainingMarks, state
+from grader.store import write
+from grader.submission.collect import Found
 
 TRAINER = """
 import json, os, sys, time

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from walls import alive
 
-from grader.link import SandboxError
-from grader.session import Grader
+from grader.judging.session import Grader
+from grader.wall.link import SandboxError
 
 
 def test_the_kernel_says_that_a_worker_is_an_unprivileged_user_of_the_host(attack):

@@ -12,9 +12,9 @@ import pytest
 from toys import ROOT
 from walls import LIMITS, ask
 
-from grader.course import Limits, load_course
-from grader.inside import seccomp
-from grader.sandbox import Sandbox
+from grader.assignment import Limits, load_course
+from grader.wall.inside import seccomp
+from grader.wall.sandbox import Sandbox
 
 MACHINE = platform.machine()
 pytestmark = pytest.mark.skipif(MACHINE not in seccomp.MACHINES, reason=f"no filter for {MACHINE}")
@@ -46,7 +46,7 @@ LOGGED_IN = """
 import ctypes, json, sys
 sys.path[:0] = ["tests/grader", "."]
 from walls import LIMITS, ask
-from grader.sandbox import Sandbox
+from grader.wall.sandbox import Sandbox
 libc, text = ctypes.CDLL(None), ctypes.create_string_buffer(100)
 add_key, keyctl = map(int, sys.argv[2:])
 if libc.syscall(keyctl, 1, None) < 0 or libc.syscall(add_key, b"user", b"ticket", b"secret", 6, -3) < 0:

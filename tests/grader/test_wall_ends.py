@@ -11,10 +11,10 @@ import psutil
 import pytest
 from walls import LIMITS, alive, ended
 
-from grader.cgroup import hierarchies
-from grader.inside import wire
-from grader.link import WorkerEnded
-from grader.sandbox import Sandbox
+from grader.wall.cgroup import hierarchies
+from grader.wall.inside import wire
+from grader.wall.link import WorkerEnded
+from grader.wall.sandbox import Sandbox
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_a_dead_zygote_is_replaced(wall):
 def test_the_sandbox_dies_with_the_grader():
     script = """
 import time
-from grader.course import Limits
-from grader.sandbox import Sandbox
+from grader.assignment import Limits
+from grader.wall.sandbox import Sandbox
 wall = Sandbox([], Limits())
 worker = wall.worker()
 print(worker.pid, flush=True)

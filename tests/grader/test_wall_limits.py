@@ -7,11 +7,11 @@ import psutil
 import pytest
 from walls import LIMITS, ask, ended
 
-from grader import cgroup, link
-from grader.cgroup import hierarchies
-from grader.course import Limits
-from grader.link import WorkerEnded
-from grader.sandbox import Sandbox
+from grader.assignment import Limits
+from grader.wall import cgroup, link
+from grader.wall.cgroup import hierarchies
+from grader.wall.link import WorkerEnded
+from grader.wall.sandbox import Sandbox
 
 
 def test_only_scratch_space_is_writable_it_is_small_and_nobody_else_sees_it(attack):

@@ -11,12 +11,12 @@ import pytest
 from toys import RIGHT
 from walls import LIMITS, alive
 
-from grader.calls import Ended
-from grader.cgroup import Group, hierarchies
-from grader.link import how_it_ended
-from grader.preflight import repair
-from grader.sandbox import Sandbox
-from grader.student import Student
+from grader.judging.calls import Ended
+from grader.judging.function import Student
+from grader.submission.preflight import repair
+from grader.wall.cgroup import Group, hierarchies
+from grader.wall.link import how_it_ended
+from grader.wall.sandbox import Sandbox
 
 # Whether a SIGKILL was for want of memory only cgroups can tell.
 KILLED = "crash" if hierarchies() else "out_of_memory"

@@ -10,11 +10,11 @@ import pytest
 from toys import RIGHT, ROOT, TOY, notebook
 from walls import ended
 
-from grader.calls import Ended
-from grader.jobs import Job
-from grader.link import WorkerEnded
-from grader.preflight import repair
-from grader.student import Student
+from grader.classroom.jobs import Job
+from grader.judging.calls import Ended
+from grader.judging.function import Student
+from grader.submission.preflight import repair
+from grader.wall.link import WorkerEnded
 
 URGENT = """
 ends = []
@@ -74,7 +74,7 @@ def test_the_deadline_holds_while_there_is_always_something_to_read(wall):
 
 def test_whatever_holds_the_trusted_side_up_the_worker_s_end_frees_it(wall, monkeypatch):
     """Here a read without a timer of its own, such as nobody knows of yet."""
-    monkeypatch.setattr("grader.watchdog.GRACE", 0.5)
+    monkeypatch.setattr("grader.wall.watchdog.GRACE", 0.5)
     worker = wall.worker()
     call = loaded(worker, f"{LINK}\n    link.send({{'is': 'progress'}})\n    time.sleep(100)")
     with pytest.raises(WorkerEnded) as end:
@@ -91,7 +91,7 @@ def student(course, grader, submission):
         limits = replace(course.limits, **limits)
         changed = replace(course, provides={"shop.get_prices": get_prices}, limits=limits)
         cells = repair(submission(solution), changed).cells
-        made.append(Student("basket_total", cells, changed, grader.sandbox))
+        made.append(Student("basket_total", cells, changed, grader.wall.sandbox))
         return made[-1]
 
     yield make
@@ -105,7 +105,7 @@ def slow(items):
 
 
 def test_the_watchdog_stands_still_while_the_trusted_side_computes(student, monkeypatch):
-    monkeypatch.setattr("grader.watchdog.GRACE", 0.1)
+    monkeypatch.setattr("grader.wall.watchdog.GRACE", 0.1)
     total = student(slow, call_seconds=0.3, load_seconds=0.3)
     assert [total(["a"]) for _ in range(2)] == [1.0, 1.0]
     assert total.strikes == 0 and not total.spared
@@ -123,7 +123,7 @@ def test_the_time_of_our_answers_is_bounded_altogether(student):
 
 
 def test_a_job_that_hangs_within_a_line_is_ended_too(monkeypatch):
-    monkeypatch.setattr("grader.watchdog.GRACE", 0.5)
+    monkeypatch.setattr("grader.wall.watchdog.GRACE", 0.5)
     job, half = Job([]), "import time; print('{', end='', flush=True); time.sleep(100)"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     job.process = subprocess.Popen([sys.executable, "-c", half], **pipes)
@@ -148,8 +148,8 @@ def basket_total(items, discount=0.0):
 MEASURED = """
 import json, sys
 from pathlib import Path
-from grader.course import load_course
-from grader.session import Grader
+from grader.assignment import load_course
+from grader.judging.session import Grader
 with Grader(load_course(sys.argv[1])) as grader:
     verdict = grader.check(sys.stdin.buffer.read())
 # ru_maxrss would begin with what the process that started this one had

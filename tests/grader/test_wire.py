@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from grader.inside import wire
+from grader.wall.inside import wire
 
 scalars = (
     st.none()

@@ -20,7 +20,7 @@ RIGHT = """def basket_total(items, discount=0.0):
     return sum(get_prices(items)) * (1 - discount)"""
 
 CONFIG = """
-from grader.nbgrader_parts import configure
+from grader.gradebook.plugins import configure
 
 c = get_config()
 c.CourseDirectory.course_id = "toy"

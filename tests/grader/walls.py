@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from grader.course import Limits
-from grader.inside import wire
-from grader.link import WorkerEnded
-from grader.sandbox import Sandbox
+from grader.assignment import Limits
+from grader.wall.inside import wire
+from grader.wall.link import WorkerEnded
+from grader.wall.sandbox import Sandbox
 
 LIMITS = Limits(memory_mb=200, processes=20, scratch_mb=16, cpu_seconds=3)
 

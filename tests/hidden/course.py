@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from grader.course import Course, Limits
+from grader.assignment import Course, Limits
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "source/sentiment"

@@ -104,9 +104,9 @@ import time; began = time.perf_counter()
 def lap(words):
     global began
     now = time.perf_counter(); print(f"{words}\\t{now - began}"); began = now
-from grader.course import load_course
-from grader.session import Grader
-from grader import suite
+from grader.assignment import load_course
+from grader.judging.session import Grader
+from grader.judging import suite
 grader = Grader(load_course("tests/hidden"))
 lap("imports, course, notebook")
 grader.__enter__()

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader.slots import cores
+from grader.classroom.slots import cores
 
 if TYPE_CHECKING:
     from config import TrainConfig

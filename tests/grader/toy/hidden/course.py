@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from grader.course import Course, Limits
+from grader.assignment import Course, Limits
 
 
 def get_prices(items):

@@ -14,19 +14,19 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from grader import timestamps
-from grader.collect import find_submissions, loose, unusable
-from grader.course import CourseError
-from grader.feedback import missed
-from grader.gradebook import Gradebook
-from grader.jobs import Pool
-from grader.kept import WORK, done, fingerprint, load, sha256, write
-from grader.preflight import placeholder
-from grader.session import read
-from grader.status import row
+from grader.assignment import CourseError
+from grader.classroom.jobs import Pool
+from grader.classroom.status import row
+from grader.classroom.training import Untrained
+from grader.gradebook.autograde import Gradebook
+from grader.judging.feedback import missed
+from grader.judging.session import read
+from grader.judging.training_marks import state
+from grader.store import WORK, done, fingerprint, load, sha256, write
+from grader.submission import timestamps
+from grader.submission.collect import find_submissions, loose, unusable
+from grader.submission.preflight import placeholder
 from grader.text import some_of
-from grader.training import Untrained
-from grader.training_marks import state
 
 WITHDRAWN = "graded earlier: its marks stay in the gradebook"
 
@@ -161,7 +161,9 @@ class Batch:
 
     def _record(self, entry, verdict, gradebook):
         """Into the gradebook, unless this very verdict is already there, with this very timestamp; what `row` is told."""
-        from grader.pages import read_timestamp  # brings nbgrader along: not before the jobs start
+        from grader.gradebook.pages import (
+            read_timestamp,  # brings nbgrader along: not before the jobs start
+        )
 
         status, notes = verdict["status"], entry.notes + verdict["notes"]
         whole = done(Path.cwd(), self.course.name, entry.student)

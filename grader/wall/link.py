@@ -12,9 +12,9 @@ import struct
 import threading
 import time
 
-from grader.cgroup import Group, hierarchies
-from grader.inside import wire
-from grader.watchdog import watchdog
+from grader.wall.cgroup import Group, hierarchies
+from grader.wall.inside import wire
+from grader.wall.watchdog import watchdog
 
 # every field that the worker may send, with its type; anything else is no message
 FIELDS = {

@@ -18,14 +18,14 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Enum, Unicode
 
-from grader.course import TRAINING, CourseError, load_course
-from grader.feedback import exercise_text
+from grader.assignment import TRAINING, CourseError, load_course
+from grader.gradebook.pages import mend, read_timestamp
 from grader.interpreter import program
-from grader.kept import done, load, recorded, write
-from grader.pages import mend, read_timestamp
-from grader.preflight import repair, source_cells, without_solutions
-from grader.reader import Unreadable
-from grader.session import Grader, read
+from grader.judging.feedback import exercise_text
+from grader.judging.session import Grader, read
+from grader.store import done, load, recorded, write
+from grader.submission.preflight import repair, source_cells, without_solutions
+from grader.submission.reader import Unreadable
 from grader.verdict import OPEN
 
 MOST_BLANK = 30  # lines
@@ -43,7 +43,7 @@ def configure(config, laws="tests/hidden"):
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     mend(config)
     config.GradeSuites.laws = config.SubmissionExporter.laws = laws
-    config.ExportApp.plugin_class = "grader.export.GradesTable"
+    config.ExportApp.plugin_class = "grader.gradebook.export.GradesTable"
     config.Autograde.exporter_class = SubmissionExporter
     config.Autograde.sanitize_preprocessors = [OverwriteCells, CheckCellMetadata]
     config.Autograde.autograde_preprocessors = [

@@ -1,7 +1,7 @@
 """Training runs for the exercises that are marked by one: a queue over this machine's GPUs, or its cores.
 
 The course says how a notebook is trained (`Course.trainer`, a command); each run gets a slot and a folder of its own, with
-a copy of the notebook. Marks are kept (grader/training_marks.py), so nothing is trained twice: notebooks that agree in what
+a copy of the notebook. Marks are kept (grader/judging/training_marks.py), so nothing is trained twice: notebooks that agree in what
 training uses share one, and a run of the queue that was killed goes on with what is missing.
 """
 
@@ -16,12 +16,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from grader import leash
-from grader.course import CourseError
-from grader.kept import load
-from grader.slots import Slot, slots
-from grader.training_marks import is_mark, open_mark
+from grader.assignment import CourseError
+from grader.classroom.slots import Slot, slots
+from grader.judging.training_marks import is_mark, open_mark
+from grader.store import load
 from grader.verdict import FATAL
+from grader.wall import leash
 
 PAUSE = 0.1  # seconds between two looks at the runs, which take a minute
 NOTEBOOK, MARK, LOG = "notebook.ipynb", "mark.json", "log.txt"  # in a run's own folder
@@ -29,7 +29,7 @@ NOTEBOOK, MARK, LOG = "notebook.ipynb", "mark.json", "log.txt"  # in a run's own
 
 @dataclass(frozen=True)
 class Untrained:
-    """A notebook that waits for a training run, and what that will use of it (grader/needs.py)."""
+    """A notebook that waits for a training run, and what that will use of it (grader/judging/needs.py)."""
 
     notebook: Path
     uses: str = ""

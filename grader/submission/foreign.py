@@ -6,7 +6,7 @@ room from words; other data, which nobody can read, becomes a note.
 
 import re
 
-from grader.outputs import safe_data
+from grader.submission.outputs import safe_data
 
 NO_WORDS = "[data, left out]"
 MOST_UNBROKEN = 500  # characters of base64's alphabet in a row: no language has such words

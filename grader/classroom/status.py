@@ -5,7 +5,7 @@ import math
 import re
 import sys
 
-from grader.gradebook import total as total_of
+from grader.gradebook.autograde import total as total_of
 from grader.interpreter import program
 from grader.text import one_line
 from grader.verdict import OPEN

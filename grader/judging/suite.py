@@ -10,10 +10,10 @@ import hypothesis.errors
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from grader.calls import Ended, StudentError
-from grader.causes import common_cause
-from grader.course import CourseError, activate
-from grader.student import Student
+from grader.assignment import CourseError, activate
+from grader.judging.calls import Ended, StudentError
+from grader.judging.causes import common_cause
+from grader.judging.function import Student
 from grader.text import clean
 from grader.verdict import adds_up
 

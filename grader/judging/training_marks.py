@@ -1,7 +1,7 @@
 """The marks that training runs gave, <SHA-256>.json each, and which of them count.
 
 A mark holds {"share": 0..1, "note": "…", "laws": […]} and maybe "outcome", as its trainer wrote it. Of a run that went to its
-end it stands under what the run used (grader/needs.py), for all notebooks that agree in that. One with an "outcome" tells of
+end it stands under what the run used (grader/judging/needs.py), for all notebooks that agree in that. One with an "outcome" tells of
 a run that did not, which the rest of the notebook may have to do with: it stands under the notebook's own SHA-256.
 The queue of training runs adds "made_of": that name, the isolation, and a fingerprint of laws, grader and trainer. Once one
 of them is another, the mark counts no longer. A mark without "made_of" was put there by the instructor, whose word counts as
@@ -11,7 +11,7 @@ it is, and before any other.
 import hashlib
 import json
 
-from grader.kept import fingerprint, load, write
+from grader.store import fingerprint, load, write
 
 
 class TrainingMarks:

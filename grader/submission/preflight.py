@@ -9,12 +9,12 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from grader import reader
-from grader.foreign import cut, lift, shares
-from grader.outputs import safe_markdown, safe_outputs
-from grader.reader import Unreadable
-from grader.restore import mark, restore_graded
-from grader.written import untouched, unwritten
+from grader.submission import reader
+from grader.submission.foreign import cut, lift, shares
+from grader.submission.outputs import safe_markdown, safe_outputs
+from grader.submission.reader import Unreadable
+from grader.submission.restore import mark, restore_graded
+from grader.submission.written import untouched, unwritten
 
 # characters, without pictures, of one Markdown cell: what renders it needs minutes for a long line of brackets
 MAX_PROSE = 20_000

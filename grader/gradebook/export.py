@@ -11,11 +11,11 @@ from pathlib import Path
 from nbgrader.api import MissingEntry
 from nbgrader.plugins import ExportPlugin
 
-from grader.course import CourseError
-from grader.database import check_file, sqlite_file
-from grader.gradebook import is_open, is_unconfirmed, total
-from grader.late import Penalties
-from grader.status import harmless
+from grader.assignment import CourseError
+from grader.classroom.status import harmless
+from grader.gradebook.autograde import is_open, is_unconfirmed, total
+from grader.gradebook.database import check_file, sqlite_file
+from grader.gradebook.late import Penalties
 
 FIELDS = (
     *("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"),

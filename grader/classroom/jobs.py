@@ -15,19 +15,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from grader.course import CourseError, load_course
-from grader.inside.zygote import memory_in_use
-from grader.sandbox import Sandbox
-from grader.session import Grader, read
-from grader.student import ALL_CALLS
+import grader
+from grader.assignment import CourseError, load_course
+from grader.judging.function import ALL_CALLS
+from grader.judging.session import Grader, read
 from grader.verdict import open_verdict, verdict
-from grader.watchdog import watchdog
+from grader.wall.inside.zygote import memory_in_use
+from grader.wall.sandbox import Sandbox
+from grader.wall.watchdog import watchdog
 
 MEMORY = 2 << 30  # bytes that a job may need beside what it has loaded
 
 
 def serve():
-    """A job process: `python -m grader.jobs LAWS ISOLATION TRAINING`."""
+    """A job process: `python -m grader.classroom.jobs LAWS ISOLATION TRAINING`."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever prints must not end up among the answers
     laws, isolation, training = sys.argv[1:4]
@@ -55,10 +56,10 @@ class Job:
         self.arguments, self.process, self.stopped = arguments, None, False
 
     def start(self):
-        command = [sys.executable, "-m", "grader.jobs", *self.arguments]
+        command = [sys.executable, "-m", "grader.classroom.jobs", *self.arguments]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.process = subprocess.Popen(
-            command, **pipes, cwd=Path(__file__).parents[1], start_new_session=True
+            command, **pipes, cwd=Path(grader.__file__).parents[1], start_new_session=True
         )
 
     def ask(self, request, seconds):
@@ -99,14 +100,14 @@ class Pool:
     def __init__(self, grader, count, laws):
         """`grader`: a Grader that was never entered, for its plan and settings."""
         self.grader = grader
-        arguments = [str(laws), grader.isolation, str(grader.training or "")]
+        arguments = [str(laws), grader.isolation, str(grader.classroom.training or "")]
         self.jobs = [Job(arguments) for _ in range(count)]
         self.idle, self.lock = list(self.jobs), threading.Lock()
         self.threads = ThreadPoolExecutor(count)
 
     def __enter__(self):
         """Refuse what no job could do, then let a job start while the caller goes on; the others start once there is work."""
-        with Sandbox([], self.grader.course.limits, self.grader.isolation) as wall:
+        with Sandbox([], self.grader.assignment.limits, self.grader.isolation) as wall:
             wall.worker().kill()
         self.idle[-1].start()  # the one that is taken first
         self.grader.validate()
@@ -136,7 +137,7 @@ class Pool:
 
     def _seconds(self):
         """More than all limits of one submission together: its own end comes first, unless this machine hangs."""
-        limits = self.grader.course.limits
+        limits = self.grader.assignment.limits
         one = 60 + ALL_CALLS * limits.exercise_seconds + limits.answer_seconds
         one += limits.call_seconds + limits.load_seconds
         return 60 + one * sum(e.kind == "laws" for e in self.grader.plan)

@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.course import CourseError
-from grader.database import LOCKED, check_exercises, check_file, sqlite_file, trouble
-from grader.kept import load, recorded
+from grader.assignment import CourseError
+from grader.gradebook.database import LOCKED, check_exercises, check_file, sqlite_file, trouble
+from grader.store import load, recorded
 from grader.text import clean
 from grader.verdict import OPEN
 
@@ -94,8 +94,8 @@ class Gradebook:
         sys.modules.setdefault("rfc3987_syntax", None)
         from nbgrader.apps import AutogradeApp
 
-        from grader.late import Penalties
-        from grader.nbgrader_parts import configure
+        from grader.gradebook.late import Penalties
+        from grader.gradebook.plugins import configure
 
         self.app = AutogradeApp()
         self.app.initialize([course.name])
@@ -217,7 +217,7 @@ class Gradebook:
         """What went wrong, or an empty string."""
         from nbgrader.converters import Autograde
 
-        from grader.nbgrader_parts import GradeSuites
+        from grader.gradebook.plugins import GradeSuites
 
         coursedir = self.app.coursedir
         coursedir.student_id = student

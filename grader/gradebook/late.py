@@ -6,7 +6,7 @@ mark that comes later leaves the stored one as it was.
 
 from nbgrader.preprocessors import AssignLatePenalties
 
-from grader.course import CourseError
+from grader.assignment import CourseError
 from grader.text import clean
 
 

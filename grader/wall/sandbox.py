@@ -17,11 +17,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from grader.cgroup import Group, hierarchies
-from grader.inside import wire
-from grader.inside.seccomp import new_keyring
 from grader.interpreter import program
-from grader.link import SandboxError, Worker
+from grader.wall.cgroup import Group, hierarchies
+from grader.wall.inside import wire
+from grader.wall.inside.seccomp import new_keyring
+from grader.wall.link import SandboxError, Worker
 
 INSIDE_UID = 1000
 USERS = range(61000, 64000)  # of this machine, for the workers of a grader that root started

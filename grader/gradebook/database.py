@@ -6,9 +6,9 @@ import re
 import sqlite3
 from pathlib import Path
 
-from grader.course import CourseError
+from grader.assignment import CourseError
 from grader.interpreter import program
-from grader.restore import mark
+from grader.submission.restore import mark
 from grader.text import clean
 
 KNOWN = (

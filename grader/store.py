@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 import grader
-from grader.course import CourseError
+from grader.assignment import CourseError
 
 WORK = Path("build/grading")  # below nbgrader's course
 PACKAGES = ("hypothesis", "numpy", "pytest")  # what decides the examples and the numbers

@@ -5,8 +5,8 @@ The same for the functions that a training run marks: the marks are for one who 
 
 import re
 
-from grader.foreign import NO_WORDS
-from grader.restore import mark
+from grader.submission.foreign import NO_WORDS
+from grader.submission.restore import mark
 
 STUB = "YOUR ANSWER HERE"  # nbgrader's ClearSolutions.text_stub
 SOLUTION = re.compile(

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from grader.inside.wire import as_array
 from grader.text import clean, show
+from grader.wall.inside.wire import as_array
 
 ALMOST = 1e-5
 LOOKED_AT = 10_000  # numbers of one answer, to tell whether it is a constant

@@ -6,7 +6,7 @@ import shutil
 import stat
 from datetime import UTC, datetime
 
-from grader.collect import REFUSED, TIMESTAMP
+from grader.submission.collect import REFUSED, TIMESTAMP
 
 FORMAT = "%Y-%m-%d %H:%M:%S UTC"
 LONGEST = 100  # bytes of a file that names a moment
@@ -44,7 +44,9 @@ def stamp(home, staged, notebook, own):
 
 def keep(home, staged, own):
     """The collector's timestamp as it is, fetched back if an earlier run put it aside; the notes for the row."""
-    from grader.pages import read_timestamp  # brings nbgrader along: not before the jobs start
+    from grader.gradebook.pages import (
+        read_timestamp,  # brings nbgrader along: not before the jobs start
+    )
 
     path, refused = home / TIMESTAMP, home / REFUSED
     if not own_folder(home):

@@ -1,7 +1,7 @@
 """Memory, process and processor shares for all of a worker's processes together, where this machine lets us have cgroups.
 
 Root has them, and so has an ordinary user to whom systemd has given a part of the tree (cgroup v2 only). Elsewhere the
-kernel limits each process by itself, and the worker's own doorman adds up their memory (grader/inside/watch.py).
+kernel limits each process by itself, and the worker's own doorman adds up their memory (grader/wall/inside/watch.py).
 """
 
 import contextlib

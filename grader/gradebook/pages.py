@@ -24,12 +24,12 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from nbgrader.utils import parse_utc
 from traitlets import List
 
-from grader.formulas import markdown2html
-from grader.gradebook import is_open, total
-from grader.late import Penalties
-from grader.outputs import TEX
+from grader.gradebook.autograde import is_open, total
+from grader.gradebook.formulas import markdown2html
+from grader.gradebook.late import Penalties
+from grader.submission.outputs import TEX
+from grader.submission.timestamps import LONGEST, plausible
 from grader.text import clean
-from grader.timestamps import LONGEST, plausible
 
 TEMPLATES = Path(__file__).parent / "templates"
 NBGRADERS = Path(nbgrader.__file__).parent / "server_extensions/formgrader/templates"

@@ -2,7 +2,7 @@
 
 import re
 
-from grader.link import WorkerEnded
+from grader.wall.link import WorkerEnded
 
 
 def digest(course, cells, sandbox):

@@ -4,13 +4,12 @@ import gc
 import hashlib
 from pathlib import Path
 
-from grader import reader
-from grader.course import exercises
-from grader.needs import digest
-from grader.preflight import placeholder, repair
-from grader.reader import Unreadable
-from grader.sandbox import Sandbox, check_outside
-from grader.training_marks import TrainingMarks, by_machine, state
+from grader.assignment import exercises
+from grader.judging.needs import digest
+from grader.judging.training_marks import TrainingMarks, by_machine, state
+from grader.submission import reader
+from grader.submission.preflight import placeholder, repair
+from grader.submission.reader import Unreadable
 from grader.verdict import (
     exercise_verdict,
     open_verdict,
@@ -18,6 +17,7 @@ from grader.verdict import (
     unread_verdict,
     verdict,
 )
+from grader.wall.sandbox import Sandbox, check_outside
 
 UNTOUCHED = "the cell of {0} is as it was handed out, and no other cell defines {0}"
 
@@ -47,7 +47,7 @@ class Grader:
 
     def validate(self):
         """CourseError if the laws do not fit the notebook's marks."""
-        from grader import suite
+        from grader.judging import suite
 
         suite.configure_hypothesis()
         suite.check_weights(self.course, self.plan)
@@ -74,7 +74,7 @@ class Grader:
         return made | {"training": state(known, trained)} if "uses" in known else made
 
     def _marks(self, plan, submission, trained):
-        from grader import suite
+        from grader.judging import suite
 
         rows, trivial = suite.run(self.course, plan, submission.cells, self.sandbox)
         marked = {}

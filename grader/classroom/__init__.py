@@ -1,0 +1,1 @@
+"""A class: verdicts from parallel jobs, training runs, the table of rows."""

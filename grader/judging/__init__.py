@@ -1,0 +1,1 @@
+"""One submission: the laws asked, the marks and the words that follow."""

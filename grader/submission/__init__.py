@@ -1,0 +1,1 @@
+"""From a student's folder to a clean notebook."""

@@ -1,0 +1,1 @@
+"""The wall: student code runs behind it, and only plain values cross."""
