@@ -67,7 +67,7 @@ def other_settings(pairs):
     """Return NAME=VALUE pairs as TrainConfig's settings; ConfigError for a value of the wrong type."""
     from dataclasses import fields
 
-    from config import ConfigError, TrainConfig
+    from lab.config import ConfigError, TrainConfig
 
     kinds, settings = {f.name: f.type for f in fields(TrainConfig)}, {}
     for pair in pairs:
@@ -128,8 +128,8 @@ def summary(verdict):
 
 def expected():
     """Return the errors that one line explains."""
-    from config import ConfigError
-    from pretrained import ModelUnavailable
+    from lab.config import ConfigError
+    from lab.pretrained import ModelUnavailable
     from rewards import ExerciseError
     from train import OutOfMemory
 

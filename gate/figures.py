@@ -10,15 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from config import TrainConfig
 from gate import ROOT, SOURCE
 from gate.judges import JUDGE, Judge, vader_scores
 from gate.statistics import paired_gain
-from pretrained import model_path
+from lab.config import TrainConfig
+from lab.pretrained import model_path
+from lab.runs import Run, new_record, read_record
+from lab.trainer import device_name
 from rewards import Rewards
-from runs import Run, new_record, read_record
 from train import run
-from trainer import device_name
 
 KEY = "gate_key.txt"
 SPECTATORS = {"checks", "evaluate", "examples", "plots"}  # modules that take no part in a run …
@@ -41,7 +41,7 @@ def run_key(cells: list[dict[str, str]], config: TrainConfig) -> str:
     digest = hashlib.sha256(json.dumps(said).encode())
     folders = [Path(model_path(name)) for name in (config.model, config.sentiment_model)]
     folders.append(JUDGE)
-    files = [path for path in SOURCE.glob("*.py") if path.stem not in SPECTATORS]
+    files = [path for path in SOURCE.rglob("*.py") if path.stem not in SPECTATORS]
     files += [path for path in Path(__file__).parent.glob("*.py") if path.stem in FIGURING]
     files += [*SOURCE.glob("*.txt"), ROOT / "solutions/rewards_solution.py"]
     files += [path for folder in folders if folder.is_dir() for path in folder.iterdir()]

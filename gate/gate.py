@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import grader
-from config import TrainConfig
 from gate.figures import figures, run_key, train_seed
 from gate.judges import Judge
 from gate.thresholds import thresholds
 from gate.walled_rewards import RunEnded, WalledRewards
 from grader.judging.session import Grader
 from grader.submission.preflight import repair
+from lab.config import TrainConfig
+from lab.runs import Run, new_record
+from lab.trainer import device_name
 from rewards import EXERCISES
-from runs import Run, new_record
-from trainer import device_name
 
 SCHEMA = 1
 # exercises 1, 2, 3a and 3b all take part

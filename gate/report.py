@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import jinja2
 from matplotlib.figure import Figure
 
-import plots
-from runs import Run, load_run, write_json
+from lab import plots
+from lab.runs import Run, load_run, write_json
 
 HERE = Path(__file__).parent
 SHOWN_PROMPTS = 6  # pairs of completions in smoke.html

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 import sentiment
-from config import TrainConfig
 from gate import ROOT
 from grader.assignment import Course
 from grader.judging.calls import Ended, StudentError
 from grader.judging.function import Student
 from grader.submission.preflight import repair
 from grader.wall.sandbox import Sandbox
+from lab.config import TrainConfig
 from rewards import ExerciseError, Rewards, checked, load_rewards
 
 SCORER = "sentiment.get_sentiment_scores"

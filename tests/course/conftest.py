@@ -196,7 +196,7 @@ def tiny_bert(models) -> Callable[[Path, dict[int, str]], str]:
 @pytest.fixture(scope="session")
 def language_model():
     """The embedded language model and its tokenizer, as the course loads them."""
-    from pretrained import load_language_model
+    from lab.pretrained import load_language_model
 
     return load_language_model("tiny-gpt2")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from reader import clues
+from lab.reader import clues
 from rewards import EXERCISES, load_rewards
 from tools import build
 
@@ -146,8 +146,8 @@ def test_release_notebook_has_no_outputs_and_keeps_docstrings(release):
 
 
 def test_release_holds_every_module_and_no_solution_file(release):
-    names = {path.name for path in release.iterdir()}
-    assert {path.name for path in build.SOURCE.glob("*.py")} <= names
+    names = {str(path.relative_to(release)) for path in release.rglob("*")}
+    assert {str(path.relative_to(build.SOURCE)) for path in build.SOURCE.rglob("*.py")} <= names
     assert {
         "exercise.ipynb",
         "README.md",
@@ -300,6 +300,6 @@ def test_training_from_the_package_asks_for_the_exercises_in_one_line(package):
 
 
 def test_package_loads_its_own_models(package, solutions):
-    program = "import pretrained, json; print(json.dumps([pretrained.model_path(n) for n in pretrained.EMBEDDED]))"
+    program = "import json; from lab import pretrained; print(json.dumps([pretrained.model_path(n) for n in pretrained.EMBEDDED]))"
     done = isolated(package, "-c", program)
     assert json.loads(done.stdout) == [str(package / "models" / name) for name in build.MODELS]

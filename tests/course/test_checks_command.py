@@ -13,8 +13,8 @@ import torch
 
 import checks
 import sentiment
-from alone import Surroundings
 from checks import check
+from lab.alone import Surroundings
 from rewards import EXERCISES
 from tests.course.slips import SLIPS, defined
 
@@ -129,7 +129,7 @@ BESIDE = {  # what lies beside the notebook, the cells that need it, and what is
     ),
     "a module of the course": (
         "helpers.py",
-        ["from plots import COLOURS", "def forward_kl_reward(x, kl_coef=0.1):\n    return kl_coef * x if COLOURS else 0"],
+        ["from lab.plots import COLOURS", "def forward_kl_reward(x, kl_coef=0.1):\n    return kl_coef * x if COLOURS else 0"],
         "No module named 'plots'",
     ),
 }  # fmt: skip

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from config import PRESETS, ConfigError, TrainConfig, parse_args
+from lab.config import PRESETS, ConfigError, TrainConfig, parse_args
 
 NLPTOWN = "nlptown/bert-base-multilingual-uncased-sentiment"
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig, MistralConfig
 
-import decoding
-from config import ConfigError
-from decoding import Decoder, draw, up_to_first
-from measure import generate
+from lab import decoding
+from lab.config import ConfigError
+from lab.decoding import Decoder, draw, up_to_first
+from lab.measure import generate
 
 pytestmark = pytest.mark.usefixtures("float32")
 
@@ -57,7 +57,7 @@ def lora(language_model):
     """The embedded model with an adapter that changes what it says."""
     from peft import get_peft_model
 
-    from trainer import lora_config
+    from lab.trainer import lora_config
 
     model = AutoModelForCausalLM.from_pretrained(language_model[0].config._name_or_path)
     model = get_peft_model(model, lora_config())

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from data import prompt_texts
-from decoding import up_to_first
-from measure import distinct_n, evaluate_model, generate, mean_nll, repetition
+from lab.decoding import up_to_first
+from lab.measure import distinct_n, evaluate_model, generate, mean_nll, repetition
 from sentiment import get_sentiment_scores
 
 pytestmark = pytest.mark.usefixtures("float32")

@@ -8,7 +8,7 @@ import torch
 
 from data import prompt_texts
 from evaluate import compare
-from pretrained import ModelUnavailable, load_language_model
+from lab.pretrained import ModelUnavailable, load_language_model
 
 pytestmark = pytest.mark.usefixtures("float32")
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 import checks
-from config import PRESETS, TrainConfig
 from gate import ROOT
 from gate.calibration import faults, rate, report
 from gate.cases import cases
@@ -21,6 +20,7 @@ from gate.report import html, junit, schema
 from gate.statistics import paired_gain
 from gate.thresholds import LOWER_ENDS, thresholds
 from grader.assignment import load_course
+from lab.config import PRESETS, TrainConfig
 from tests.bank.submissions import read
 
 GOOD = {
@@ -82,7 +82,7 @@ def test_every_preset_asks_for_what_students_are_told():
 
 @pytest.mark.parametrize(
     "changed",
-    ["source/sentiment/policy.py", "source/sentiment/prompts_eval.txt", "gate/statistics.py", "models/ngram-judge/config.json",
+    ["source/sentiment/lab/policy.py", "source/sentiment/prompts_eval.txt", "gate/statistics.py", "models/ngram-judge/config.json",
      "models/tiny-gpt2/config.json"],
 )  # fmt: skip
 def test_a_run_counts_no_longer_once_something_it_depends_on_changes(monkeypatch, changed):
@@ -107,7 +107,7 @@ def test_the_number_format_is_part_of_it(monkeypatch):
     cells, config = [], TrainConfig.from_preset("smoke")
     keys = set()
     for dtype in (torch.float32, torch.bfloat16):
-        monkeypatch.setattr("trainer.compute_dtype", lambda dtype=dtype: dtype)
+        monkeypatch.setattr("lab.trainer.compute_dtype", lambda dtype=dtype: dtype)
         keys.add(run_key(cells, config))
     assert len(keys) == 2
 
@@ -239,8 +239,7 @@ def test_faults_are_runs_that_went_otherwise_than_they_must():
 def test_float32_is_what_a_case_of_that_kind_computes_in():
     import torch
 
-    import pretrained
-    import trainer
+    from lab import pretrained, trainer
 
     [case], [honest] = cases(["float32"]), cases(["honest"])
     before = pretrained.compute_dtype()

@@ -7,7 +7,6 @@ import time
 import pytest
 import torch
 
-from config import TrainConfig
 from gate import ROOT, SOURCE
 from gate.cases import cases, solution
 from gate.walled_rewards import (
@@ -20,6 +19,7 @@ from gate.walled_rewards import (
 )
 from grader.assignment import load_course
 from grader.judging.session import Grader
+from lab.config import TrainConfig
 from tests.bank.submissions import replaced
 
 

@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "source" / "sentiment"
-MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))
+FILES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in SOURCE.rglob("*.py")
+}
+MODULES = sorted(FILES)
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_are_true(name):
     module = importlib.import_module(name)
-    assert Path(module.__file__) == SOURCE / f"{name}.py"
+    assert Path(module.__file__) == FILES[name]
     assert module.__doc__
     assert doctest.testmod(module).failed == 0
 
@@ -28,7 +32,7 @@ def test_some_docstrings_hold_examples():
 def test_no_module_defines_an_exercise(name):
     from rewards import EXERCISES
 
-    text = (SOURCE / f"{name}.py").read_text(encoding="utf-8")
+    text = FILES[name].read_text(encoding="utf-8")
     assert "SOLUTION" not in text
     assert not [stem for stem in EXERCISES if f"def {stem}(" in text]
 

@@ -234,7 +234,7 @@ def experiments(notebook):
 
 
 def test_comparison_covers_every_kl_type_and_shaping(source, notebook):
-    from runs import SAVED_RUNS, load_run
+    from lab.runs import SAVED_RUNS, load_run
 
     assert source / "saved_runs" == SAVED_RUNS
     configs = [load_run(SAVED_RUNS / name).config for name in experiments(notebook)]
@@ -247,7 +247,7 @@ def test_under_nbgrader_an_experiment_returns_saved_results_and_trains_nothing(
     notebook, monkeypatch
 ):
     import train
-    from config import TrainConfig
+    from lab.config import TrainConfig
 
     def never(*_):
         raise AssertionError("it trains")
@@ -271,7 +271,7 @@ def test_under_nbgrader_an_experiment_returns_saved_results_and_trains_nothing(
 def test_saved_runs_show_a_healthy_a_hacked_and_a_collapsed_run(source):
     """What the notebook's text says about them; thresholds as in `check_run`, FACTS for the collapse."""
     from checks import check_run
-    from runs import load_run
+    from lab.runs import load_run
 
     runs = {
         name: load_run(source / "saved_runs" / name)

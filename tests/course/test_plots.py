@@ -2,7 +2,7 @@
 
 import pytest
 
-from plots import (
+from lab.plots import (
     COLOURS,
     MARKERS,
     STYLES,
@@ -10,7 +10,7 @@ from plots import (
     reward_curve,
     sentiment_histograms,
 )
-from runs import Run, load_run
+from lab.runs import Run, load_run
 
 SCORES = {"base": [0.1, 0.5, 0.9, 0.55], "trained": [0.8, 0.9, 0.95, 0.7], "other": [0.2, 0.3]}
 

@@ -3,11 +3,10 @@
 import pytest
 import torch
 
-import policy
-import trainer
-from config import TrainConfig
-from decoding import Decoder
-from pretrained import load_language_model
+from lab import policy, trainer
+from lab.config import TrainConfig
+from lab.decoding import Decoder
+from lab.pretrained import load_language_model
 
 pytestmark = pytest.mark.usefixtures("float32")
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from tokenizers.processors import TemplateProcessing
 
-import reference
-from reference import Reference, to_sequences
+from lab import reference
+from lab.reference import Reference, to_sequences
 from rewards import ExerciseError, load_rewards
 
 pytestmark = pytest.mark.usefixtures("float32")

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from runs import load_run
+from lab.runs import load_run
 
 BLOCK = 2**15  # W&B's run file is a LevelDB log: blocks of 32 KiB, records split over them
 
@@ -83,8 +83,8 @@ def test_run_has_the_conventions_name_and_the_chosen_project(logged):
 
 
 def test_chosen_run_name_wins_and_a_resumed_run_keeps_its_id(tmp_path, monkeypatch):
-    from config import TrainConfig
-    from tracking import start_wandb
+    from lab.config import TrainConfig
+    from lab.tracking import start_wandb
 
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
@@ -173,8 +173,8 @@ def test_a_disabled_wandb_disturbs_no_run(quick, monkeypatch):
 
 def test_what_wandb_refuses_when_it_starts_is_one_line(tmp_path, monkeypatch):
     """Here the id of the run to go on in, from a run.json that was edited."""
-    from config import ConfigError, TrainConfig
-    from tracking import start_wandb
+    from lab.config import ConfigError, TrainConfig
+    from lab.tracking import start_wandb
 
     monkeypatch.setenv("WANDB_MODE", "offline")
     config = TrainConfig.from_preset("smoke", output_dir=str(tmp_path))

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from config import TrainConfig
-from runs import load_run
+from lab.config import TrainConfig
+from lab.runs import load_run
 from tests.course.run_folder import history, weights
 
 
@@ -215,7 +215,7 @@ def test_curves_skip_lines_without_the_quantity():
     run = SimpleNamespace(
         history=[{"step": 0, "v": 1.0}, {"step": 1, "reward": 0.5}, {"step": 2, "v": None}]
     )
-    from runs import Run
+    from lab.runs import Run
 
     assert Run.curve(run, "v") == ([0], [1.0])
 

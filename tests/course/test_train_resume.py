@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import train
-from config import TrainConfig
-from runs import load_run
+from lab.config import TrainConfig
+from lab.runs import load_run
 from tests.course.run_folder import history, weights
 
 STOPPING_REWARD = """

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import train
-from config import TrainConfig
-from reference import Reference
+from lab.config import TrainConfig
+from lab.reference import Reference
 from rewards import load_rewards
 from sentiment import get_sentiment_scores
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-import trainer
-from config import TrainConfig
-from pretrained import load_language_model
+from lab import trainer
+from lab.config import TrainConfig
+from lab.pretrained import load_language_model
 from tests.course.run_folder import history, weights
 
 

@@ -52,7 +52,7 @@ COURSE = Course(
     ),
     training_files=(
         *(ROOT / "gate", ROOT / "solutions/rewards_solution.py"),
-        *(ROOT / "models", *MODULES.glob("*.py"), *MODULES.glob("prompts_*.txt")),
+        *(ROOT / "models", *MODULES.rglob("*.py"), *MODULES.glob("prompts_*.txt")),
     ),
     limits=Limits(),
 )

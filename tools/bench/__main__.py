@@ -21,7 +21,7 @@ from tools.bench import ROOT
 from tools.bench.machine import add_run_options, configuration, hardware
 
 if TYPE_CHECKING:
-    from config import TrainConfig
+    from lab.config import TrainConfig
     from tools.bench.contenders import Timing
 
 GAIN = 0.3
@@ -89,7 +89,7 @@ def report(runs: list) -> dict[str, object]:
 
 def compare(config: "TrainConfig", seeds: int, every: int, folder: Path) -> list["Timing"]:
     """Run both in turns, each first every other time."""
-    from pretrained import load_language_model
+    from lab.pretrained import load_language_model
     from tools.bench.contenders import held_out_score, shared_reward, timed_run
 
     reward, runs = shared_reward(config), []

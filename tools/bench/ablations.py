@@ -42,7 +42,7 @@ def float32() -> Any:
 
 
 float32_throughout = patched(
-    ("trainer.compute_dtype", float32), ("pretrained.compute_dtype", float32)
+    ("lab.trainer.compute_dtype", float32), ("lab.pretrained.compute_dtype", float32)
 )
 
 
@@ -58,7 +58,7 @@ def every_row(prompt_ids: Any) -> tuple[list, list[int]]:
 
 def attach_sampling_only(trainer: Any) -> None:
     """Leave the log-probabilities to TRL."""
-    from policy import attach
+    from lab.policy import attach
 
     attach(trainer)
     del trainer._get_per_token_logps_and_entropies
@@ -66,14 +66,14 @@ def attach_sampling_only(trainer: Any) -> None:
 
 def with_setting(name: str, value: Any) -> Callable:
     """Return `grpo_settings` with one of them replaced."""
-    from trainer import grpo_settings
+    from lab.trainer import grpo_settings
 
     return lambda config: {**grpo_settings(config), name: value}
 
 
 def fused_attention(name: str) -> Any:
     """Load a model that attends by PyTorch's fused kernel."""
-    from pretrained import load_language_model
+    from lab.pretrained import load_language_model
 
     model, tokenizer = load_language_model(name)
     model.set_attn_implementation("sdpa")
@@ -84,14 +84,14 @@ def undone() -> dict[str, Callable]:
     """Return, by what is undone, the context in which it is; the first is the course as it is."""
     return {
         AS_IT_IS: contextlib.nullcontext,
-        "`model.generate` instead of `decoding.py`": patched(("decoding.obstacle", lambda _: "ablation")),
-        "a random number for every token of the vocabulary (`multinomial`)": patched(("decoding.draw", draw_by_multinomial)),
-        "each prompt read once for each of its completions": patched(("decoding.distinct", every_row)),
-        "TRL's own log-probabilities": patched(("trainer.attach", attach_sampling_only)),
+        "`model.generate` instead of `decoding.py`": patched(("lab.decoding.obstacle", lambda _: "ablation")),
+        "a random number for every token of the vocabulary (`multinomial`)": patched(("lab.decoding.draw", draw_by_multinomial)),
+        "each prompt read once for each of its completions": patched(("lab.decoding.distinct", every_row)),
+        "TRL's own log-probabilities": patched(("lab.trainer.attach", attach_sampling_only)),
         "float32 throughout": float32_throughout,
         "PyTorch's fused attention": patched(("tools.bench.contenders.load_language_model", fused_attention)),
-        "gradient checkpointing": patched(("trainer.grpo_settings", with_setting("activation_checkpointing", True))),
-        "dropout": patched(("trainer.grpo_settings", with_setting("disable_dropout", False))),
+        "gradient checkpointing": patched(("lab.trainer.grpo_settings", with_setting("activation_checkpointing", True))),
+        "dropout": patched(("lab.trainer.grpo_settings", with_setting("disable_dropout", False))),
     }  # fmt: skip
 
 

@@ -101,9 +101,9 @@ def measure(
 @contextlib.contextmanager
 def inside_the_reward(seams: Seams) -> Iterator[None]:
     """Time the classifier, the reference model and the exercises; rewards are loaded inside, for they import these."""
-    import reference
     import sentiment
     import train
+    from lab import reference
 
     with contextlib.ExitStack() as stack:
         for owner, attribute, part in (

@@ -17,17 +17,17 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 import train
-from config import TrainConfig
 from data import load_prompts, prompt_texts
-from measure import generate
-from pretrained import load_language_model, model_path
-from reference import Reference
+from lab.config import TrainConfig
+from lab.measure import generate
+from lab.pretrained import load_language_model, model_path
+from lab.reference import Reference
+from lab.tracking import VALIDATION_TEMPERATURE
+from lab.trainer import build_trainer
 from rewards import load_rewards
 from sentiment import get_sentiment_scores
 from tools.bench import ROOT
 from tools.bench.machine import WARM_UP
-from tracking import VALIDATION_TEMPERATURE
-from trainer import build_trainer
 
 SOLUTIONS = ROOT / "solutions" / "rewards_solution.py"
 

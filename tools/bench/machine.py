@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from grader.classroom.slots import cores
 
 if TYPE_CHECKING:
-    from config import TrainConfig
+    from lab.config import TrainConfig
 
 WARM_UP = 3  # steps that no rate counts: allocators fill, kernels are chosen, graphs recorded
 SIZES = {
@@ -42,7 +42,7 @@ def more_than_warm_up(text: str) -> int:
 
 def configuration(args: argparse.Namespace, folder: Path) -> "TrainConfig":
     """Return the preset with what the command line replaces."""
-    from config import TrainConfig
+    from lab.config import TrainConfig
 
     model = random_model(args.random, folder / "model") if args.random else args.model
     chosen = {"model": model, "sentiment_model": args.sentiment_model, "max_steps": args.steps}
@@ -77,7 +77,7 @@ def random_model(size: str, folder: Path) -> str:
     """Save a GPT-2 with random weights, and the embedded model's tokenizer: good for time, not for text."""
     from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config
 
-    from pretrained import model_path
+    from lab.pretrained import model_path
 
     tokenizer = AutoTokenizer.from_pretrained(model_path("tiny-gpt2"))
     config = GPT2Config(

@@ -1,0 +1,1 @@
+../../../grader/submission/reader.py

@@ -1,0 +1,1 @@
+../../../grader/wall/inside/slices.py
