@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.submission import reader
+from grader import reader
 
 TRAINING = Path(
     "build/grading/training"

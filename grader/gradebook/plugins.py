@@ -25,7 +25,7 @@ from grader.judging.feedback import exercise_text
 from grader.judging.session import Grader, read
 from grader.store import done, load, recorded, write
 from grader.submission.preflight import repair, source_cells, without_solutions
-from grader.submission.reader import Unreadable
+from grader.reader import Unreadable
 from grader.verdict import OPEN
 
 MOST_BLANK = 30  # lines

@@ -7,9 +7,9 @@ from pathlib import Path
 from grader.assignment import exercises
 from grader.judging.needs import digest
 from grader.judging.training_marks import TrainingMarks, by_machine, state
-from grader.submission import reader
+from grader import reader
 from grader.submission.preflight import placeholder, repair
-from grader.submission.reader import Unreadable
+from grader.reader import Unreadable
 from grader.verdict import (
     exercise_verdict,
     open_verdict,

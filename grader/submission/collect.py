@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.submission.reader import is_notebook
+from grader.reader import is_notebook
 from grader.text import one_line
 
 IGNORED = {"__pycache__", "__MACOSX", "node_modules"}  # and whatever begins with a dot

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import unquote
 
-from grader.submission.reader import joined
+from grader.reader import joined
 from grader.text import clean
 
 MAX_OUTPUTS, MAX_TEXT, MAX_PICTURE = 20, 10_000, 2_000_000

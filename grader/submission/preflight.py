@@ -9,10 +9,10 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from grader.submission import reader
+from grader import reader
 from grader.submission.foreign import cut, lift, shares
 from grader.submission.outputs import safe_markdown, safe_outputs
-from grader.submission.reader import Unreadable
+from grader.reader import Unreadable
 from grader.submission.restore import mark, restore_graded
 from grader.submission.written import untouched, unwritten
 

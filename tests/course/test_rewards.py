@@ -278,7 +278,7 @@ def test_probe_reaches_the_body_of_every_exercise():
 
 @pytest.mark.parametrize(
     ("ours", "graders"),
-    [("slices.py", "grader/wall/inside/slices.py"), ("reader.py", "grader/submission/reader.py")],
+    [("slices.py", "grader/wall/inside/slices.py"), ("reader.py", "grader/reader.py")],
 )
 def test_the_bridge_reads_and_slices_notebooks_exactly_as_the_grader_does(source, ours, graders):
     assert (source / ours).read_bytes() == (Path(__file__).parents[2] / graders).read_bytes()

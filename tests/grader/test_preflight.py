@@ -6,7 +6,7 @@ import pytest
 from toys import RIGHT, notebook, whole
 
 from grader.submission.preflight import NO_NOTEBOOK, placeholder
-from grader.submission.reader import MAX_BYTES, Unreadable
+from grader.reader import MAX_BYTES, Unreadable
 from grader.submission.restore import MANY, _summed_up
 from grader.submission.written import is_prose
 

@@ -1,1 +1,1 @@
-../../../grader/submission/reader.py
+../../../grader/reader.py
