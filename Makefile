@@ -88,3 +88,20 @@ models: setup  ## train the embedded models again (hours)
 clean:  ## remove caches and builds; verdicts, training runs and calibration stay
 	rm -rf dist .pytest_cache .ruff_cache
 	[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name grading ! -name calibration -exec rm -rf {} +
+
+.PHONY: site pictures
+# in an environment of its own: what builds the pages is no part of the course
+SITE_TOOLS := build/site-tools/.installed-$(shell cksum < docs/requirements.txt | cut -d' ' -f1)
+
+$(SITE_TOOLS):
+	$(PYTHON) -m venv build/site-tools
+	build/site-tools/bin/pip install -q -r docs/requirements.txt
+	@touch $@
+
+site: $(SITE_TOOLS)  ## README and docs as a site, build/site/index.html; fails at a dead link
+	rm -rf build/site
+	build/site-tools/bin/sphinx-build -q -W --keep-going -c docs . build/site
+	cp build/site/README.html build/site/index.html
+
+pictures: setup  ## draw the images in docs/pictures/ (needs chromium)
+	$(BIN)/python -m tools.pictures

@@ -1,4 +1,4 @@
-"""A new exercise takes what README says: the solution cell, a grade cell, and the law that stand there, word for word."""
+"""A new exercise takes what docs/authoring.md says: the solution cell, a grade cell, and the law that stand there, word for word."""
 
 import json
 import re
@@ -9,8 +9,8 @@ from toys import ROOT, TOY, code, notebook
 from grader.assignment import load_course
 from grader.judging.session import Grader
 
-README = (ROOT / "README.md").read_text()
-[SOLUTION] = re.findall(r"```\n(def mean.*?)```", README, re.DOTALL)
+PAGE = (ROOT / "docs/authoring.md").read_text()
+[SOLUTION] = re.findall(r"```\n(def mean.*?)```", PAGE, re.DOTALL)
 REGION = re.compile(r" *### BEGIN SOLUTION.*### END SOLUTION\n", re.DOTALL)
 
 
@@ -24,10 +24,10 @@ def with_mean(solution):
     return json.dumps(document)
 
 
-def test_the_law_in_readme_marks_a_new_exercise(tmp_path):
+def test_the_law_in_docs_marks_a_new_exercise(tmp_path):
     shutil.copytree(TOY, tmp_path / "toy", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "toy/source/toy/exercise.ipynb").write_text(with_mean(SOLUTION))
-    [law] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    [law] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "toy/hidden/test_mean.py").write_text(law)
     wrong = SOLUTION.replace("len(scores)", "2")
     with Grader(load_course(tmp_path / "toy/hidden")) as grader:

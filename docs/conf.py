@@ -1,0 +1,50 @@
+"""Sphinx's settings for `make site`: the repository's own pages, links between them checked, nothing fetched."""
+
+project = "RL fine-tuning for positive sentiment"
+author = copyright = "the authors of rl-sentiment-course"
+
+extensions = ["myst_parser"]
+myst_heading_anchors = 4  # GitHub's anchors, so that one link serves both
+root_doc = "README"
+include_patterns = [
+    "*.md",
+    "docs/*.md",
+    "source/sentiment/README.md",
+    "models/*/README.md",
+]
+exclude_patterns = [
+    ".*",
+    "build",
+    "dist",
+    "release",
+    "solutions",
+    "submitted",
+    "autograded",
+    "feedback",
+]
+
+html_theme = "furo"
+html_title = "RL fine-tuning, autograded"
+html_copy_source = html_show_sourcelink = False
+
+GUIDE = (
+    ("For", "docs/students", "docs/grading", "docs/authoring", "docs/ci"),
+    ("How it works", "docs/architecture", "docs/security", "docs/verdict", "docs/glossary"),
+    ("Measured", "docs/benchmarks", "docs/calibration"),
+    ("The course", "source/sentiment/README", "models/tiny-gpt2/README", "models/tiny-sentiment/README", "models/ngram-judge/README"),
+    ("The project", "CONTRIBUTING", "CHANGELOG"),
+)  # fmt: skip
+
+
+def setup(app):
+    """Let the front page, which GitHub shows too, end in the site's table of contents."""
+
+    def add_guide(app, docname, source):
+        if docname == root_doc:
+            trees = [
+                "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"])
+                for caption, *pages in GUIDE
+            ]
+            source[0] = "\n\n".join([source[0], *trees])
+
+    app.connect("source-read", add_guide)

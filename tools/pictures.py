@@ -1,0 +1,119 @@
+"""`make pictures`: the images of README and docs, drawn from saved runs, a small class and a training run (2 minutes; chromium)."""
+
+import csv
+import html
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import matplotlib
+from PIL import Image, ImageChops
+
+from tools.build import ROOT, SOURCE
+
+sys.path.insert(0, str(SOURCE))  # where the course's modules are
+from lab.plots import COLOURS, MARKERS, STYLES, axes  # noqa: E402
+from lab.runs import load_run  # noqa: E402
+
+PICTURES = ROOT / "docs" / "pictures"
+NOTEBOOK = "sentiment/exercise.ipynb"
+# two runs whose reward looks alike, and what tells them apart
+RUNS = {"the course's settings": "mine", "learning rate 3e-4, no KL term": "fast_no_term"}
+SHOWN = {"mean_sentiment": "P(positive)", "perplexity": "perplexity under the base model"}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+CLASS = {  # student: (what stands in the instructor's notebook, what is handed in instead)
+    "ann": ("", ""),
+    "bob": ("groups.std(dim=1, keepdim=True)", "groups.std(dim=1, keepdim=True, unbiased=False)"),
+    "cat": ("    return get_sentiment_scores(completions)", "    while True:\\n        pass"),
+}
+COLUMNS = ("student", "status", "total", "max_total", "reasons", "notes")
+TABLE = """<!doctype html><meta charset=utf-8><style>body{font:14px sans-serif;margin:12px;width:1150px}
+table{border-collapse:collapse}td,th{border-bottom:1px solid #ccc;padding:5px 9px;text-align:left;vertical-align:top}
+</style><table>"""
+
+
+def reward_curve() -> None:
+    """Draw `reward_curve.svg`: sentiment and perplexity on held-out prompts, of an honest run and of a hacked one."""
+    figure, plots = axes(width=9.0, height=3.2, columns=2)
+    runs = {label: load_run(SOURCE / "saved_runs" / name) for label, name in RUNS.items()}
+    for plot, (key, words) in zip(plots, SHOWN.items(), strict=True):
+        for index, (label, run) in enumerate(runs.items()):
+            look = {"color": COLOURS[index], "linestyle": STYLES[index], "marker": MARKERS[index]}
+            plot.plot(*run.curve(f"validation/{key}"), label=label, **look)
+        plot.set(xlabel="optimiser step", title=f"{words}, held-out prompts")
+    plots[0].legend(frameon=False, loc="lower right")
+    matplotlib.rcParams["svg.hashsalt"] = "pictures"  # the same file every time
+    figure.savefig(PICTURES / "reward_curve.svg", metadata={"Date": None})
+
+
+def class_folder(folder: Path) -> None:
+    """Make an nbgrader course there, with a few hand-ins: right, a typical slip, endless, none."""
+    for name in ("nbgrader_config.py", "source", "tests"):
+        (folder / name).symlink_to(ROOT / name)
+    text = (SOURCE / "exercise.ipynb").read_text(encoding="utf-8")
+    for student, (right, given) in CLASS.items():
+        path = folder / "submitted" / student / NOTEBOOK
+        path.parent.mkdir(parents=True)
+        path.write_text(text.replace(right, given), encoding="utf-8")
+    (folder / "submitted" / "dan").mkdir()
+
+
+def command(folder: Path, *arguments: str) -> None:
+    """Run one of the instructor's commands in the class's folder."""
+    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": paths}
+    subprocess.run([sys.executable, "-m", *arguments], cwd=folder, env=environment, check=True)
+
+
+def photograph(page: Path, name: str, width: int, height: int) -> None:
+    """Save what a browser shows of a page's top, without the empty margin below and to the right."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not browser:
+        sys.exit("Chromium is not installed: apt-get install chromium")
+    target = PICTURES / f"{name}.png"
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    flags += [f"--window-size={width},{height}", f"--screenshot={target}"]
+    subprocess.run([browser, *flags, page.as_uri()], check=True, stderr=subprocess.DEVNULL)
+    with Image.open(target) as image:
+        shot = image.convert("RGB")
+    blank = Image.new("RGB", shot.size, shot.getpixel((shot.width - 1, shot.height - 1)))
+    _, _, right, bottom = ImageChops.difference(shot, blank).getbbox()
+    kept = (0, 0, min(right + 12, shot.width), min(bottom + 12, shot.height))
+    shot.crop(kept).quantize(64).save(target, optimize=True)
+
+
+def table(status: Path) -> str:
+    """Return status.csv as a page."""
+    with status.open(encoding="utf-8", newline="") as file:
+        rows = [[row[column] for column in COLUMNS] for row in csv.DictReader(file)]
+    head = "".join(f"<th>{column}" for column in COLUMNS)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in row) for row in rows)
+    return f"{TABLE}<tr>{head}{body}</table>"
+
+
+def class_pictures(folder: Path) -> None:
+    """Grade the class; photograph its table and a feedback page."""
+    class_folder(folder)
+    command(folder, "grader", "run")
+    command(folder, "nbgrader", "generate_feedback", "sentiment", "--force")
+    (folder / "table.html").write_text(table(folder / "build/grading/status.csv"), encoding="utf-8")
+    photograph(folder / "table.html", "class", 1180, 600)
+    photograph(folder / "feedback/bob/sentiment/exercise.html", "feedback", 1000, 900)
+
+
+def gate_picture(folder: Path) -> None:
+    """Train once, and photograph the verdict."""
+    command(ROOT, "gate", "--seeds", "42", "--out", str(folder))
+    photograph(folder / "smoke.html", "smoke", 1000, 1150)
+
+
+if __name__ == "__main__":
+    PICTURES.mkdir(exist_ok=True)
+    reward_curve()
+    with tempfile.TemporaryDirectory() as scratch:
+        class_pictures(Path(scratch))
+    with tempfile.TemporaryDirectory() as scratch:
+        gate_picture(Path(scratch))
