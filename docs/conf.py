@@ -23,12 +23,16 @@ exclude_patterns = [
     "feedback",
 ]
 
+highlight_language = "text"  # what names no language is a diagram, or what a terminal shows
+
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_title = "RL fine-tuning, autograded"
 html_copy_source = html_show_sourcelink = False
 
 GUIDE = (
-    ("For", "docs/students", "docs/grading", "docs/authoring", "docs/ci"),
+    ("Guides", "docs/students", "docs/grading", "docs/authoring", "docs/ci"),
     ("How it works", "docs/architecture", "docs/security", "docs/verdict", "docs/glossary"),
     ("Measured", "docs/benchmarks", "docs/calibration"),
     ("The course", "source/sentiment/README", "models/tiny-gpt2/README", "models/tiny-sentiment/README", "models/ngram-judge/README"),

@@ -29,6 +29,8 @@ CLASS = {  # student: (what stands in the instructor's notebook, what is handed 
     "bob": ("groups.std(dim=1, keepdim=True)", "groups.std(dim=1, keepdim=True, unbiased=False)"),
     "cat": ("    return get_sentiment_scores(completions)", "    while True:\\n        pass"),
 }
+# of a feedback page: the marks at its top, and one exercise with its report
+ONE_EXERCISE = "<style>#notebook .cell:not([id^='cell-id=group-advantages']){display:none}</style>"
 COLUMNS = ("student", "status", "total", "max_total", "reasons", "notes")
 TABLE = """<!doctype html><meta charset=utf-8><style>body{font:14px sans-serif;margin:12px;width:1150px}
 table{border-collapse:collapse}td,th{border-bottom:1px solid #ccc;padding:5px 9px;text-align:left;vertical-align:top}
@@ -101,13 +103,16 @@ def class_pictures(folder: Path) -> None:
     command(folder, "nbgrader", "generate_feedback", "sentiment", "--force")
     (folder / "table.html").write_text(table(folder / "build/grading/status.csv"), encoding="utf-8")
     photograph(folder / "table.html", "class", 1180, 600)
-    photograph(folder / "feedback/bob/sentiment/exercise.html", "feedback", 1000, 900)
+    page = folder / "feedback/bob/sentiment/exercise.html"
+    page.write_text(page.read_text(encoding="utf-8") + ONE_EXERCISE, encoding="utf-8")
+    photograph(page, "feedback", 1000, 1600)
 
 
 def gate_picture(folder: Path) -> None:
     """Train once, and photograph the verdict."""
-    command(ROOT, "gate", "--seeds", "42", "--out", str(folder))
-    photograph(folder / "smoke.html", "smoke", 1000, 1150)
+    notebook = ["--notebook", str((SOURCE / "exercise.ipynb").relative_to(ROOT))]
+    command(ROOT, "gate", *notebook, "--seeds", "42", "--out", str(folder))
+    photograph(folder / "smoke.html", "smoke", 1000, 1400)
 
 
 if __name__ == "__main__":
