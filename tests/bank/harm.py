@@ -5,7 +5,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from tests.bank.submissions import HIDDEN
+from gate.submissions import HIDDEN
 
 MARKER = "987654"  # what the bank's daemon sleeps, so that it can be told from other processes
 

@@ -14,8 +14,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from gate.submissions import FOLDER, read
 from tests.bank import judge
-from tests.bank.submissions import FOLDER, read
 
 KIND = "unseen"
 JUDGED = FOLDER / KIND / "judged.json"

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from gate.submissions import HIDDEN, read
 from tests.bank import harm, judge
-from tests.bank.submissions import HIDDEN, read
 
 ITEMS = judge.items()
 

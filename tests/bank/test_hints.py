@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from gate.submissions import read
 from tests.bank import hints
 from tests.bank.judge import laws
-from tests.bank.submissions import read
 
 SLIPS = read(hints.KIND)
 

@@ -16,7 +16,7 @@ FLOORS = [
     {"grader.gradebook"},
     {"grader.judging", "grader.laws"},
     {"grader.wall", "grader.submission"},
-    {"grader.assignment", "grader.verdict", "grader.text", "grader.store"},
+    {"grader.assignment", "grader.verdict", "grader.text", "grader.store", "grader.reader"},
 ]
 
 
