@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirements.txt
+REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirements.txt pyproject.toml
 # Named by what the files say, not by when they were written: a clone's files are always newer than an image's .venv.
 STAMP  := $(VENV)/.installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d' ' -f1)
 

@@ -4,15 +4,14 @@ import importlib.metadata
 import re
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
+from gate import ROOT
 from grader.doctor import CONTAINER
 
-ROOT = Path(__file__).parents[2]
 STAGES = ["lint", "tests", "bank", "drift", "smoke", "grade"]
 ON_GPU = {"smoke", "grade"}
 SMOKE = {"build/smoke/smoke.json", "build/smoke/smoke.html", "build/smoke/smoke.xml"}

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gate import ROOT
 from gate.number_format import float32_throughout, patched
-from tools.bench import ROOT
 from tools.bench.machine import add_run_options, configuration, hardware
 
 AS_IT_IS, QUICK_START = "the course as it is", "TRL's quick start"

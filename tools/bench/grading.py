@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.bench import ROOT
+from gate import ROOT
 from tools.bench.machine import hardware
 from tools.classroom import NOTEBOOK, Classroom
 
