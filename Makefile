@@ -7,7 +7,7 @@ REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirem
 STAMP  := $(VENV)/.installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lint-ci workflows release solutions package grade smoke calibrate bank bank-user fuzz bench browser docs doctor models clean
+.PHONY: help setup demo test lint lint-ci release solutions package grade smoke calibrate bank bank-user fuzz bench browser docs doctor models clean
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## list the targets
@@ -35,9 +35,6 @@ lint: setup  ## ruff: format and rules, notebook included
 
 lint-ci:  ## lint the workflows, the Dockerfile and the shell scripts (fetches its own tools; needs Node.js)
 	bash ci/lint_ci.sh
-
-workflows:  ## make ci/workflows/github.yml the active workflow
-	cp ci/workflows/github.yml .github/workflows/course.yml
 
 release: setup  ## compile source/ to release/ with nbgrader
 	$(BIN)/python -m tools.build release
