@@ -2,12 +2,12 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirements.txt
+REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirements.txt pyproject.toml
 # Named by what the files say, not by when they were written: a clone's files are always newer than an image's .venv.
 STAMP  := $(VENV)/.installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lint-ci workflows release solutions package grade smoke calibrate bank bank-user fuzz bench browser docs doctor models clean
+.PHONY: help setup demo test lint lint-ci release solutions package grade smoke calibrate bank bank-user fuzz bench browser docs doctor models clean
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## list the targets
@@ -35,9 +35,6 @@ lint: setup  ## ruff: format and rules, notebook included
 
 lint-ci:  ## lint the workflows, the Dockerfile and the shell scripts (fetches its own tools; needs Node.js)
 	bash ci/lint_ci.sh
-
-workflows:  ## make ci/workflows/github.yml the active workflow
-	cp ci/workflows/github.yml .github/workflows/course.yml
 
 release: setup  ## compile source/ to release/ with nbgrader
 	$(BIN)/python -m tools.build release

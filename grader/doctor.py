@@ -10,7 +10,7 @@ from pathlib import Path
 
 from grader.assignment import CourseError, Limits, exercises, load_course
 from grader.gradebook.database import check_exercises, check_file, opened
-from grader.interpreter import program
+from grader.text import program
 from grader.wall.cgroup import hierarchies
 from grader.wall.inside import seccomp
 from grader.wall.link import SandboxError

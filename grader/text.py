@@ -1,9 +1,16 @@
 """Student-controlled text made harmless and short; escaping stays with whatever renders it."""
 
 import re
+import sys
+from pathlib import Path
 
 ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\-_])")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+LONGEST_CELL = (
+    30_000  # characters of a table's cell: Excel's limit is 32,767, that of Python's csv 131,072
+)
+# what begins a cell where commas, semicolons, bars or tabs separate them
+FORMULA = re.compile(r"(^|[,;|\t]\s*)(?=[=+\-@\t])")
 
 
 def clean(text, limit=300):
@@ -15,6 +22,14 @@ def clean(text, limit=300):
 def one_line(text, limit=300):
     """The same for a log or a table, where a second line may pass for a command or for another row."""
     return clean(" ⏎ ".join(text.splitlines()), limit)
+
+
+def harmless(value):
+    """A student's text as one line that a spreadsheet takes for no formula, whatever separates the columns there."""
+    if not isinstance(value, str):
+        return value
+    line = " ⏎ ".join(value.splitlines())[:LONGEST_CELL]
+    return FORMULA.sub(r"\1'", line)
 
 
 def some_of(names, most=5):
@@ -50,3 +65,11 @@ def _show(value, budget):
             "{" + ", ".join(f"{key!r}: {_show(item, budget)}" for key, item in value.items()) + "}"
         )
     return repr(value[:200] if isinstance(value, str) else value)
+
+
+def program(name="python"):
+    """`.venv/bin/<name>` where the environment lies below this folder; the bare name outside of environments."""
+    if sys.prefix == sys.base_prefix:
+        return name
+    path = Path(sys.executable).with_name(name)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -21,10 +21,9 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from gate import ROOT
 from grader.assignment import CourseError, refuse_hidden_tests
 
-ROOT = Path(__file__).resolve().parents[1]
 ASSIGNMENT = "sentiment"
 SOURCE = ROOT / "source" / ASSIGNMENT
 RELEASE = ROOT / "release" / ASSIGNMENT

@@ -161,13 +161,9 @@ class Batch:
 
     def _record(self, entry, verdict, gradebook):
         """Into the gradebook, unless this very verdict is already there, with this very timestamp; what `row` is told."""
-        from grader.gradebook.pages import (
-            read_timestamp,  # brings nbgrader along: not before the jobs start
-        )
-
         status, notes = verdict["status"], entry.notes + verdict["notes"]
         whole = done(Path.cwd(), self.course.name, entry.student)
-        moment = read_timestamp(self._staged(entry).parent)
+        moment = timestamps.read_timestamp(self._staged(entry).parent)
         mark = hashlib.sha256(json.dumps(verdict).encode()).hexdigest()
         if load(whole).get("verdict") != mark or not gradebook.has(entry.student, verdict, moment):
             if trouble := gradebook.record(entry.student, verdict):

@@ -1,9 +1,12 @@
 """Where training runs find room: on this machine's GPUs, or on its cores."""
 
 import os
+import platform
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -66,3 +69,10 @@ def driver_gpus():
     rows = [line.split(",") for line in answer.stdout.splitlines() if line.count(",") == 2]
     rows = [[part.strip() for part in row] for row in rows] if not answer.returncode else []
     return [(index, uuid, int(free) if free.isdigit() else None) for index, uuid, free in rows]
+
+
+def cpu() -> str:
+    """Return the processor's name, as far as the machine tells, and how many cores may be used."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, {cores()} cores"

@@ -2,12 +2,10 @@
 
 import csv
 import math
-import re
 import sys
 
-from grader.gradebook.autograde import total as total_of
-from grader.interpreter import program
-from grader.text import one_line
+from grader.gradebook.marks import total as total_of
+from grader.text import harmless, one_line, program
 from grader.verdict import OPEN
 
 WAITING = {
@@ -17,9 +15,6 @@ WAITING = {
 UNCONFIRMED = (
     "the hand mark may be for an earlier notebook: press Resolve in Formgrader, or change it"
 )
-LONGEST = 30_000  # characters of a cell: Excel's limit is 32,767, that of Python's csv 131,072
-# what begins a cell where commas, semicolons, bars or tabs separate them
-FORMULA = re.compile(r"(^|[,;|\t]\s*)(?=[=+\-@\t])")
 MOST_NAMED = 10  # students whose trouble the terminal tells; status.csv has them all
 FIELDS = ("student", "status", "total", "max_total", "reasons", "notes", "sha256")
 
@@ -85,14 +80,6 @@ def write_status(rows, path):
         table.writeheader()
         table.writerows({name: harmless(value) for name, value in entry.items()} for entry in rows)
     temporary.replace(path)
-
-
-def harmless(value):
-    """A student's text as one line that a spreadsheet takes for no formula, whatever separates the columns there."""
-    if not isinstance(value, str):
-        return value
-    line = " ⏎ ".join(value.splitlines())[:LONGEST]
-    return FORMULA.sub(r"\1'", line)
 
 
 def summary(rows, place):

@@ -7,9 +7,8 @@ import sqlite3
 from pathlib import Path
 
 from grader.assignment import CourseError
-from grader.interpreter import program
 from grader.submission.restore import mark
-from grader.text import clean
+from grader.text import clean, program
 
 KNOWN = (
     "select base_cell.name, max(coalesce(grade_cells.max_score, task_cells.max_score, -1)) from base_cell"

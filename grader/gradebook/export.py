@@ -12,10 +12,10 @@ from nbgrader.api import MissingEntry
 from nbgrader.plugins import ExportPlugin
 
 from grader.assignment import CourseError
-from grader.classroom.status import harmless
-from grader.gradebook.autograde import is_open, is_unconfirmed, total
 from grader.gradebook.database import check_file, sqlite_file
 from grader.gradebook.late import Penalties
+from grader.gradebook.marks import is_open, is_unconfirmed, total
+from grader.text import harmless
 
 FIELDS = (
     *("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"),

@@ -5,8 +5,6 @@ nbgrader has no hook for either, so `mend` replaces five small things in whichev
 
 import functools
 import html
-import os
-import stat
 import sys
 from pathlib import Path
 
@@ -21,14 +19,13 @@ from nbgrader.api import Gradebook, SubmittedAssignment
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
-from nbgrader.utils import parse_utc
 from traitlets import List
 
-from grader.gradebook.autograde import is_open, total
 from grader.gradebook.formulas import markdown2html
 from grader.gradebook.late import Penalties
+from grader.gradebook.marks import is_open, total
 from grader.submission.outputs import TEX
-from grader.submission.timestamps import LONGEST, plausible
+from grader.submission.timestamps import read_timestamp
 from grader.text import clean
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -175,15 +172,3 @@ def submitted_timestamp(api, assignment, student):
     """In place of nbgrader's, which raises, and then answers 500 on everybody's pages."""
     coursedir = api.coursedir
     return read_timestamp(coursedir.format_path(coursedir.submitted_directory, student, assignment))
-
-
-def read_timestamp(folder):
-    """The moment that a folder's timestamp.txt names, in UTC; None if there is none that can be read and shown."""
-    path = Path(folder, "timestamp.txt")
-    try:
-        if not stat.S_ISREG(os.lstat(path).st_mode) or path.stat().st_size > LONGEST:
-            return None
-        moment = parse_utc(path.read_text(encoding="utf-8").strip())
-    except Exception:  # noqa: BLE001  a date that a student wrote has many ways to be none
-        return None
-    return moment if moment and plausible(moment) else None

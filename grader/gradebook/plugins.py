@@ -19,13 +19,14 @@ from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Enum, Unicode
 
 from grader.assignment import TRAINING, CourseError, load_course
-from grader.gradebook.pages import mend, read_timestamp
-from grader.interpreter import program
+from grader.gradebook.pages import mend
 from grader.judging.feedback import exercise_text
 from grader.judging.session import Grader, read
+from grader.reader import Unreadable
 from grader.store import done, load, recorded, write
 from grader.submission.preflight import repair, source_cells, without_solutions
-from grader.reader import Unreadable
+from grader.submission.timestamps import read_timestamp
+from grader.text import program
 from grader.verdict import OPEN
 
 MOST_BLANK = 30  # lines

@@ -4,12 +4,12 @@ import gc
 import hashlib
 from pathlib import Path
 
+from grader import reader
 from grader.assignment import exercises
 from grader.judging.needs import digest
 from grader.judging.training_marks import TrainingMarks, by_machine, state
-from grader import reader
-from grader.submission.preflight import placeholder, repair
 from grader.reader import Unreadable
+from grader.submission.preflight import placeholder, repair
 from grader.verdict import (
     exercise_verdict,
     open_verdict,

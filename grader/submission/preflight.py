@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass, field
 
 from grader import reader
+from grader.reader import Unreadable
 from grader.submission.foreign import cut, lift, shares
 from grader.submission.outputs import safe_markdown, safe_outputs
-from grader.reader import Unreadable
 from grader.submission.restore import mark, restore_graded
 from grader.submission.written import untouched, unwritten
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 from datetime import UTC, datetime
+from pathlib import Path
 
 from grader.submission.collect import REFUSED, TIMESTAMP
 
@@ -44,10 +45,6 @@ def stamp(home, staged, notebook, own):
 
 def keep(home, staged, own):
     """The collector's timestamp as it is, fetched back if an earlier run put it aside; the notes for the row."""
-    from grader.gradebook.pages import (
-        read_timestamp,  # brings nbgrader along: not before the jobs start
-    )
-
     path, refused = home / TIMESTAMP, home / REFUSED
     if not own_folder(home):
         return []
@@ -88,3 +85,17 @@ def read_bytes(path):
         return path.read_bytes() if fits else b""
     except OSError:
         return b""
+
+
+def read_timestamp(folder):
+    """The moment that a folder's timestamp.txt names, in UTC; None if there is none that can be read and shown."""
+    from nbgrader.utils import parse_utc  # brings nbgrader along: not before the jobs start
+
+    path = Path(folder, "timestamp.txt")
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode) or path.stat().st_size > LONGEST:
+            return None
+        moment = parse_utc(path.read_text(encoding="utf-8").strip())
+    except Exception:  # noqa: BLE001  a date that a student wrote has many ways to be none
+        return None
+    return moment if moment and plausible(moment) else None

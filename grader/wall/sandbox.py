@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from grader.interpreter import program
+from grader.text import program
 from grader.wall.cgroup import Group, hierarchies
 from grader.wall.inside import wire
 from grader.wall.inside.seccomp import new_keyring

@@ -5,7 +5,8 @@ import json
 from functools import cache
 from pathlib import Path
 
-from tests.bank.submissions import HIDDEN
+from gate import ROOT
+from gate.submissions import HIDDEN
 
 MARKER = "987654"  # what the bank's daemon sleeps, so that it can be told from other processes
 
@@ -28,7 +29,7 @@ def leaks(verdict):
 
 
 def fingerprint_of_course():
-    root = HIDDEN.parents[1]
+    root = ROOT
     files = sorted(
         path
         for folder in ("tests", "source", "grader")

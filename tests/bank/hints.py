@@ -1,8 +1,8 @@
 """`python -m tests.bank.hints`: what students read for mistakes that the hints were not made for.
 
 unseen/ holds slips written from the exercises' contracts alone, before the hints were mended, each with its `truth`: what
-is wrong, in a sentence. Each is graded on its exercise. unseen/judged.json says what a person thinks of every cause that
-was named: "true", "wrong" or "vague" (not wrong, but it leads nowhere).
+is wrong, in a sentence. Each is graded on its exercise. unseen/judged.json says of every cause that was named whether, by the
+slip's code, it is "true", "wrong" or "vague" (not wrong, but it leads nowhere).
 
 Fails on a cause that is not judged yet, and on a slip that keeps full marks: that is a missing law.
 """
@@ -14,14 +14,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from gate.submissions import FOLDER, read
 from tests.bank import judge
-from tests.bank.submissions import FOLDER, read
 
 KIND = "unseen"
 JUDGED = FOLDER / KIND / "judged.json"
 # Facts that laws state without looking for a cause; what the list has forgotten turns up as unjudged.
 NO_CAUSE = re.compile(
-    "the result |the value|the function changed its input|no error was raised|.* give the same$"
+    "the result |the function changed its input|no error was raised|.* give the same$"
     "|a row's estimate is negative|get_sentiment_scores was called"
 )
 

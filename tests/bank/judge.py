@@ -8,12 +8,12 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 
+from gate.submissions import HIDDEN, read
 from grader.assignment import load_course
 from grader.judging.session import Grader
 from tests.bank import harm
 from tests.bank.damage import EDITS
 from tests.bank.damage import STEM as DAMAGED
-from tests.bank.submissions import HIDDEN, read
 
 NEIGHBOUR = (
     "forward_kl_reward"  # the honest exercise graded right after a hostile one, in the same sandbox

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
+from gate import ROOT
+from gate.submissions import read
 from tests.bank import harm, judge
-from tests.bank.submissions import HIDDEN, read
 
 ITEMS = judge.items()
 
@@ -45,7 +46,7 @@ def test_the_bank_is_large(kind, least):
 @pytest.mark.parametrize(
     ("name", "where"),
     [
-        ("reads_the_course", [str(HIDDEN.parents[1])]),
+        ("reads_the_course", [str(ROOT)]),
         ("follows_its_own_traces", []),
         ("socket_buffers", []),
     ],

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from gate.submissions import read
 from tests.bank import hints
 from tests.bank.judge import laws
-from tests.bank.submissions import read
 
 SLIPS = read(hints.KIND)
 
@@ -38,6 +38,10 @@ def test_judgements_are_of_slips_that_exist():
         ("no error was raised, expected ValueError", ""),
         ("kl_coef=0.1 and kl_coef=0.5 give the same", ""),
         ("the sign is wrong", "the sign is wrong"),
+        # what describes a result without a reason is judged, too
+        ("every result is 2 times what is asked for", "every result is 2 times what is asked for"),
+        ("only the last row is wrong", "only the last row is wrong"),
+        ("no result is above 3: are large ones cut off?",) * 2,
         ("the result holds nan or infinite values; it looks like a sum", "it looks like a sum"),
     ],
 )

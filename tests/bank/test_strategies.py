@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import Phase, find, given, settings
 
+from gate.submissions import HIDDEN
 from grader.assignment import activate
 from grader.wall.inside.wire import MAX_BUFFERS
-from tests.bank.submissions import HIDDEN
 from tests.hidden import oracles
 from tests.hidden import strategies as some
 

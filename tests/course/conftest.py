@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from gate import ROOT, SOURCE
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models: more threads only wait for each other
 
 import pytest
 import torch
 
-ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "source" / "sentiment"
 SHORT_RUN = [
     "--preset", "smoke", "--max_steps", "4", "--max_completion_length", "8", "--per_device_train_batch_size", "16",
     "--completions_per_step", "16", "--num_generations", "4", "--validation_samples", "1", "--validation_steps", "2", "--save_steps", "2",

@@ -11,8 +11,8 @@ import torch
 import checks
 import sentiment
 from checks import check, check_run, overview
+from gate.submissions import read
 from rewards import EXERCISES, ExerciseError, Rewards, load_rewards
-from tests.bank.submissions import read
 from tests.course.slips import SLIPS, defined
 
 pytestmark = pytest.mark.usefixtures("own_examples")

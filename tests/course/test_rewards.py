@@ -1,12 +1,12 @@
 """The bridge finds the students' functions in a saved notebook or a file, runs nothing else, and says what is missing."""
 
 import json
-from pathlib import Path
 
 import nbformat
 import pytest
 import torch
 
+from gate import ROOT
 from grader.submission.preflight import Unreadable, parse
 from rewards import EXERCISES, ExerciseError, Rewards, from_namespace, load_rewards, probe
 
@@ -281,7 +281,7 @@ def test_probe_reaches_the_body_of_every_exercise():
     [("slices.py", "grader/wall/inside/slices.py"), ("reader.py", "grader/reader.py")],
 )
 def test_the_bridge_reads_and_slices_notebooks_exactly_as_the_grader_does(source, ours, graders):
-    assert (source / ours).read_bytes() == (Path(__file__).parents[2] / graders).read_bytes()
+    assert (source / ours).read_bytes() == (ROOT / graders).read_bytes()
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from tests.e2e.chromium import Chromium
-from tests.e2e.classroom import EVIL_NAME, RENAMED, Classroom
+from tests.e2e.classroom import EVIL_NAME, RENAMED, HostileClass
 from tests.e2e.formgrader import TOKEN, Formgrader
 
 CLICKS = {
@@ -80,7 +80,7 @@ def main():
 
 
 def classroom(folder, home):
-    room = Classroom(folder, home)
+    room = HostileClass(folder, home)
     if (folder / "feedback").exists():
         return room
     room.everybody_hands_in()

@@ -1,19 +1,16 @@
 """A class of honest, hostile and odd hand-ins to the real course, in a folder of its own, driven by an instructor's commands."""
 
-import csv
 import json
-import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
+from gate import ROOT
+from gate.submissions import read
 from tests.bank.damage import EDITS
-from tests.bank.submissions import read
 from tests.e2e import payloads
+from tools.classroom import Classroom
 
-ROOT = Path(__file__).parents[2]
-NOTEBOOK = "sentiment/exercise.ipynb"
 HONEST = ("ann", "bob", "cat")  # right, nothing done, a mistake
 ODD_NAMES = ("<img src=x onerror=window.pwned=1>", "o'brien & \"co\"", "{{7+7}}", "50%25 off#1", "ünïcode", '";window.pwned=1;"')  # fmt: skip
 RENAMED = (
@@ -30,53 +27,11 @@ TIMESTAMPS = {
 EVIL_NAME = "<script>window.pwned=1</script><img src=x onerror=window.pwned=1>"
 
 
-class Classroom:
+class HostileClass(Classroom):
     def __init__(self, folder, home="http://127.0.0.1:9"):
         """`home`: where scripts call."""
-        self.folder, self.home = folder, home
-        if not (folder / "release").exists():
-            self.make()
-        self.source = json.loads((folder / "source" / NOTEBOOK).read_text())
-        self.blank = json.loads((folder / "release" / NOTEBOOK).read_text())
-
-    def make(self):
-        unused = shutil.ignore_patterns("__pycache__", "saved_runs", "runs")
-        for name in ("grader", "tests/hidden", "source"):
-            shutil.copytree(ROOT / name, self.folder / name, ignore=unused)
-        for name in ("gate", "models", "solutions"):  # nothing writes there
-            (self.folder / name).symlink_to(ROOT / name)
-        shutil.copy(ROOT / "nbgrader_config.py", self.folder)
-        (self.folder / "submitted").mkdir()
-        self.nbgrader("generate_assignment", "sentiment")
-
-    # --- commands
-
-    def run(self, *arguments):
-        paths = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        quiet = {
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PATH": paths,
-            "JUPYTER_CONFIG_DIR": str(self.folder / "none"),
-        }
-        command = [sys.executable, "-m", *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, env=os.environ | quiet, capture_output=True, text=True
-        )
-
-    def nbgrader(self, *arguments):
-        done = self.run("nbgrader", *arguments)
-        assert done.returncode == 0, done.stderr[-3000:]
-
-    def status(self):
-        with (self.folder / "build/grading/status.csv").open() as file:
-            return {row["student"]: row for row in csv.DictReader(file)}
-
-    # --- who hands in what
-
-    def hand_in(self, student, data, name=NOTEBOOK):
-        path = self.folder / "submitted" / student / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        self.home = home
+        super().__init__(folder)
 
     def everybody_hands_in(self):
         solved, blank = json.dumps(self.source).encode(), json.dumps(self.blank).encode()

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.e2e.classroom import EVIL_NAME, HONEST, ODD_NAMES, RENAMED, Classroom
+from tests.e2e.classroom import EVIL_NAME, HONEST, ODD_NAMES, RENAMED, HostileClass
 
 STUDENTS = (*HONEST, "payloads", "time-garbage", "unreadable", "unreadable-reason", "unreadable-several", *ODD_NAMES)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def room(tmp_path_factory):
-    room = Classroom(tmp_path_factory.mktemp("room"))
+    room = HostileClass(tmp_path_factory.mktemp("room"))
     room.everybody_hands_in()
     room.keep(STUDENTS)
     done = room.run("grader", "run", "--jobs", "2")

@@ -5,9 +5,9 @@ import html
 import json
 import re
 from functools import cache
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from gate import ROOT
+
 SOURCE = ROOT / "source/sentiment/exercise.ipynb"
 RELEASE = ROOT / "release/sentiment/exercise.ipynb"
 SOLUTION = re.compile(r"### BEGIN SOLUTION(.*?)### END SOLUTION", re.DOTALL)

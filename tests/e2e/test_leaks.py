@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
+from gate.submissions import replaced
 from grader.assignment import load_course
 from grader.judging.session import Grader
-from tests.bank.submissions import replaced
 from tests.e2e import leaks
 from tests.e2e.leaks import ROOT
 

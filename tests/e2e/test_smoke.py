@@ -17,7 +17,7 @@ from gate.calibrate import prepare, try_case
 from gate.calibration import judged
 from gate.cases import SMALLEST, cases, solution
 from gate.report import schema
-from tests.bank.submissions import replaced
+from gate.submissions import replaced
 
 SMOKE = [sys.executable, "-m", "gate"]
 TINY = {"max_steps": 2, "validation_steps": 0}  # decides nothing: for what happens around a run

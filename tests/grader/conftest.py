@@ -3,20 +3,16 @@
 import dataclasses
 import json
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from toys import TOY, ClassFolder, notebook
+from walls import attack, wall  # noqa: F401
+
+from grader.submission.preflight import repair
 
 settings.register_profile("tests", deadline=None)  # a busy machine is no failure
 settings.load_profile("tests")
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
-from toys import TOY, ClassFolder, notebook  # noqa: E402
-from walls import attack, wall  # noqa: E402, F401
-
-from grader.submission.preflight import repair  # noqa: E402
-
 collect_ignore = ["toy"]  # those laws judge submissions, not the grader
 
 

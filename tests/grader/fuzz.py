@@ -8,23 +8,19 @@ import argparse
 import copy
 import json
 import random
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import nbformat
+from mutations import MUTATIONS
 from nbconvert.exporters import HTMLExporter
+from toys import TOY, notebook
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
-from mutations import MUTATIONS  # noqa: E402
-from toys import TOY, notebook  # noqa: E402
-
-from grader.assignment import load_course  # noqa: E402
-from grader.judging.session import Grader  # noqa: E402
-from grader.submission.outputs import TAG  # noqa: E402
-from grader.submission.preflight import MAX_PROSE, Unreadable, repair  # noqa: E402
+from gate import ROOT
+from grader.assignment import load_course
+from grader.judging.session import Grader
+from grader.submission.outputs import TAG
+from grader.submission.preflight import MAX_PROSE, Unreadable, repair
 
 
 def hand_ins(documents, count, seed):

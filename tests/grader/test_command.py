@@ -8,7 +8,7 @@ import sys
 import pytest
 from toys import RIGHT, ROOT, TOY, notebook
 
-from grader.interpreter import program
+from grader.text import program
 
 LAWS = ["--laws", str(TOY / "hidden")]
 

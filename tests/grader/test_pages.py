@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from toys import ROOT, notebook
 
 from grader.gradebook.formulas import as_html
-from grader.gradebook.pages import EscapeNames, read_timestamp
+from grader.gradebook.pages import EscapeNames
+from grader.submission.timestamps import read_timestamp
 from tests.e2e.active import active
 
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from toys import RIGHT, notebook, whole
 
-from grader.submission.preflight import NO_NOTEBOOK, placeholder
 from grader.reader import MAX_BYTES, Unreadable
+from grader.submission.preflight import NO_NOTEBOOK, placeholder
 from grader.submission.restore import MANY, _summed_up
 from grader.submission.written import is_prose
 

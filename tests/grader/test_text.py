@@ -7,8 +7,7 @@ import json
 import pytest
 from toys import code, notebook
 
-from grader.classroom.status import harmless
-from grader.text import one_line, some_of
+from grader.text import harmless, one_line, some_of
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from walls import alive
 
+from gate import ROOT
 from grader.judging.session import Grader
 from grader.wall.link import SandboxError
 
@@ -36,7 +37,7 @@ def test_files_of_root_and_of_the_course_are_out_of_reach(attack, tmp_path):
         "/etc/shadow",
         "/etc/passwd",
         str(Path(__file__).parent),
-        str(Path(__file__).parents[2] / "grader/laws.py"),
+        str(ROOT / "grader/laws.py"),
         "/root/.bashrc",
     ]
     body = f"found = []\nfor path in {places!r}:\n    if os.path.exists(path):\n        found.append(path)\nreturn found"

@@ -5,12 +5,12 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 from walls import LIMITS, alive, ended
 
+from gate import ROOT
 from grader.wall.cgroup import hierarchies
 from grader.wall.inside import wire
 from grader.wall.link import WorkerEnded
@@ -109,7 +109,7 @@ time.sleep(60)"""
         [sys.executable, "-c", script],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
     pid = int(process.stdout.readline())
     below = psutil.Process(process.pid).children(recursive=True)

@@ -11,7 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from gate import ROOT
+
 TOY = Path(__file__).parent / "toy"
 
 RIGHT = """def basket_total(items, discount=0.0):

@@ -4,7 +4,7 @@ import numpy as np
 import oracles
 from causes import nearest
 
-CAPS = 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0
+CAPS = 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0
 CLOSE = 0.01  # of its level: a spread that code may take for none
 
 

@@ -93,8 +93,9 @@ def masks(draw, kind, batch=None):
     length = draw(st.integers(shortest, 6))
     mask = np.zeros((batch, length), np.int64)
     if kind == "gaps":
-        mask[:, 4:] = _bytes(draw, batch, length - 4) % 2
-        mask[:, 1:4] = 1, 0, 1
+        mask[:, 1:] = _bytes(draw, batch, length - 1) % 2
+        start = draw(st.integers(1, length - 3))
+        mask[:, start : start + 3] = 1, 0, 1
     if kind == "empty":  # some rows full, at least one row with nothing
         mask[: draw(st.integers(0, batch - 1)), 1:] = 1
     for row in mask:

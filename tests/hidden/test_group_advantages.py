@@ -49,8 +49,7 @@ def is_advantage(student, rewards, size, *eps, **named):
 @example(batch=(10 * np.sin(np.arange(24, dtype=np.float32) ** 2), 4))
 @example(batch=(np.float32([0] * 63 + [10]), 64))
 @example(batch=(np.float32([0] * 15 + [10]), 16))
-@example(batch=(np.float32([0] * 31 + [10]), 32))
-@example(batch=(np.float32([-10] * 127 + [10]), 128))
+@example(batch=(np.float32([10] * 31 + [0]), 32))
 def test_value(student, batch):
     is_advantage(student, *batch)
 

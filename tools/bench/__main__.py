@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from scipy import stats
 
-from tools.bench import ROOT
+from gate import ROOT
 from tools.bench.machine import add_run_options, configuration, hardware
 
 if TYPE_CHECKING:

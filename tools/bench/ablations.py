@@ -10,40 +10,15 @@ import statistics
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-from tools.bench import ROOT
+from gate import ROOT
+from gate.number_format import float32_throughout, patched
 from tools.bench.machine import add_run_options, configuration, hardware
 
 AS_IT_IS, QUICK_START = "the course as it is", "TRL's quick start"
-
-
-def patched(*targets: tuple[str, Any]) -> Callable:
-    """Return a context in which names of the teaching modules stand for something else."""
-
-    @contextlib.contextmanager
-    def undone() -> Iterator[None]:
-        with contextlib.ExitStack() as stack:
-            for name, value in targets:
-                stack.enter_context(mock.patch(name, value))
-            yield
-
-    return undone
-
-
-def float32() -> Any:
-    """Return what `compute_dtype` gives on a CPU without AVX512_BF16."""
-    import torch
-
-    return torch.float32
-
-
-float32_throughout = patched(
-    ("lab.trainer.compute_dtype", float32), ("lab.pretrained.compute_dtype", float32)
-)
 
 
 def draw_by_multinomial(logits: Any, temperature: float) -> Any:

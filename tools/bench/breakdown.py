@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tools.bench import ROOT
+from gate import ROOT
 from tools.bench.machine import WARM_UP, add_run_options, configuration, hardware
 
 PARTS = ("sampling", "classifier", "reference", "exercises", "loss", "backward", "optimiser")

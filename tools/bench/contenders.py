@@ -18,6 +18,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 import train
 from data import load_prompts, prompt_texts
+from gate import ROOT
 from lab.config import TrainConfig
 from lab.measure import generate
 from lab.pretrained import load_language_model, model_path
@@ -26,7 +27,6 @@ from lab.tracking import VALIDATION_TEMPERATURE
 from lab.trainer import build_trainer
 from rewards import load_rewards
 from sentiment import get_sentiment_scores
-from tools.bench import ROOT
 from tools.bench.machine import WARM_UP
 
 SOLUTIONS = ROOT / "solutions" / "rewards_solution.py"

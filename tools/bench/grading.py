@@ -19,9 +19,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.e2e.classroom import NOTEBOOK, Classroom
-from tools.bench import ROOT
+from gate import ROOT
 from tools.bench.machine import hardware
+from tools.classroom import NOTEBOOK, Classroom
 
 STOCK = (
     'c = get_config()\nc.CourseDirectory.course_id = "stock"\nc.ExecutePreprocessor.timeout = 600\n'

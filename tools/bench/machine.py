@@ -3,13 +3,12 @@
 import argparse
 import os
 import platform
-import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader.classroom.slots import cores
+from grader.classroom.slots import cpu
 
 if TYPE_CHECKING:
     from lab.config import TrainConfig
@@ -64,13 +63,6 @@ def hardware() -> dict[str, object]:
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "transformers", "trl", "accelerate")},
     }
-
-
-def cpu() -> str:
-    """Return the processor's name, as far as the machine tells, and how many cores may be used."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()}, {cores()} cores"
 
 
 def random_model(size: str, folder: Path) -> str:

@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from gate import ROOT
+
 WORK = Path(__file__).parent / ".work"  # checkpoints, ignored by git
 CHOICES = ["lm", "classifier", "judge", "all"]
 

@@ -5,7 +5,6 @@ Everything here is on the `test` split, which nothing was trained or chosen on. 
 """
 
 import json
-import sys
 
 import numpy as np
 import torch
@@ -134,7 +133,6 @@ def base_figures(language, classifier, prompts, count=16, tokens=40):
 
 def language_report(root, language, classifier, reviews):
     """Return all figures of the language model."""
-    sys.path.insert(0, str(root / "source" / "sentiment"))
     from data import load_prompts
 
     unseen = [r.text for r in reviews if r.split == "test" and r.source == "imdb"]

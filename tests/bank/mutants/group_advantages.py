@@ -335,14 +335,23 @@ def group_advantages(rewards, num_generations, eps=1e-4):
     m, s = x.mean(1, keepdim=True), x.std(1, keepdim=True)
     return torch.where(s < 3e-5, 0.0, (x - m) / (s + eps)).flatten()
 
-# %% cut_at_10
-# wrong: advantages beyond 10 are cut off
+# %% cut_near_the_largest
+# wrong: advantages beyond 7.5 are cut off, which only groups of more than 58 reach
 # fails: test_value
 def group_advantages(rewards, num_generations, eps=1e-4):
     if num_generations < 2 or len(rewards) % num_generations: raise ValueError
     x = rewards.view(-1, num_generations)
     m, s = x.mean(1, keepdim=True), x.std(1, keepdim=True)
-    return ((x - m) / (s + eps)).flatten().clamp(-10, 10)
+    return ((x - m) / (s + eps)).flatten().clamp(-7.5, 7.5)
+
+# %% cut_below
+# wrong: advantages below -5 are cut off, those above are not
+# fails: test_value
+def group_advantages(rewards, num_generations, eps=1e-4):
+    if num_generations < 2 or len(rewards) % num_generations: raise ValueError
+    x = rewards.view(-1, num_generations)
+    m, s = x.mean(1, keepdim=True), x.std(1, keepdim=True)
+    return ((x - m) / (s + eps)).flatten().clamp(min=-5)
 
 # %% in_place_constant
 # wrong: zeroes constant groups in the caller's tensor

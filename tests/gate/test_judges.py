@@ -4,16 +4,15 @@ import doctest
 import json
 import random
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gate import judges
+from gate import ROOT, judges
 from gate.judges import Judge, vader_scores
 from tools.recipes import judge, measure, reviews
 
-FOLDER = Path(__file__).parents[2] / "models" / "ngram-judge"
+FOLDER = ROOT / "models" / "ngram-judge"
 QUICK = judge.Recipe(passes=1, costs=(2.0,))
 GOOD, BAD = "A wonderful film, I loved every minute.", "Boring and a complete waste of time."
 

@@ -18,10 +18,10 @@ from gate.gate import Request, not_trained
 from gate.mark import training_mark
 from gate.report import html, junit, schema
 from gate.statistics import paired_gain
+from gate.submissions import read
 from gate.thresholds import LOWER_ENDS, thresholds
 from grader.assignment import load_course
 from lab.config import PRESETS, TrainConfig
-from tests.bank.submissions import read
 
 GOOD = {
     "gain": 0.4,

@@ -2,16 +2,14 @@
 
 import json
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+from gate import ROOT
 from tools.recipes import measure, reviews, windows
-
-ROOT = Path(__file__).parents[2]
 
 LANGUAGE, SENTIMENT = ROOT / "models" / "tiny-gpt2", ROOT / "models" / "tiny-sentiment"
 PROMPTS = [

@@ -1,4 +1,4 @@
-"""The bank's submissions, and how one becomes a notebook.
+"""The bank's submissions (tests/bank/), and how one becomes a notebook.
 
 mutants/, variants/, hostile/ and unseen/ hold one file an exercise or theme. "# %% name" begins a submission; its notes follow as
 "# key: value" lines; the rest is the cell that replaces the exercise's solution. "# --- cell" begins a further cell: the
@@ -20,10 +20,11 @@ import copy
 import json
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
-FOLDER = Path(__file__).parent
-HIDDEN = FOLDER.parent / "hidden"
+from gate import ROOT
+
+FOLDER = ROOT / "tests" / "bank"
+HIDDEN = ROOT / "tests" / "hidden"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 
 from gate import ROOT, SOURCE
 from gate.cases import cases, solution
+from gate.submissions import replaced
 from gate.walled_rewards import (
     BATCH,
     CHARACTERS,
@@ -20,7 +21,6 @@ from gate.walled_rewards import (
 from grader.assignment import load_course
 from grader.judging.session import Grader
 from lab.config import TrainConfig
-from tests.bank.submissions import replaced
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pytest
 
 from gate import ROOT
 from gate.cases import solution
+from gate.submissions import helper, replaced, solution_cell
 from grader.assignment import load_course
 from grader.submission.preflight import repair
-from tests.bank.submissions import helper, replaced, solution_cell
 
 WORK = "return experiment('mine', TrainConfig.from_preset(PRESET), from_namespace(globals()))"
 RIGHT = f"def train():\n    {WORK}"

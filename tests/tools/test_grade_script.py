@@ -3,11 +3,10 @@
 import os
 import subprocess
 import tarfile
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from gate import ROOT
 
 
 @pytest.fixture

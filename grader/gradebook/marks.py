@@ -1,0 +1,51 @@
+"""What the gradebook has of a student, in the terms of this course: what is open, what waits, what counts."""
+
+import math
+from dataclasses import dataclass
+
+
+def is_open(grade):
+    """Whether it has no mark yet, neither automatic nor by hand; its `score` would say 0."""
+    return grade.auto_score is None and grade.manual_score is None
+
+
+def is_unconfirmed(grade):
+    """Whether nbgrader still asks for a look at its hand mark: one for an earlier notebook, or one that a script gave."""
+    return grade.manual_score is not None and grade.needs_manual_grade
+
+
+def total(raw, penalty):
+    """The one that counts, of a score and its late penalty: status.csv, grades.csv and the feedback page show it."""
+    return round(max(0.0, raw - penalty), 4)
+
+
+def stem_of(grade):
+    return grade.name.removesuffix("_laws")
+
+
+@dataclass
+class Marks:
+    """What the gradebook has of one student: score by exercise, None while it is open; which hand marks wait; seconds late.
+
+    `penalty`: the points that being late costs; `trouble`: why nobody can tell.
+    """
+
+    scores: dict
+    unconfirmed: set
+    late: float
+    penalty: float
+    trouble: str
+
+    @property
+    def raw(self):
+        return math.fsum(score for score in self.scores.values() if score is not None)
+
+
+def marks_of(notebook, trouble=""):
+    return Marks(
+        {stem_of(grade): None if is_open(grade) else grade.score for grade in notebook.grades},
+        {stem_of(grade) for grade in notebook.grades if is_unconfirmed(grade)},
+        notebook.assignment.total_seconds_late,
+        notebook.late_submission_penalty or 0.0,
+        trouble,
+    )
