@@ -1,8 +1,6 @@
 """`make pictures`: the images of README and docs, drawn from saved runs, a small class and a training run (2 minutes; chromium)."""
 
-import csv
 import html
-import os
 import shutil
 import subprocess
 import sys
@@ -12,14 +10,12 @@ from pathlib import Path
 import matplotlib
 from PIL import Image, ImageChops
 
-from tools.build import ROOT, SOURCE
-
-sys.path.insert(0, str(SOURCE))  # where the course's modules are
-from lab.plots import COLOURS, MARKERS, STYLES, axes  # noqa: E402
-from lab.runs import load_run  # noqa: E402
+from gate import ROOT, SOURCE
+from lab.plots import COLOURS, MARKERS, STYLES, axes
+from lab.runs import load_run
+from tools.classroom import Classroom
 
 PICTURES = ROOT / "docs" / "pictures"
-NOTEBOOK = "sentiment/exercise.ipynb"
 # two runs whose reward looks alike, and what tells them apart
 RUNS = {"the course's settings": "mine", "learning rate 3e-4, no KL term": "fast_no_term"}
 SHOWN = {"mean_sentiment": "P(positive)", "perplexity": "perplexity under the base model"}
@@ -29,8 +25,10 @@ CLASS = {  # student: (what stands in the instructor's notebook, what is handed 
     "bob": ("groups.std(dim=1, keepdim=True)", "groups.std(dim=1, keepdim=True, unbiased=False)"),
     "cat": ("    return get_sentiment_scores(completions)", "    while True:\\n        pass"),
 }
-# of a feedback page: the marks at its top, and one exercise with its report
-ONE_EXERCISE = "<style>#notebook .cell:not([id^='cell-id=group-advantages']){display:none}</style>"
+# of a feedback page: the marks at its top, and one exercise's report; no code, which would be a solution
+ONE_REPORT = (
+    "<style>#notebook .cell:not([id='cell-id=group-advantages-laws']){display:none}</style>"
+)
 COLUMNS = ("student", "status", "total", "max_total", "reasons", "notes")
 TABLE = """<!doctype html><meta charset=utf-8><style>body{font:14px sans-serif;margin:12px;width:1150px}
 table{border-collapse:collapse}td,th{border-bottom:1px solid #ccc;padding:5px 9px;text-align:left;vertical-align:top}
@@ -51,23 +49,17 @@ def reward_curve() -> None:
     figure.savefig(PICTURES / "reward_curve.svg", metadata={"Date": None})
 
 
-def class_folder(folder: Path) -> None:
-    """Make an nbgrader course there, with a few hand-ins: right, a typical slip, endless, none."""
-    for name in ("nbgrader_config.py", "source", "tests"):
-        (folder / name).symlink_to(ROOT / name)
+def classroom(folder: Path) -> Classroom:
+    """Return a graded class with a few hand-ins: right, a typical slip, endless, none."""
+    room = Classroom(folder)
     text = (SOURCE / "exercise.ipynb").read_text(encoding="utf-8")
     for student, (right, given) in CLASS.items():
-        path = folder / "submitted" / student / NOTEBOOK
-        path.parent.mkdir(parents=True)
-        path.write_text(text.replace(right, given), encoding="utf-8")
+        room.hand_in(student, text.replace(right, given).encode())
     (folder / "submitted" / "dan").mkdir()
-
-
-def command(folder: Path, *arguments: str) -> None:
-    """Run one of the instructor's commands in the class's folder."""
-    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": paths}
-    subprocess.run([sys.executable, "-m", *arguments], cwd=folder, env=environment, check=True)
+    if (done := room.run("grader", "run")).returncode:
+        sys.exit(done.stderr)
+    room.nbgrader("generate_feedback", "sentiment", "--force")
+    return room
 
 
 def photograph(page: Path, name: str, width: int, height: int) -> None:
@@ -87,31 +79,29 @@ def photograph(page: Path, name: str, width: int, height: int) -> None:
     shot.crop(kept).quantize(64).save(target, optimize=True)
 
 
-def table(status: Path) -> str:
-    """Return status.csv as a page."""
-    with status.open(encoding="utf-8", newline="") as file:
-        rows = [[row[column] for column in COLUMNS] for row in csv.DictReader(file)]
+def table(rows: list[dict[str, str]]) -> str:
+    """Return rows of status.csv as a page."""
     head = "".join(f"<th>{column}" for column in COLUMNS)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in row) for row in rows)
+    cells = [[html.escape(row[column]) for column in COLUMNS] for row in rows]
+    body = "".join("<tr>" + "".join(f"<td>{cell}" for cell in row) for row in cells)
     return f"{TABLE}<tr>{head}{body}</table>"
 
 
 def class_pictures(folder: Path) -> None:
-    """Grade the class; photograph its table and a feedback page."""
-    class_folder(folder)
-    command(folder, "grader", "run")
-    command(folder, "nbgrader", "generate_feedback", "sentiment", "--force")
-    (folder / "table.html").write_text(table(folder / "build/grading/status.csv"), encoding="utf-8")
+    """Grade a class; photograph its table and a feedback page."""
+    room = classroom(folder)
+    (folder / "table.html").write_text(table([*room.status().values()]), encoding="utf-8")
     photograph(folder / "table.html", "class", 1180, 600)
     page = folder / "feedback/bob/sentiment/exercise.html"
-    page.write_text(page.read_text(encoding="utf-8") + ONE_EXERCISE, encoding="utf-8")
+    page.write_text(page.read_text(encoding="utf-8") + ONE_REPORT, encoding="utf-8")
     photograph(page, "feedback", 1000, 1600)
 
 
 def gate_picture(folder: Path) -> None:
     """Train once, and photograph the verdict."""
-    notebook = ["--notebook", str((SOURCE / "exercise.ipynb").relative_to(ROOT))]
-    command(ROOT, "gate", *notebook, "--seeds", "42", "--out", str(folder))
+    notebook = str((SOURCE / "exercise.ipynb").relative_to(ROOT))
+    options = ["--notebook", notebook, "--seeds", "42", "--out", str(folder)]
+    subprocess.run([sys.executable, "-m", "gate", *options], cwd=ROOT, check=True)
     photograph(folder / "smoke.html", "smoke", 1000, 1400)
 
 
