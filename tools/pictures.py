@@ -43,7 +43,7 @@ def reward_curve() -> None:
         for index, (label, run) in enumerate(runs.items()):
             look = {"color": COLOURS[index], "linestyle": STYLES[index], "marker": MARKERS[index]}
             plot.plot(*run.curve(f"validation/{key}"), label=label, **look)
-        plot.set(xlabel="optimiser step", title=f"{words}, held-out prompts")
+        plot.set(xlabel="optimiser step (measured on held-out prompts)", title=words)
     plots[0].legend(frameon=False, loc="lower right")
     matplotlib.rcParams["svg.hashsalt"] = "pictures"  # the same file every time
     figure.savefig(PICTURES / "reward_curve.svg", metadata={"Date": None})
