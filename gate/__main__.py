@@ -146,7 +146,7 @@ def main(argv=None):
     try:
         return judge(options)
     except expected() as error:
-        print(f"smoke.py: {error}", file=sys.stderr)
+        print(f"gate: {error}", file=sys.stderr)
     except Exception:  # noqa: BLE001  a fault of ours: Python's own exit code would be a verdict
         traceback.print_exc()
     return 2

@@ -69,7 +69,7 @@ def try_case(case, seed, known):
             settings=case.settings,
             skip_laws=True,
         )
-        key = run_key(repair(case.notebook, grader.assignment).cells, request.config(seed))[:16]
+        key = run_key(repair(case.notebook, grader.course).cells, request.config(seed))[:16]
         if known and known["key"] == key:
             return {**known, "kind": case.kind, "trips": case.trips}
         verdict = run_gate(request, grader)

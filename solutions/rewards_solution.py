@@ -92,7 +92,7 @@ def group_advantages(
     Args:
         rewards: [B] float32 in [-10, 10]; the rows of a group are adjacent; not modified. As training yields them: a group
             may hardly differ, far from 0 (0.95 ± 0.0015), so remove the mean before you square.
-        num_generations: G, the size of a group, 2 to 128.
+        num_generations: G, the size of a group, 2 to 64.
         eps: added to the standard deviation; above 0.
 
     Returns:

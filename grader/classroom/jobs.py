@@ -100,14 +100,14 @@ class Pool:
     def __init__(self, grader, count, laws):
         """`grader`: a Grader that was never entered, for its plan and settings."""
         self.grader = grader
-        arguments = [str(laws), grader.isolation, str(grader.classroom.training or "")]
+        arguments = [str(laws), grader.isolation, str(grader.training or "")]
         self.jobs = [Job(arguments) for _ in range(count)]
         self.idle, self.lock = list(self.jobs), threading.Lock()
         self.threads = ThreadPoolExecutor(count)
 
     def __enter__(self):
         """Refuse what no job could do, then let a job start while the caller goes on; the others start once there is work."""
-        with Sandbox([], self.grader.assignment.limits, self.grader.isolation) as wall:
+        with Sandbox([], self.grader.course.limits, self.grader.isolation) as wall:
             wall.worker().kill()
         self.idle[-1].start()  # the one that is taken first
         self.grader.validate()
@@ -137,7 +137,7 @@ class Pool:
 
     def _seconds(self):
         """More than all limits of one submission together: its own end comes first, unless this machine hangs."""
-        limits = self.grader.assignment.limits
+        limits = self.grader.course.limits
         one = 60 + ALL_CALLS * limits.exercise_seconds + limits.answer_seconds
         one += limits.call_seconds + limits.load_seconds
         return 60 + one * sum(e.kind == "laws" for e in self.grader.plan)

@@ -20,11 +20,11 @@ from typing import Any
 
 import torch
 
-import reader
 import sentiment
-from alone import Surroundings, modules_beside
-from config import OneLineErrors, print_anything
-from examples import EXAMPLES, FAKE_SCORES, Example
+from lab import reader
+from lab.alone import Surroundings, modules_beside
+from lab.config import OneLineErrors, print_anything
+from lab.examples import EXAMPLES, FAKE_SCORES, Example
 from rewards import EXERCISES, NOTEBOOK, ExerciseError, Rewards, load_rewards, readable
 
 RTOL, ATOL = 1e-4, 1e-6  # the hidden laws' tolerance

@@ -19,8 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import reader
-from slices import IN_NOTEBOOKS, Nothing, Statement, describe, needed_statements, parse
+from lab import reader
+from lab.slices import IN_NOTEBOOKS, Nothing, Statement, describe, needed_statements, parse
 
 if TYPE_CHECKING:
     import torch
@@ -299,8 +299,8 @@ def __getattr__(name: str) -> Callable:
 def main(argv: list[str] | None = None) -> int:
     """Print sample texts with their scores and the state of every exercise; 1 when something cannot be read."""
     import sentiment
-    from config import OneLineErrors, print_anything
-    from pretrained import ModelUnavailable
+    from lab.config import OneLineErrors, print_anything
+    from lab.pretrained import ModelUnavailable
 
     print_anything()
     parser = OneLineErrors(

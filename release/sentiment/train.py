@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sentiment
-from config import ConfigError, TrainConfig, parse_args, print_anything
-from measure import check_length
-from pretrained import ModelUnavailable, load_language_model
-from reference import Reference
-from rewards import ExerciseError, Rewards, call_exercise, load_rewards
-from runs import (
+from lab.config import ConfigError, TrainConfig, parse_args, print_anything
+from lab.measure import check_length
+from lab.pretrained import ModelUnavailable, load_language_model
+from lab.reference import Reference
+from lab.runs import (
     Run,
     check_folder,
     last_checkpoint,
@@ -32,7 +31,8 @@ from runs import (
     read_record,
     saved_run,
 )
-from trainer import build_trainer, check_machine, device_name, save_final
+from lab.trainer import build_trainer, check_machine, device_name, save_final
+from rewards import ExerciseError, Rewards, call_exercise, load_rewards
 
 if TYPE_CHECKING:
     import torch
@@ -105,7 +105,7 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
         return load_run(folder)
     state = PartialState(cpu=not torch.cuda.is_available())
     if config.wandb and state.is_main_process:
-        from tracking import check_wandb
+        from lab.tracking import check_wandb
 
         check_wandb(config)
     try:
@@ -130,7 +130,7 @@ def experiment(name: str, config: TrainConfig, rewards: Rewards) -> Run:
 
 def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState") -> Run:
     """Load the models, train to the end and return the finished run."""
-    from tracking import Tracker
+    from lab.tracking import Tracker
 
     folder = Path(config.output_dir)
     sentiment.use_model(config.sentiment_model)

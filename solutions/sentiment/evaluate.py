@@ -16,9 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import sentiment
-from config import PRESETS, ConfigError, OneLineErrors, print_anything
-from measure import Evaluation, check_length, evaluate_model
-from pretrained import ModelUnavailable, load_language_model
+from lab.config import PRESETS, ConfigError, OneLineErrors, print_anything
+from lab.measure import Evaluation, check_length, evaluate_model
+from lab.pretrained import ModelUnavailable, load_language_model
 
 COLUMNS = (
     ("P(positive)", "mean_sentiment", "{:.3f}"),
@@ -168,7 +168,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         print(f"\nmetrics and completions: {args.json}")
     if args.figure:
-        import plots
+        from lab import plots
 
         plots.sentiment_histograms(
             {e.model: [c["score"] for c in e.completions] for e in evaluations}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pretrained import ModelUnavailable, load
+from lab.pretrained import ModelUnavailable, load
 
 if TYPE_CHECKING:
     import torch

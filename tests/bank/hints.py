@@ -85,6 +85,7 @@ def unjudged(rows, judged):
 
 
 def main():
+    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
         prog="python -m tests.bank.hints", description=__doc__.split("\n")[0]
     )

@@ -40,8 +40,8 @@ with suppress(SystemExit):
 print("→ ± 🎬 ×")
 """
 COMMANDS = [
-    "grader", "tools.bench", "tools.bench.ablations", "tools.bench.breakdown", "tools.bench.grading", "tools.recipes", "tests.bank",
-    "tests.bank.repeat", "tools/build.py", "gate/calibrate.py", "tools/demo.py", "gate/__main__.py",
+    "grader", "tools.bench", "tools.bench.ablations", "tools.bench.breakdown", "tools.bench.grading", "tools.recipes", "tests.bank", "tests.bank.hints",
+    "tests.bank.repeat", "tools.build", "gate.calibrate", "tools.demo", "gate",
     "source/sentiment/train.py", "source/sentiment/evaluate.py", "source/sentiment/checks.py", "source/sentiment/rewards.py",
 ]  # fmt: skip
 
@@ -62,7 +62,7 @@ def test_every_command_can_print_what_its_output_cannot_hold(command):
 def test_every_command_is_tried():
     found = {
         str(path.relative_to(ROOT))
-        for folder in ("ci", "source", "grader", "tests/bank")
+        for folder in ("gate", "tools", "source", "grader", "tests/bank")
         for path in (ROOT / folder).rglob("*.py")
         if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
     }

@@ -104,7 +104,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
     done = subprocess.run([*SMOKE, "--notebook", str(tmp_path / "none.ipynb")], capture_output=True, text=True)  # fmt: skip
     assert (
         done.returncode == 2
-        and done.stderr.startswith("smoke.py: ")
+        and done.stderr.startswith("gate: ")
         and done.stderr.count("\n") == 1
     )
 

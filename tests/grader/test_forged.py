@@ -35,7 +35,7 @@ def outcome(course, grader, submission):
             course, limits=dataclasses.replace(course.limits, strikes=1, **limits)
         )
         cells = repair(submission(solution), changed).cells
-        made.append(Student("basket_total", cells, changed, grader.wall.sandbox))
+        made.append(Student("basket_total", cells, changed, grader.sandbox))
         with pytest.raises(Ended) as end:
             made[-1](["a"], discount=0.0)
         return end.value.outcome

@@ -22,7 +22,7 @@ def digested(course, grader):
     def make(*args, **kwargs):
         document = kwargs.pop("document", None) or notebook(*args, **kwargs)
         submission = repair(json.dumps(document).encode(), course)
-        return digest(course, submission.cells, grader.wall.sandbox)
+        return digest(course, submission.cells, grader.sandbox)
 
     return make
 
@@ -80,8 +80,8 @@ def test_none_of_it_runs_and_what_takes_too_long_to_read_is_told_by_nobody(
     hard = replace(
         course, training_uses=("basket_total",), limits=replace(course.limits, load_seconds=0.0)
     )
-    assert digest(hard, [code("x = 1") | {"id": "x"}], grader.wall.sandbox) == ""
+    assert digest(hard, [code("x = 1") | {"id": "x"}], grader.sandbox) == ""
 
 
 def test_a_course_that_names_nothing_shares_nothing(course, grader):
-    assert digest(course, [], grader.wall.sandbox) == ""
+    assert digest(course, [], grader.sandbox) == ""

@@ -38,7 +38,7 @@ def student(course, sandbox, submission, solution, seconds_per_price=0.0, **limi
 
 def test_a_slow_answer_of_ours_uses_up_neither_deadline_nor_patience(course, grader, submission):
     limits = {"call_seconds": 1.0, "exercise_seconds": 1.0}
-    total = student(course, grader.wall.sandbox, submission, RIGHT, seconds_per_price=0.7, **limits)
+    total = student(course, grader.sandbox, submission, RIGHT, seconds_per_price=0.7, **limits)
     try:
         assert [total(["a", "b"]) for _ in range(2)] == [2.0, 2.0]
     finally:
@@ -47,7 +47,7 @@ def test_a_slow_answer_of_ours_uses_up_neither_deadline_nor_patience(course, gra
 
 def test_time_of_the_student_s_own_still_counts(course, grader, submission):
     lazy = RIGHT.replace("    return", "    import time\n    time.sleep(3)\n    return")
-    total = student(course, grader.wall.sandbox, submission, lazy, call_seconds=1.0)
+    total = student(course, grader.sandbox, submission, lazy, call_seconds=1.0)
     with pytest.raises(Ended) as end:
         total(["a"])
     total.close()
@@ -83,7 +83,7 @@ def test_loading_takes_of_the_exercise_s_patience_however_often_it_begins_anew(
     course, grader, submission, count, seconds
 ):
     limits = {"load_seconds": 1.5, "exercise_seconds": 2.0}
-    total = student(course, grader.wall.sandbox, submission, sleepy(count, seconds), **limits)
+    total = student(course, grader.sandbox, submission, sleepy(count, seconds), **limits)
     start = time.monotonic()
     with pytest.raises(Ended, match="altogether") as end:
         total(["a"])
@@ -93,7 +93,7 @@ def test_loading_takes_of_the_exercise_s_patience_however_often_it_begins_anew(
 
 def test_a_statement_within_its_time_is_no_matter(course, grader, submission):
     limits = {"load_seconds": 5.0, "exercise_seconds": 3.0}
-    total = student(course, grader.wall.sandbox, submission, sleepy(2, 0.6), **limits)
+    total = student(course, grader.sandbox, submission, sleepy(2, 0.6), **limits)
     assert total(["a"]) == 1.0
     total.close()
 
@@ -102,7 +102,7 @@ def test_many_calls_that_are_almost_slow_end_too(course, grader, submission):
     lazy = (
         "import time\ndef basket_total(items, discount=0.0):\n    time.sleep(0.2)\n    return 1.0"
     )
-    total = student(course, grader.wall.sandbox, submission, lazy, exercise_seconds=1.0)
+    total = student(course, grader.sandbox, submission, lazy, exercise_seconds=1.0)
     with pytest.raises(Ended, match="altogether") as end:
         for _ in range(10 * ALL_CALLS):
             total(["a"])
@@ -127,7 +127,7 @@ def test_a_machine_that_stands_still_costs_no_marks(course, grader, submission):
     """The grader is stopped for longer than a call may take, as by Ctrl-Z, a paused container or virtual machine."""
     slow = RIGHT.replace("    return", "    import time; time.sleep(0.3)\n    return")
     total = student(
-        course, grader.wall.sandbox, submission, slow, call_seconds=1.5, exercise_seconds=1.0
+        course, grader.sandbox, submission, slow, call_seconds=1.5, exercise_seconds=1.0
     )
     total(["a"])
     stop = f"import os, time; time.sleep(0.15); os.kill({os.getpid()}, 19); time.sleep(3); os.kill({os.getpid()}, 18)"

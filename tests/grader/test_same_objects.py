@@ -25,7 +25,7 @@ def ask(course, grader, submission):
 
     def ask(solution):
         cells = repair(submission(solution), course).cells
-        asked.append(Student("basket_total", cells, course, grader.wall.sandbox))
+        asked.append(Student("basket_total", cells, course, grader.sandbox))
         return asked[-1]
 
     yield ask

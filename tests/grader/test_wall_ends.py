@@ -137,7 +137,13 @@ def test_hostile_and_honest_workers_side_by_side(wall, attack):
             for _ in range(100):
                 honest.append(
                     worker.request(
-                        {"do": "call", "stem": "f", "args": ["t", []], "kwargs": ["d", []]},
+                        {
+                            "do": "call",
+                            "stem": "f",
+                            "again": False,
+                            "args": ["t", []],
+                            "kwargs": ["d", []],
+                        },
                         [],
                         5,
                         lambda m, b: None,

@@ -53,7 +53,7 @@ def loaded(worker, body):
     cells = [{"id": "f", "source": f"import gc, time\ndef f():\n    {body}"}]
     load = {"do": "load", "stem": "f", "skip": [], "arrays": "numpy", "provides": []}
     worker.request(load | {"cells": cells}, [], 5, lambda m, b: () if m["is"] == "progress" else None)  # fmt: skip
-    return {"do": "call", "stem": "f", "args": ["t", []], "kwargs": ["d", []]}
+    return {"do": "call", "stem": "f", "again": False, "args": ["t", []], "kwargs": ["d", []]}
 
 
 LINK = "link = [o for o in gc.get_objects() if type(o).__name__ == 'Link'][0]"
@@ -91,7 +91,7 @@ def student(course, grader, submission):
         limits = replace(course.limits, **limits)
         changed = replace(course, provides={"shop.get_prices": get_prices}, limits=limits)
         cells = repair(submission(solution), changed).cells
-        made.append(Student("basket_total", cells, changed, grader.wall.sandbox))
+        made.append(Student("basket_total", cells, changed, grader.sandbox))
         return made[-1]
 
     yield make

@@ -25,7 +25,7 @@ def ask(worker, body, seconds=5):
     load = {"do": "load", "stem": "attack", "skip": [], "arrays": "numpy", "provides": []}
     load["cells"] = [{"id": "attack", "source": source}]
     worker.request(load, [], 5, lambda m, b: () if m["is"] == "progress" else None)
-    call = {"do": "call", "stem": "attack", "args": ["t", []], "kwargs": ["d", []]}
+    call = {"do": "call", "stem": "attack", "again": False, "args": ["t", []], "kwargs": ["d", []]}
     reply, buffers = worker.request(call, [], seconds, lambda m, b: None)
     return wire.unpack(reply["value"], buffers) if reply["is"] == "value" else reply["type"]
 

@@ -104,7 +104,7 @@ def sentiment_reward(completions, **kwargs):
 # stem: sentiment_reward
 # hostile: guesses scores that only the scorer can know
 # outcome: partial
-# points: 0.3
+# points: 0.2
 import hashlib
 
 def sentiment_reward(completions, **kwargs):

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import sentiment
-from config import ConfigError
 from data import SPLITS, prompt_texts
-from decoding import Decoder
-from pretrained import autocast
-from reference import to_sequences
+from lab.config import ConfigError
+from lab.decoding import Decoder
+from lab.pretrained import autocast
+from lab.reference import to_sequences
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

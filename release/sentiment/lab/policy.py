@@ -8,7 +8,7 @@ as GPT-2, takes for another place in the text than the one its completion was sa
 import functools
 from typing import TYPE_CHECKING, Any
 
-from decoding import Decoder, obstacle
+from lab.decoding import Decoder, obstacle
 
 if TYPE_CHECKING:
     import torch

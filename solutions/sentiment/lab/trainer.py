@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from config import ConfigError, TrainConfig, world_size
 from data import load_prompts
-from policy import attach
-from pretrained import compute_dtype, device
+from lab.config import ConfigError, TrainConfig, world_size
+from lab.policy import attach
+from lab.pretrained import compute_dtype, device
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

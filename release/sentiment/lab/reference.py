@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pretrained import autocast
+from lab.pretrained import autocast
 from rewards import call_exercise
 
 if TYPE_CHECKING:

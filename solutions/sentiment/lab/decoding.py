@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from config import ConfigError
+from lab.config import ConfigError
 
 if TYPE_CHECKING:
     import torch

@@ -16,9 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from config import ConfigError, TrainConfig
+from lab.config import ConfigError, TrainConfig
 
-SAVED_RUNS = Path(__file__).resolve().parent / "saved_runs"
+SAVED_RUNS = Path(__file__).resolve().parents[1] / "saved_runs"
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
 

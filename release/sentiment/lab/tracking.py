@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from config import ConfigError, TrainConfig
-from measure import Evaluation, evaluate_model
-from runs import write_json
+from lab.config import ConfigError, TrainConfig
+from lab.measure import Evaluation, evaluate_model
+from lab.runs import write_json
 
 if TYPE_CHECKING:
     from transformers import (

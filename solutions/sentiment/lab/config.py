@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NoReturn
 
-from reader import no_file
+from lab.reader import no_file
 from sentiment import DEFAULT_MODEL
 
 PRESETS: dict[str, dict[str, Any]] = {
