@@ -27,7 +27,7 @@ demo: setup  ## the whole course once: release, notebook, training, evaluation (
 
 test: setup lint  ## everything that needs no GPU and no network
 	$(BIN)/python -m tools.build check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile
 
 lint: setup  ## ruff: format and rules, notebook included
 	$(BIN)/ruff format --check .
