@@ -103,9 +103,7 @@ def test_a_reward_that_turns_bad_during_training_ends_the_run_with_its_outcome(t
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
     done = subprocess.run([*SMOKE, "--notebook", str(tmp_path / "none.ipynb")], capture_output=True, text=True)  # fmt: skip
     assert (
-        done.returncode == 2
-        and done.stderr.startswith("gate: ")
-        and done.stderr.count("\n") == 1
+        done.returncode == 2 and done.stderr.startswith("gate: ") and done.stderr.count("\n") == 1
     )
 
 
