@@ -1,5 +1,6 @@
 """`make pictures`: the images of README and docs, drawn from saved runs, a small class and a training run (2 minutes; chromium)."""
 
+import argparse
 import html
 import shutil
 import subprocess
@@ -105,10 +106,17 @@ def gate_picture(folder: Path) -> None:
     photograph(folder / "smoke.html", "smoke", 1000, 1400)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Make them all."""
+    sys.stdout.reconfigure(errors="backslashreplace")
+    argparse.ArgumentParser(prog="python -m tools.pictures", description=__doc__).parse_args()
     PICTURES.mkdir(exist_ok=True)
     reward_curve()
     with tempfile.TemporaryDirectory() as scratch:
         class_pictures(Path(scratch))
     with tempfile.TemporaryDirectory() as scratch:
         gate_picture(Path(scratch))
+
+
+if __name__ == "__main__":
+    main()

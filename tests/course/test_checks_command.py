@@ -130,7 +130,7 @@ BESIDE = {  # what lies beside the notebook, the cells that need it, and what is
     "a module of the course": (
         "helpers.py",
         ["from lab.plots import COLOURS", "def forward_kl_reward(x, kl_coef=0.1):\n    return kl_coef * x if COLOURS else 0"],
-        "No module named 'plots'",
+        "No module named 'lab'",
     ),
 }  # fmt: skip
 

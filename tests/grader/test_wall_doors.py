@@ -218,9 +218,8 @@ return [repr(found) for found in [
 
 def test_nothing_around_a_worker_tells_laws_from_training():
     """Another process, with files open and workers before this one; the limits that training has."""
-    from config import TrainConfig
-
     from gate.walled_rewards import training_course
+    from lab.config import TrainConfig
 
     course = load_course(ROOT / "tests/hidden")
     trained = training_course(course, TrainConfig.from_preset("smoke"))

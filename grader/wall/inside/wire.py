@@ -92,6 +92,8 @@ def pack(value, buffers):
 
 def pack_arguments(args, kwargs, buffers):
     """As fields of a message; what cannot cross becomes opaque by itself, so the call stays a call."""
+    if len(args) + len(kwargs) > MAX_NODES:
+        raise WireError("too many arguments to cross")
     return {
         "args": ["t", [pack(value, buffers) for value in args]],
         "kwargs": ["d", [[name, pack(value, buffers)] for name, value in kwargs.items()]],

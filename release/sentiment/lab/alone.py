@@ -18,7 +18,7 @@ import sentiment
 
 PROVIDED = ("get_sentiment_scores", "use_model")
 OWN = ("__main__", "student_rewards", "sentiment")  # modules that are the notebook, or the grader's
-COURSE = Path(__file__).resolve().parent
+COURSE = Path(__file__).resolve().parents[1]
 
 
 class Deaf(PathFinder):
@@ -47,7 +47,7 @@ class Surroundings:
     def left(self) -> Iterator[None]:
         """Run a block where only installed modules can be imported, and relative paths lead nowhere."""
         here, modules, path, finders = Path.cwd(), dict(sys.modules), sys.path, sys.meta_path
-        gone = self.beside()
+        gone = {*self.beside(), "sentiment"}
         with tempfile.TemporaryDirectory() as nowhere:
             try:
                 for name in gone:

@@ -41,6 +41,15 @@ def hidden_module(name: str, hide: bool) -> Iterator[None]:
         del sys.modules[name]
 
 
+def show_wandb() -> None:
+    """Give wandb to the parts of TRL that an earlier run of this process imported without it."""
+    import wandb
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("trl.") and "wandb" not in vars(module):
+            module.wandb = wandb
+
+
 def build_trainer(
     config: TrainConfig,
     reward: Callable,
@@ -50,6 +59,8 @@ def build_trainer(
     """Return TRL's trainer for this configuration, before its first step; `reward` is `compose_reward`'s function."""
     with hidden_module("wandb", hide=not config.wandb):
         from trl import GRPOConfig, GRPOTrainer
+    if config.wandb:
+        show_wandb()
     from transformers import PrinterCallback
 
     trainer = GRPOTrainer(
