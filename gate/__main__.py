@@ -16,7 +16,7 @@ import warnings
 from pathlib import Path
 
 from gate import ROOT, SOURCE
-from grader.assignment import CourseError, load_course
+from grader.assignment import CourseError, load_assignment
 from grader.judging.session import Grader
 from grader.submission.preflight import Unreadable, repair
 from grader.wall.link import SandboxError
@@ -87,8 +87,8 @@ def judge(options):
     for name in REPORTS:  # an earlier run's must not stand for this one
         (options.out / name).unlink(missing_ok=True)
     data = options.notebook.read_bytes()
-    with Grader(load_course(ROOT / "tests" / "hidden"), options.isolation) as judge_laws:
-        repair(data, judge_laws.course)  # or Unreadable, in one line
+    with Grader(load_assignment(ROOT / "tests" / "hidden"), options.isolation) as judge_laws:
+        repair(data, judge_laws.assignment)  # or Unreadable, in one line
         # torch and TRL load after the sandbox has started: a process with threads should not fork
         from gate.gate import Request, run_gate
         from gate.mark import training_mark

@@ -22,7 +22,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from gate import ROOT
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.classroom.slots import cores, cpu
 from grader.judging.session import Grader
 
@@ -50,7 +50,7 @@ def prepare():
     global grader
     os.environ["OMP_NUM_THREADS"] = str(THREADS)
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # one run, one GPU
-    grader = Grader(load_course(ROOT / "tests" / "hidden")).__enter__()
+    grader = Grader(load_assignment(ROOT / "tests" / "hidden")).__enter__()
     atexit.register(grader.__exit__)
 
 
@@ -69,7 +69,7 @@ def try_case(case, seed, known):
             settings=case.settings,
             skip_laws=True,
         )
-        key = run_key(repair(case.notebook, grader.course).cells, request.config(seed))[:16]
+        key = run_key(repair(case.notebook, grader.assignment).cells, request.config(seed))[:16]
         if known and known["key"] == key:
             return {**known, "kind": case.kind, "trips": case.trips}
         verdict = run_gate(request, grader)

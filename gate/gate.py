@@ -65,10 +65,12 @@ def run_gate(request: Request, judge_laws: Grader) -> dict[str, Any]:
         ours = [stem for stem in failing if laws[stem]["outcome"] == "infrastructure"]
         first = (ours or failing)[0]
         return ended(verdict, first, laws[first]["outcome"], not_trained(stems, failing, ours))
-    judge, cells = Judge(), repair(request.notebook, judge_laws.course).cells
+    judge, cells = Judge(), repair(request.notebook, judge_laws.assignment).cells
     try:
         for config in configs:
-            walled = WalledRewards(request.notebook, judge_laws.course, judge_laws.sandbox, config)
+            walled = WalledRewards(
+                request.notebook, judge_laws.assignment, judge_laws.sandbox, config
+            )
             with walled as rewards:
                 trained = train_seed(config, rewards, run_key(cells, config))
             verdict["seeds"].append(seed_verdict(config, trained, judge))

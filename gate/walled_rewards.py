@@ -14,7 +14,7 @@ import numpy as np
 
 import sentiment
 from gate import ROOT
-from grader.assignment import Course
+from grader.assignment import Assignment
 from grader.judging.calls import Ended, StudentError
 from grader.judging.function import Student
 from grader.submission.preflight import repair
@@ -41,20 +41,20 @@ class RunEnded(BaseException):
         self.stem, self.outcome, self.words = stem, outcome, words
 
 
-def training_course(course: Course, config: TrainConfig) -> Course:
+def training_assignment(assignment: Assignment, config: TrainConfig) -> Assignment:
     """Return the course with the real scorer, and limits that fit a training run instead of a law.
 
     What student code can read of its limits stays as it is, so that it cannot tell which of the two it is in.
     """
     limits = dataclasses.replace(
-        course.limits,
+        assignment.limits,
         call_seconds=CALL_SECONDS,
-        exercise_seconds=course.limits.exercise_seconds + STEP_SECONDS * config.max_steps,
+        exercise_seconds=assignment.limits.exercise_seconds + STEP_SECONDS * config.max_steps,
         answer_seconds=math.inf,  # the scorer's time is bounded below, in terms of the run's own
         strikes=1,
     )
-    provides = {**course.provides, SCORER: bounded_scorer(config)}
-    return dataclasses.replace(course, provides=provides, limits=limits)
+    provides = {**assignment.provides, SCORER: bounded_scorer(config)}
+    return dataclasses.replace(assignment, provides=provides, limits=limits)
 
 
 def bounded_scorer(config: TrainConfig) -> Callable[..., list[float]]:
@@ -111,10 +111,10 @@ class WalledRewards:
     """`with WalledRewards(notebook, course, sandbox, config) as rewards:` gives the `Rewards` that `train.run` takes."""
 
     def __init__(
-        self, notebook: bytes, course: Course, sandbox: Sandbox, config: TrainConfig
+        self, notebook: bytes, assignment: Assignment, sandbox: Sandbox, config: TrainConfig
     ) -> None:
         """Every exercise that the run of `config` uses gets a worker of its own, which lives until the end."""
-        cells, trained = repair(notebook, course).cells, training_course(course, config)
+        cells, trained = repair(notebook, assignment).cells, training_assignment(assignment, config)
         stems = [stem for stem in config.required_exercises() if stem != TRUSTED]
         self.sentiment_model = config.sentiment_model
         self.students = {stem: Student(stem, cells, trained, sandbox) for stem in stems}

@@ -6,7 +6,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from grader.assignment import TRAINING, CourseError, load_course
+from grader.assignment import TRAINING, CourseError, load_assignment
 from grader.text import one_line, program
 from grader.wall.link import SandboxError
 
@@ -38,7 +38,7 @@ def arguments():
     def command(name, work, words):
         added = commands.add_parser(name, help=words, description=words)
         added.set_defaults(work=work)
-        text = "the course: its course.py and laws (default: %(default)s)"
+        text = "the course: its assignment.py and laws (default: %(default)s)"
         added.add_argument(
             "--laws", type=Path, default=Path("tests/hidden"), metavar="FOLDER", help=text
         )
@@ -97,8 +97,8 @@ def run_batch(options):
     from grader.judging.session import Grader
 
     jobs = options.jobs or cores()
-    judge = Grader(load_course(options.laws), options.isolation, options.training)
-    training = options.train and TrainingQueue(judge.course, judge.marks)
+    judge = Grader(load_assignment(options.laws), options.isolation, options.training)
+    training = options.train and TrainingQueue(judge.assignment, judge.marks)
     batch = Batch(judge, options.laws.resolve(), options.timestamps == "keep")
     check_writable(options.status)
     with batch.alone(), in_one_line():
@@ -132,8 +132,8 @@ def check_notebooks(options):
     missing = [str(path) for path in options.notebooks if not path.is_file()]
     if missing:
         raise CourseError(f"no such notebook: {', '.join(missing)}")
-    course = load_course(options.laws)
-    grader = Grader(course, options.isolation, options.training)
+    assignment = load_assignment(options.laws)
+    grader = Grader(assignment, options.isolation, options.training)
     unknown = set(options.exercise or []) - {e.stem for e in grader.plan}
     if unknown:
         raise CourseError(

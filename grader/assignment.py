@@ -41,7 +41,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Course:
+class Assignment:
     notebook: Path  # the instructor notebook: stems, marks and locked cells come from its metadata
     preload: tuple[str, ...] = ()  # modules that the sandbox imports before any student code
     arrays: str = "numpy"  # a NumPy array of a law arrives as "torch" tensor or as "numpy" array
@@ -60,7 +60,7 @@ class Course:
     training_memory_mb: int = 2048  # what one training run needs of a GPU, or of main memory
     training_seconds: int = 3600
     limits: Limits = Limits()
-    folder: Path = Path()  # where the laws are; set by load_course
+    folder: Path = Path()  # where the laws are; set by load_assignment
 
     @property
     def name(self):
@@ -76,21 +76,23 @@ class Exercise:
     grade_id: str  # of the cell that carries the marks
 
 
-def load_course(folder):
-    """The course declared in `folder`/course.py; its modules become importable as `import course`, `import oracles`."""
+def load_assignment(folder):
+    """The course declared in `folder`/assignment.py; its modules become importable as `import assignment`, `import oracles`."""
     folder = Path(folder).resolve()
-    if not (folder / "course.py").is_file():
+    if not (folder / "assignment.py").is_file():
         raise CourseError(
-            f"{folder} holds no course.py, so it is no folder of laws: name it with --laws"
+            f"{folder} holds no assignment.py, so it is no folder of laws: name it with --laws"
         )
     activate(folder)
     try:
-        course = dataclasses.replace(importlib.import_module("course").COURSE, folder=folder)
-        cells = json.loads(course.notebook.read_bytes())["cells"]
+        assignment = dataclasses.replace(
+            importlib.import_module("assignment").ASSIGNMENT, folder=folder
+        )
+        cells = json.loads(assignment.notebook.read_bytes())["cells"]
     except Exception as error:
-        raise CourseError(f"{folder}/course.py: {type(error).__name__}: {error}") from error
+        raise CourseError(f"{folder}/assignment.py: {type(error).__name__}: {error}") from error
     refuse_hidden_tests(cells, folder)
-    return course
+    return assignment
 
 
 def refuse_hidden_tests(cells, folder):
@@ -106,7 +108,7 @@ def refuse_hidden_tests(cells, folder):
 
 
 def activate(folder):
-    """Make `import course` and its like mean this folder's modules; those of another course are forgotten."""
+    """Make `import assignment` and its like mean this folder's modules; those of another assignment are forgotten."""
     if sys.path[0] == str(folder):
         return
     sys.path[:] = [str(folder), *(path for path in sys.path if path != str(folder))]
@@ -117,17 +119,17 @@ def activate(folder):
     importlib.invalidate_caches()
 
 
-def exercises(course):
+def exercises(assignment):
     """The plan of marks, in the notebook's order; refuses a course whose parts do not fit together."""
     plan = []
-    for cell in json.loads(course.notebook.read_text(encoding="utf-8"))["cells"]:
+    for cell in json.loads(assignment.notebook.read_text(encoding="utf-8"))["cells"]:
         mark = cell["metadata"].get("nbgrader", {})
         if mark.get("grade"):
-            plan.append(_exercise(course, mark))
+            plan.append(_exercise(assignment, mark))
     stems = [exercise.stem for exercise in plan]
-    unknown = {path.stem.removeprefix("test_") for path in course.folder.glob("test_*.py")} - set(
-        stems
-    )
+    unknown = {
+        path.stem.removeprefix("test_") for path in assignment.folder.glob("test_*.py")
+    } - set(stems)
     if unknown or len(set(stems)) < len(stems):
         raise CourseError(
             f"laws without a grade cell: {sorted(unknown)}"
@@ -137,17 +139,17 @@ def exercises(course):
     return plan
 
 
-def _exercise(course, mark):
+def _exercise(assignment, mark):
     grade_id, points = mark["grade_id"], float(mark["points"])
     if mark.get("solution") or mark.get("task"):
         return Exercise(grade_id, points, "manual", grade_id)
     stem = grade_id.removesuffix("_laws")
     if stem == grade_id:
         raise CourseError(f"grade cell {grade_id!r} must be called <stem>_laws")
-    if stem in course.training:
+    if stem in assignment.training:
         return Exercise(stem, points, "training", grade_id)
-    if not (course.folder / f"test_{stem}.py").is_file():
+    if not (assignment.folder / f"test_{stem}.py").is_file():
         raise CourseError(
-            f"grade cell {grade_id!r} has no laws: {course.folder}/test_{stem}.py is missing"
+            f"grade cell {grade_id!r} has no laws: {assignment.folder}/test_{stem}.py is missing"
         )
     return Exercise(stem, points, "laws", grade_id)

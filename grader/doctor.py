@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from grader.assignment import CourseError, Limits, exercises, load_course
+from grader.assignment import CourseError, Limits, exercises, load_assignment
 from grader.gradebook.database import check_exercises, check_file, opened
 from grader.text import program
 from grader.wall.cgroup import hierarchies
@@ -32,7 +32,7 @@ def report(laws, gradebook=True):
         cgroups(),
         system_calls(),
         packages(),
-        course(laws),
+        assignment(laws),
         gpu(),
         models(),
         *[database(laws)] * gradebook,
@@ -134,11 +134,11 @@ def packages():
     )
 
 
-def course(laws):
+def assignment(laws):
     from grader.judging.suite import check_weights, configure_hypothesis
 
     try:
-        declared = load_course(laws)
+        declared = load_assignment(laws)
         plan = exercises(declared)
         configure_hypothesis()
         check_weights(declared, plan)
@@ -186,7 +186,7 @@ def database(laws):
         check_file(path)
         with opened(path) as connection:
             names = [name for (name,) in connection.execute("select name from assignment")]
-        check_exercises(path, load_course(laws))
+        check_exercises(path, load_assignment(laws))
     except CourseError as error:
         return "database", False, str(error), ""
     return "database", True, f"gradebook.db knows {', '.join(names) or 'no assignment yet'}", ""

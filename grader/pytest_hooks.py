@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.judging.function import Student
 from grader.judging.session import read
 from grader.judging.suite import configure_hypothesis
@@ -28,7 +28,7 @@ def pytest_configure(config):
 
 
 def pytest_collect_file(file_path, parent):
-    load_course(
+    load_assignment(
         file_path.parent
     )  # so that a laws file can `import oracles` however pytest imports it
 
@@ -45,12 +45,12 @@ def running():
 def student(request, running):
     folder = request.path.parent
     if folder not in running.sandboxes:
-        course = load_course(folder)
+        assignment = load_assignment(folder)
         cells = repair(
-            read(request.config.getoption("--submission") or course.notebook), course
+            read(request.config.getoption("--submission") or assignment.notebook), assignment
         ).cells
-        sandbox = running.enter_context(Sandbox(list(course.preload), course.limits))
-        running.sandboxes[folder] = (cells, course, sandbox)
+        sandbox = running.enter_context(Sandbox(list(assignment.preload), assignment.limits))
+        running.sandboxes[folder] = (cells, assignment, sandbox)
     student = Student(request.path.stem.removeprefix("test_"), *running.sandboxes[folder])
     yield student
     student.close()

@@ -14,12 +14,12 @@ WORK = Path("build/grading")  # below nbgrader's course
 PACKAGES = ("hypothesis", "numpy", "pytest")  # what decides the examples and the numbers
 
 
-def fingerprint(course, isolation, more=()):
+def fingerprint(assignment, isolation, more=()):
     """Changes with anything a verdict depends on, the submission apart; `more`: files, and folders with what they hold."""
-    versions = [platform.python_version(), *map(version, sorted({*PACKAGES, *course.packages}))]
+    versions = [platform.python_version(), *map(version, sorted({*PACKAGES, *assignment.packages}))]
     digest = hashlib.sha256(json.dumps([isolation, versions]).encode())
-    folders = (course.folder, Path(grader.__file__).parent, *more)
-    for path in (course.notebook, *sorted(chain.from_iterable(map(files, folders)))):
+    folders = (assignment.folder, Path(grader.__file__).parent, *more)
+    for path in (assignment.notebook, *sorted(chain.from_iterable(map(files, folders)))):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -34,11 +34,11 @@ WITHDRAWN = "graded earlier: its marks stay in the gradebook"
 class Batch:
     def __init__(self, judge, laws, keep_timestamps=False, work=WORK):
         """`judge`: a Grader that was never entered, for plan and settings; the current folder is nbgrader's course."""
-        self.judge, self.laws, self.course = judge, laws, judge.course
-        self.work = work.resolve() / self.course.name
+        self.judge, self.laws, self.assignment = judge, laws, judge.assignment
+        self.work = work.resolve() / self.assignment.name
         self.keep_timestamps = keep_timestamps
         self.staged = self.work / "submitted"
-        self.stamp = fingerprint(self.course, judge.isolation)
+        self.stamp = fingerprint(self.assignment, judge.isolation)
         self.untrained = {}  # after a run: the notebooks that wait for a training run, by their SHA-256
 
     @contextlib.contextmanager
@@ -57,7 +57,7 @@ class Batch:
     @property
     def place(self):
         """Where a notebook belongs, in words."""
-        return f"a notebook's place is submitted/<student>/{self.course.name}/{self.course.notebook.name}"
+        return f"a notebook's place is submitted/<student>/{self.assignment.name}/{self.assignment.notebook.name}"
 
     def loose(self):
         """One line on files that no student's folder holds, or an empty string."""
@@ -73,9 +73,9 @@ class Batch:
     def run(self, jobs):
         """Grade everybody; returns the rows of status.csv."""
         with Pool(self.judge, jobs, self.laws) as pool:
-            gradebook = Gradebook(self.course, self.staged, self.laws)
+            gradebook = Gradebook(self.assignment, self.staged, self.laws)
             self.submitted = gradebook.submitted
-            names = (self.course.name, self.course.notebook.stem)
+            names = (self.assignment.name, self.assignment.notebook.stem)
             found = find_submissions(self.submitted, *names, gradebook.other_assignments())
             rows = self._grade(found, gradebook, pool)
         seen = {entry["student"] for entry in rows}
@@ -109,7 +109,7 @@ class Batch:
             rows.append(self._record(entry, verdict, gradebook))
             if any(
                 verdict["exercises"][stem]["outcome"] in ("needs_training", "infrastructure")
-                for stem in self.course.training
+                for stem in self.assignment.training
             ):
                 uses = verdict.get("training", {}).get("uses", "")
                 self.untrained[verdict["sha256"]] = Untrained(self._staged(entry), uses)
@@ -142,7 +142,7 @@ class Batch:
         return state(known, self.judge.marks.read(**known)) == made_with
 
     def _staged(self, entry):
-        return self.staged / entry.student / self.course.name / self.course.notebook.name
+        return self.staged / entry.student / self.assignment.name / self.assignment.notebook.name
 
     def _stage(self, entry):
         """A plain copy under the proper name: nbgrader sees neither links nor other files."""
@@ -150,7 +150,7 @@ class Batch:
         shutil.rmtree(target.parent, ignore_errors=True)
         target.parent.mkdir(parents=True)
         target.write_bytes(read(entry.notebook) if entry.notebook else placeholder(entry.why_not))
-        home = self.submitted / entry.student / self.course.name
+        home = self.submitted / entry.student / self.assignment.name
         own = self.work / "timestamps" / f"{entry.student}.txt"
         entry.notes += (
             timestamps.keep(home, target.parent, own)
@@ -162,7 +162,7 @@ class Batch:
     def _record(self, entry, verdict, gradebook):
         """Into the gradebook, unless this very verdict is already there, with this very timestamp; what `row` is told."""
         status, notes = verdict["status"], entry.notes + verdict["notes"]
-        whole = done(Path.cwd(), self.course.name, entry.student)
+        whole = done(Path.cwd(), self.assignment.name, entry.student)
         moment = timestamps.read_timestamp(self._staged(entry).parent)
         mark = hashlib.sha256(json.dumps(verdict).encode()).hexdigest()
         if load(whole).get("verdict") != mark or not gradebook.has(entry.student, verdict, moment):

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grader
-from grader.assignment import CourseError, load_course
+from grader.assignment import CourseError, load_assignment
 from grader.judging.function import ALL_CALLS
 from grader.judging.session import Grader, read
 from grader.verdict import open_verdict, verdict
@@ -34,7 +34,7 @@ def serve():
     laws, isolation, training = sys.argv[1:4]
     with (
         contextlib.suppress(CourseError),  # the process that started this one has seen it, too
-        Grader(load_course(laws), isolation, training or None) as grader,
+        Grader(load_assignment(laws), isolation, training or None) as grader,
     ):
         limit_memory()
         for line in sys.stdin:
@@ -107,7 +107,7 @@ class Pool:
 
     def __enter__(self):
         """Refuse what no job could do, then let a job start while the caller goes on; the others start once there is work."""
-        with Sandbox([], self.grader.course.limits, self.grader.isolation) as wall:
+        with Sandbox([], self.grader.assignment.limits, self.grader.isolation) as wall:
             wall.worker().kill()
         self.idle[-1].start()  # the one that is taken first
         self.grader.validate()
@@ -137,7 +137,7 @@ class Pool:
 
     def _seconds(self):
         """More than all limits of one submission together: its own end comes first, unless this machine hangs."""
-        limits = self.grader.course.limits
+        limits = self.grader.assignment.limits
         one = 60 + ALL_CALLS * limits.exercise_seconds + limits.answer_seconds
         one += limits.call_seconds + limits.load_seconds
         return 60 + one * sum(e.kind == "laws" for e in self.grader.plan)

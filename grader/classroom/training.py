@@ -1,6 +1,6 @@
 """Training runs for the exercises that are marked by one: a queue over this machine's GPUs, or its cores.
 
-The course says how a notebook is trained (`Course.trainer`, a command); each run gets a slot and a folder of its own, with
+The course says how a notebook is trained (`Assignment.trainer`, a command); each run gets a slot and a folder of its own, with
 a copy of the notebook. Marks are kept (grader/judging/training_marks.py), so nothing is trained twice: notebooks that agree in what
 training uses share one, and a run of the queue that was killed goes on with what is missing.
 """
@@ -53,13 +53,13 @@ class Run:
 
 
 class TrainingQueue:
-    """`TrainingQueue(course, marks).run({sha256: Untrained(notebook)})` leaves a mark for each."""
+    """`TrainingQueue(assignment, marks).run({sha256: Untrained(notebook)})` leaves a mark for each."""
 
-    def __init__(self, course, marks):
-        if not course.trainer:
+    def __init__(self, assignment, marks):
+        if not assignment.trainer:
             raise CourseError("the course declares no `trainer`, so nothing can be trained here")
-        self.course, self.marks = course, marks
-        self.slots = slots(course.training_memory_mb)
+        self.assignment, self.marks = assignment, marks
+        self.slots = slots(assignment.training_memory_mb)
 
     def run(self, notebooks):
         """Train what has no mark that counts, and return how many were missing.
@@ -135,17 +135,17 @@ class TrainingQueue:
         out, isolation = self._folder(sha), self.marks.isolation
         (out / MARK).unlink(missing_ok=True)
         places = {"notebook": out / NOTEBOOK, "mark": out / MARK, "out": out}
-        command = [part.format(**places, isolation=isolation) for part in self.course.trainer]
+        command = [part.format(**places, isolation=isolation) for part in self.assignment.trainer]
         with (out / LOG).open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-IS", leash.__file__, str(os.getpid()), *command],
-                cwd=self.course.folder,
+                cwd=self.assignment.folder,
                 env={**os.environ, **slot.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-        return Run(sha, slot, process, time.monotonic() + self.course.training_seconds)
+        return Run(sha, slot, process, time.monotonic() + self.assignment.training_seconds)
 
     def _finish(self, run, last, alone):
         """Keep the mark; without one the exercise stays open, with the reason. False: train this once more, alone."""
@@ -155,7 +155,7 @@ class TrainingQueue:
         if not is_mark(mark):
             if not alone:  # the others may have had the memory or the time
                 return False
-            slow = f"no end within {self.course.training_seconds} seconds"
+            slow = f"no end within {self.assignment.training_seconds} seconds"
             trouble = slow if code is None else f"exit code {code}"
             mark = open_mark(f"the training run gave no verdict: {trouble}; see {run.sha}/{LOG}")
         if mark.get("outcome") in FATAL and not last:

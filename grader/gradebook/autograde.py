@@ -40,7 +40,7 @@ class Reports(logging.Handler):
 class Gradebook:
     """nbgrader's Autograde, run in this process for one student at a time on the staged copies."""
 
-    def __init__(self, course, staged, laws):
+    def __init__(self, assignment, staged, laws):
         warnings.filterwarnings("ignore", module="nbgrader")
         # a check of web addresses that jsonschema would load: it compiles 38 grammars, a second lost
         sys.modules.setdefault("rfc3987_syntax", None)
@@ -50,7 +50,7 @@ class Gradebook:
         from grader.gradebook.plugins import configure
 
         self.app = AutogradeApp()
-        self.app.initialize([course.name])
+        self.app.initialize([assignment.name])
         configure(self.app.config, str(laws))
         self.penalties = Penalties(self.app)
         self.reports = Reports()
@@ -58,12 +58,12 @@ class Gradebook:
         # nbgrader's api writes to Tornado's
         for log in (self.app.log, logging.getLogger("tornado.application")):
             log.handlers, log.propagate = [self.reports], False
-        self.app.coursedir.assignment_id = course.name
+        self.app.coursedir.assignment_id = assignment.name
         self.submitted = Path(
             self.app.coursedir.root, self.app.coursedir.submitted_directory
         ).resolve()
         self.app.coursedir.submitted_directory = str(staged)
-        self.course = course
+        self.assignment = assignment
         self.file = sqlite_file(self.app.coursedir.db_url)
         if self.file:
             check_file(self.file)
@@ -75,13 +75,13 @@ class Gradebook:
         from nbgrader.api import Gradebook, MissingEntry
 
         with Gradebook(self.app.coursedir.db_url) as database, suppress(MissingEntry):
-            database.find_notebook(self.course.notebook.stem, self.course.name)
+            database.find_notebook(self.assignment.notebook.stem, self.assignment.name)
             if self.file:
-                check_exercises(self.file, self.course)
+                check_exercises(self.file, self.assignment)
             return
         with tempfile.TemporaryDirectory() as release:
             done = subprocess.run(
-                [sys.executable, "-m", "nbgrader", "generate_assignment", self.course.name]
+                [sys.executable, "-m", "nbgrader", "generate_assignment", self.assignment.name]
                 + [f"--CourseDirectory.release_directory={release}", "--log-level=WARN"],
                 cwd=self.app.coursedir.root,
                 capture_output=True,
@@ -90,8 +90,8 @@ class Gradebook:
         if done.returncode:
             why = done.stderr.strip().rpartition("\n")[2]
             raise CourseError(
-                f"the gradebook does not know {self.course.name}, and `nbgrader generate_assignment"
-                f" {self.course.name}`, which enters it, fails: {why}"
+                f"the gradebook does not know {self.assignment.name}, and `nbgrader generate_assignment"
+                f" {self.assignment.name}`, which enters it, fails: {why}"
             )
 
     def _entered(self):
@@ -99,7 +99,9 @@ class Gradebook:
         from nbgrader.api import Gradebook
 
         with Gradebook(self.app.coursedir.db_url) as database:
-            found = database.notebook_submissions(self.course.notebook.stem, self.course.name)
+            found = database.notebook_submissions(
+                self.assignment.notebook.stem, self.assignment.name
+            )
             return {
                 notebook.student.id: (
                     notebook.assignment.timestamp,
@@ -116,7 +118,7 @@ class Gradebook:
         with Gradebook(self.app.coursedir.db_url) as database:
             known = {assignment.name for assignment in database.assignments}
         return (known | {path.parent.name for path in source.glob("*/*.ipynb")}) - {
-            self.course.name
+            self.assignment.name
         }
 
     def students(self):
@@ -130,7 +132,9 @@ class Gradebook:
         from nbgrader.api import Gradebook
 
         with Gradebook(self.app.coursedir.db_url) as database:
-            found = database.notebook_submissions(self.course.notebook.stem, self.course.name)
+            found = database.notebook_submissions(
+                self.assignment.notebook.stem, self.assignment.name
+            )
             for notebook in found:
                 self._confirm(notebook)
             troubles = {notebook.student.id: self._settle(notebook) for notebook in found}
@@ -148,7 +152,7 @@ class Gradebook:
     def _confirm(self, notebook):
         """A script that gives a hand mark seldom clears nbgrader's flag, which Formgrader does."""
         root, student = Path(self.app.coursedir.root), notebook.student.id
-        known = load(recorded(root, self.course.name, student))
+        known = load(recorded(root, self.assignment.name, student))
         for grade in filter(is_unconfirmed, notebook.grades if known else ()):
             if known["by_hand"].get(stem_of(grade)) != grade.manual_score:
                 grade.needs_manual_grade = False
@@ -156,9 +160,9 @@ class Gradebook:
     def has(self, student, verdict, moment):
         """Whether this very gradebook has the verdict's marks, for what came in at this moment."""
         folder = self.app.coursedir.format_path(
-            self.app.coursedir.autograded_directory, student, self.course.name
+            self.app.coursedir.autograded_directory, student, self.assignment.name
         )
-        graded = Path(folder, f"{self.course.notebook.stem}.ipynb").exists()
+        graded = Path(folder, f"{self.assignment.notebook.stem}.ipynb").exists()
         marks = {
             stem: None if e["outcome"] in OPEN else e["points"]
             for stem, e in verdict["exercises"].items()
@@ -173,8 +177,10 @@ class Gradebook:
 
         coursedir = self.app.coursedir
         coursedir.student_id = student
-        folder = coursedir.format_path(coursedir.submitted_directory, student, self.course.name)
-        GradeSuites.verdicts = {str(Path(folder, f"{self.course.notebook.stem}.ipynb")): verdict}
+        folder = coursedir.format_path(coursedir.submitted_directory, student, self.assignment.name)
+        GradeSuites.verdicts = {
+            str(Path(folder, f"{self.assignment.notebook.stem}.ipynb")): verdict
+        }
         for pause in (*PAUSES, None):
             self.reports.texts.clear()
             try:

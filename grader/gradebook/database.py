@@ -84,30 +84,30 @@ def trouble(text, name="gradebook.db"):
     return f"{name} cannot be read ({why}): restore a backup, or move it aside"
 
 
-def check_exercises(path, course):
+def check_exercises(path, assignment):
     """CourseError if the gradebook has other cells or marks of the assignment than the instructor's notebook."""
     with opened(path) as database:
-        known = set(database.execute(KNOWN, [course.name]))
-        graded = database.execute(HANDED_IN, [course.name]).fetchone()
-    differing = dict(known ^ wanted(course))
+        known = set(database.execute(KNOWN, [assignment.name]))
+        graded = database.execute(HANDED_IN, [assignment.name]).fetchone()
+    differing = dict(known ^ wanted(assignment))
     if not known or not differing:
         return
-    other_cells = dict(known).keys() != dict(wanted(course)).keys()
+    other_cells = dict(known).keys() != dict(wanted(assignment)).keys()
     what = "exercises" if other_cells else "marks"
     remedy = (
         f"move {path.name} aside, the hand marks in it too, and run again"
         if graded and other_cells
-        else f"run `{program('nbgrader')} generate_assignment {course.name} --force`"
+        else f"run `{program('nbgrader')} generate_assignment {assignment.name} --force`"
     )
     names = clean(", ".join(sorted(differing)))
     raise CourseError(
-        f"{path.name} and {course.notebook.name} of {course.name} have different {what} ({names}): {remedy}"
+        f"{path.name} and {assignment.notebook.name} of {assignment.name} have different {what} ({names}): {remedy}"
     )
 
 
-def wanted(course):
+def wanted(assignment):
     """The ids of the cells that nbgrader enters into the gradebook, with their marks, -1 for none."""
-    cells = json.loads(course.notebook.read_text(encoding="utf-8"))["cells"]
+    cells = json.loads(assignment.notebook.read_text(encoding="utf-8"))["cells"]
     clues = [mark(cell) for cell in cells]
     return {
         (clue["grade_id"], float(clue["points"]) if clue.get("grade") or clue.get("task") else -1.0)

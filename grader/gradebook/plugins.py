@@ -18,7 +18,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Enum, Unicode
 
-from grader.assignment import TRAINING, CourseError, load_course
+from grader.assignment import TRAINING, CourseError, load_assignment
 from grader.gradebook.pages import mend
 from grader.judging.feedback import exercise_text
 from grader.judging.session import Grader, read
@@ -70,7 +70,7 @@ class SubmissionExporter(NotebookExporter):
             )
             raise NbGraderException("no sandbox")
         try:
-            self.course = load_course(Path(self.coursedir.root) / self.laws)
+            self.assignment = load_assignment(Path(self.coursedir.root) / self.laws)
         except CourseError as error:
             self.log.error(f"nothing is graded: {error}")
             raise NbGraderException("the course cannot be used") from error
@@ -82,20 +82,20 @@ class SubmissionExporter(NotebookExporter):
         done(Path(self.coursedir.root), names["assignment"], names["student"]).unlink(
             missing_ok=True
         )
-        submission = readable(filename, self.course)
+        submission = readable(filename, self.assignment)
         keep_timestamp(Path(filename).parent, self.parent, names)
         return self.from_notebook_node(nbformat.from_dict(submission.notebook), resources, **kw)
 
 
-def readable(filename, course):
+def readable(filename, assignment):
     """The repaired submission; if it cannot be read, the course's blank notebook headed by the reason."""
     try:
-        submission = repair(read_plain(filename), course)
+        submission = repair(read_plain(filename), assignment)
         for cell in submission.notebook["cells"]:
             cell["source"] = without_emptiness(cell["source"])
         return submission
     except Unreadable as reason:
-        submission = repair(without_solutions(source_cells(course)), course)
+        submission = repair(without_solutions(source_cells(assignment)), assignment)
         words = f"**This submission could not be read:** {reason}."
         submission.notebook["cells"].insert(
             0, {"id": "unreadable", "cell_type": "markdown", "metadata": {}, "source": words}
@@ -170,7 +170,7 @@ class GradeSuites(NbGraderPreprocessor):
         if key not in self.graders:
             training = root / self.training if self.training else None
             self.graders[key] = Grader(
-                load_course(root / self.laws), self.isolation, training
+                load_assignment(root / self.laws), self.isolation, training
             ).__enter__()
             atexit.register(self.graders[key].__exit__)
         return self.graders[key]

@@ -35,16 +35,16 @@ def interpreting():
 class Student:
     """`student(*args, **kwargs)` calls the function `stem` of one submission; `calls` are those of the current example."""
 
-    def __init__(self, stem, cells, course, sandbox):
-        self.stem, self.cells, self.course, self.sandbox = stem, cells, course, sandbox
+    def __init__(self, stem, cells, assignment, sandbox):
+        self.stem, self.cells, self.assignment, self.sandbox = stem, cells, assignment, sandbox
         self.calls, self.failures, self.evidence = [], [], Evidence()
         self.worker, self.skip, self.load_errors, self.at = None, [], [], None
         self.strikes, self.over, self.spared, self.before = 0, None, False, None
         self.called, self.changing = False, None  # the first call that changed an argument in place
         self.keeping = self.explaining = False
-        self.patience = course.limits.exercise_seconds
+        self.patience = assignment.limits.exercise_seconds
         self.left = ALL_CALLS * self.patience
-        self.answering = course.limits.answer_seconds
+        self.answering = assignment.limits.answer_seconds
 
     def __repr__(self):
         return f"<{self.stem} of the submission>"
@@ -151,7 +151,7 @@ class Student:
 
     def _seconds(self):
         """For one call; the very first may have to import what the notebook imports inside the function."""
-        limits, first, self.called = self.course.limits, not self.called, True
+        limits, first, self.called = self.assignment.limits, not self.called, True
         return max(limits.call_seconds, limits.load_seconds) if first else limits.call_seconds
 
     def _error(self, error):
@@ -165,7 +165,7 @@ class Student:
         self.close()
         if end.outcome != "infrastructure":
             self.strikes += 1
-        if self.strikes >= self.course.limits.strikes:
+        if self.strikes >= self.assignment.limits.strikes:
             self.over = Ended(
                 end.outcome,
                 f"not run: earlier calls had ended so {self.strikes} times ({end.words})",
@@ -177,7 +177,7 @@ class Student:
         why = None
         for _ in range(MAX_RESTARTS + 1):
             try:
-                self.worker, self.at = self.sandbox.worker(self.course.limits), None
+                self.worker, self.at = self.sandbox.worker(self.assignment.limits), None
                 with self._losing_patience(UNHURRIED_LOAD):
                     loaded = self._loaded()
                 if loaded:
@@ -209,14 +209,14 @@ class Student:
             "stem": self.stem,
             "cells": self.cells,
             "skip": self.skip,
-            "arrays": self.course.arrays,
-            "provides": list(self.course.provides),
+            "arrays": self.assignment.arrays,
+            "provides": list(self.assignment.provides),
         }
         asked = []
         reply, _ = self.worker.request(
             message,
             [],
-            min(self.course.limits.load_seconds, self.patience + UNHURRIED_LOAD),
+            min(self.assignment.limits.load_seconds, self.patience + UNHURRIED_LOAD),
             lambda m, b: self._while_loading(m, b, asked, end),
         )
         with interpreting():
@@ -231,7 +231,7 @@ class Student:
         if message.get("is") != "progress":
             return self._answer(message, buffers, asked)
         self._move_to(message.get("at"))
-        limit = time.monotonic() + self.course.limits.load_seconds
+        limit = time.monotonic() + self.assignment.limits.load_seconds
         self.worker.deadline = min(limit, end + self.worker.given_back)
         return ()
 
@@ -273,7 +273,7 @@ class Student:
         """Answer a call to what the course provides; None if the message is something else."""
         if message.get("is") != "callback":
             return None
-        function = self.course.provides.get(message.get("name"))
+        function = self.assignment.provides.get(message.get("name"))
         if function is None:
             raise wire.WireError("unknown function")
         if len(asked) >= MAX_CALLBACKS:

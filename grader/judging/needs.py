@@ -5,18 +5,18 @@ import re
 from grader.wall.link import WorkerEnded
 
 
-def digest(course, cells, sandbox):
-    """SHA-256 of the statements that `course.training_uses` need; "" where none are named, or nobody can tell.
+def digest(assignment, cells, sandbox):
+    """SHA-256 of the statements that `assignment.training_uses` need; "" where none are named, or nobody can tell.
 
     A worker reads the notebook, for a parser's time and memory are the student's; it runs none of it, so its answer is
     its own.
     """
-    if not course.training_uses:
+    if not assignment.training_uses:
         return ""
-    worker, message = None, {"do": "tell", "stems": list(course.training_uses), "cells": cells}
+    worker, message = None, {"do": "tell", "stems": list(assignment.training_uses), "cells": cells}
     try:
-        worker = sandbox.worker(course.limits)
-        reply, _ = worker.request(message, [], course.limits.load_seconds, lambda *_: None)
+        worker = sandbox.worker(assignment.limits)
+        reply, _ = worker.request(message, [], assignment.limits.load_seconds, lambda *_: None)
     except WorkerEnded:
         return ""
     finally:

@@ -23,17 +23,19 @@ UNTOUCHED = "the cell of {0} is as it was handed out, and no other cell defines 
 
 
 class Grader:
-    """`with Grader(course) as grader: grader.check(path)` gives the verdict as a dict."""
+    """`with Grader(assignment) as grader: grader.check(path)` gives the verdict as a dict."""
 
-    def __init__(self, course, isolation="bwrap", training=None):
+    def __init__(self, assignment, isolation="bwrap", training=None):
         """`training`: a folder of training marks."""
-        self.course, self.isolation = course, isolation
+        self.assignment, self.isolation = assignment, isolation
         self.training = Path(training).resolve() if training else None
-        self.marks = TrainingMarks(course, self.training, isolation)
+        self.marks = TrainingMarks(assignment, self.training, isolation)
         if isolation != "none":
-            check_outside(course.folder, course.notebook, *course.training_files, Path.cwd())
-        self.plan = exercises(course)
-        self.sandbox = Sandbox(list(course.preload), course.limits, isolation)
+            check_outside(
+                assignment.folder, assignment.notebook, *assignment.training_files, Path.cwd()
+            )
+        self.plan = exercises(assignment)
+        self.sandbox = Sandbox(list(assignment.preload), assignment.limits, isolation)
 
     def __enter__(self):
         self.sandbox.start()
@@ -50,7 +52,7 @@ class Grader:
         from grader.judging import suite
 
         suite.configure_hypothesis()
-        suite.check_weights(self.course, self.plan)
+        suite.check_weights(self.assignment, self.plan)
 
     def __exit__(self, *_):
         self.sandbox.close()
@@ -61,13 +63,13 @@ class Grader:
         name = name or ("" if isinstance(notebook, bytes) else str(notebook))
         plan = self.judged(exercises)
         try:
-            submission = repair(data, self.course)
+            submission = repair(data, self.assignment)
         except Unreadable as reason:
             marked = {e.stem: unread_verdict(e, str(reason)) for e in plan}
             return verdict(name, data, marked, self.isolation, [str(reason)], unreadable=True)
         known = {"sha256": hashlib.sha256(data).hexdigest()}
         if any(exercise.kind == "training" for exercise in plan):
-            known["uses"] = digest(self.course, submission.cells, self.sandbox)
+            known["uses"] = digest(self.assignment, submission.cells, self.sandbox)
         trained = self.marks.read(**known)
         marked = self._marks(plan, submission, trained)
         made = verdict(name, data, marked, self.isolation, submission.notes)
@@ -76,7 +78,7 @@ class Grader:
     def _marks(self, plan, submission, trained):
         from grader.judging import suite
 
-        rows, trivial = suite.run(self.course, plan, submission.cells, self.sandbox)
+        rows, trivial = suite.run(self.assignment, plan, submission.cells, self.sandbox)
         marked = {}
         for exercise in plan:
             if exercise.kind == "laws":

@@ -189,11 +189,13 @@ def explain(rows):
             row["hint"] = f"{row['hint']}; {cause}" if row["hint"] else cause
 
 
-def run(course, plan, cells, sandbox):
+def run(assignment, plan, cells, sandbox):
     """The rows of every exercise in `plan` that has laws, for the submission's code cells."""
-    students = {e.stem: Student(e.stem, cells, course, sandbox) for e in plan if e.kind == "laws"}
+    students = {
+        e.stem: Student(e.stem, cells, assignment, sandbox) for e in plan if e.kind == "laws"
+    }
     plugin = LawPlugin(students)
-    run_pytest(course, plugin)
+    run_pytest(assignment, plugin)
     for rows in plugin.rows.values():
         explain(rows)
     return plugin.rows, {stem: student.evidence.trivial() for stem, student in students.items()}
@@ -211,12 +213,12 @@ def undirected():
         os.environ.update(told)
 
 
-def run_pytest(course, plugin, *options):
+def run_pytest(assignment, plugin, *options):
     if not plugin.students:
         return
-    activate(course.folder)
-    files = [str(course.folder / f"test_{stem}.py") for stem in plugin.students]
-    arguments = [*files, *QUIET, f"--rootdir={course.folder}", "-c", os.devnull, *options]
+    activate(assignment.folder)
+    files = [str(assignment.folder / f"test_{stem}.py") for stem in plugin.students]
+    arguments = [*files, *QUIET, f"--rootdir={assignment.folder}", "-c", os.devnull, *options]
     with undirected():
         code = pytest.main(arguments, plugins=[plugin])
     # by Ctrl-C, not by a file of ours
@@ -226,10 +228,10 @@ def run_pytest(course, plugin, *options):
         raise CourseError("the laws cannot be run: " + "; ".join(plugin.broken or [str(code)]))
 
 
-def check_weights(course, plan):
+def check_weights(assignment, plan):
     """Refuse to grade with laws whose weights are not the notebook's marks."""
     plugin = LawPlugin({e.stem: None for e in plan if e.kind == "laws"})
-    run_pytest(course, plugin, "--collect-only")
+    run_pytest(assignment, plugin, "--collect-only")
     for exercise in plan:
         laws = plugin.laws.get(exercise.stem)
         if laws is None:

@@ -15,10 +15,12 @@ from grader.store import fingerprint, load, write
 
 
 class TrainingMarks:
-    def __init__(self, course, folder, isolation):
+    def __init__(self, assignment, folder, isolation):
         """`folder`: None where nothing was trained."""
         self.folder, self.isolation = folder, isolation
-        self.inputs = fingerprint(course, isolation, course.training_files) if folder else ""
+        self.inputs = (
+            fingerprint(assignment, isolation, assignment.training_files) if folder else ""
+        )
 
     def read(self, sha256, uses=""):
         """The mark that counts for a notebook that uses this, or None; a file that holds no mark is a fault on our side."""

@@ -62,9 +62,9 @@ def parse(data):
     return reader.parse(data)
 
 
-def source_cells(course):
+def source_cells(assignment):
     """The instructor's document, its cells' text as students get it but for the solutions."""
-    document = json.loads(course.notebook.read_text(encoding="utf-8"))
+    document = json.loads(assignment.notebook.read_text(encoding="utf-8"))
     for cell in document["cells"]:
         cell["source"] = reader.source(cell).rstrip("\n")
     return document
@@ -78,8 +78,8 @@ def without_solutions(document):
     return json.dumps(document).encode()
 
 
-def repair(data, course):
-    given, source = parse(data), source_cells(course)
+def repair(data, assignment):
+    given, source = parse(data), source_cells(assignment)
     cells = [cell for cell in map(_clean_cell, given["cells"]) if cell]
     submission = Submission(
         {"nbformat": 4, "nbformat_minor": 5, "metadata": _metadata(source), "cells": cells}
@@ -91,7 +91,7 @@ def repair(data, course):
     restore_graded(submission, source["cells"])
     prose = _students_prose(cells, source["cells"])
     submission.unwritten = unwritten(cells, source["cells"]) | untouched(
-        course.training, submission.cells, source["cells"]
+        assignment.training, submission.cells, source["cells"]
     )
     _disarm_markdown(submission, prose)
     _number(cells)

@@ -16,7 +16,7 @@ def secrets():
     """Lines of the oracles, the strategies and the scorer that no student may ever read."""
     lines = [
         line.strip()
-        for name in ("oracles", "strategies", "course")
+        for name in ("oracles", "strategies", "assignment")
         for line in (HIDDEN / f"{name}.py").read_text().split("\n")
     ]
     return [line for line in lines if len(line) > 24]

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 
 from gate.submissions import HIDDEN, read
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.judging.session import Grader
 from tests.bank import harm
 from tests.bank.damage import EDITS
@@ -124,9 +124,9 @@ class Bench:
     """What a process of the pool keeps: a running grader, the instructor's notebook, the submissions by name."""
 
     def __init__(self):
-        course = load_course(HIDDEN)
-        self.grader = Grader(course).__enter__()
-        self.source = json.loads(course.notebook.read_text())
+        assignment = load_assignment(HIDDEN)
+        self.grader = Grader(assignment).__enter__()
+        self.source = json.loads(assignment.notebook.read_text())
         self.submissions = {(s.kind, s.id): s for kind in FAULTS for s in read(kind)} | {
             ("damage", e.name): e for e in EDITS
         }

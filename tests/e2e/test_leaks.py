@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from gate.submissions import replaced
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.judging.session import Grader
 from tests.e2e import leaks
 from tests.e2e.leaks import ROOT
@@ -51,7 +51,7 @@ def spied(wanted):
         "def exponential_shaping(scores, temperature=1.0):\n    raise RuntimeError(f'found {FOUND}')\n"
     )
     document = replaced(json.loads(leaks.RELEASE.read_text()), "exponential_shaping", cell)
-    with Grader(load_course(ROOT / "tests/hidden")) as grader:
+    with Grader(load_assignment(ROOT / "tests/hidden")) as grader:
         verdict = grader.check(json.dumps(document).encode(), exercises=["exponential_shaping"])
     return json.dumps(verdict["exercises"]["exponential_shaping"])
 

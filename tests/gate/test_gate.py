@@ -20,7 +20,7 @@ from gate.report import html, junit, schema
 from gate.statistics import paired_gain
 from gate.submissions import read
 from gate.thresholds import LOWER_ENDS, thresholds
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from lab.config import PRESETS, TrainConfig
 
 GOOD = {
@@ -100,7 +100,7 @@ def test_a_run_counts_no_longer_once_something_it_depends_on_changes(monkeypatch
 
 def test_marks_are_shared_between_those_who_agree_in_all_that_the_gate_uses():
     used = Request(b"", "", Path()).config(42).required_exercises()
-    assert list(load_course(ROOT / "tests/hidden").training_uses) == used
+    assert list(load_assignment(ROOT / "tests/hidden").training_uses) == used
 
 
 def test_the_number_format_is_part_of_it(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from gate import ROOT
 from gate.cases import solution
 from gate.submissions import helper, replaced, solution_cell
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.submission.preflight import repair
 
 WORK = "return experiment('mine', TrainConfig.from_preset(PRESET), from_namespace(globals()))"
@@ -18,12 +18,12 @@ HANDED_OUT = "".join(solution_cell(json.loads(RELEASE.read_text()), "train")["so
 
 
 @pytest.fixture(scope="module")
-def course():
-    return load_course(ROOT / "tests" / "hidden")
+def assignment():
+    return load_assignment(ROOT / "tests" / "hidden")
 
 
-def is_stub(notebook, course):
-    return "train" in repair(notebook, course).unwritten
+def is_stub(notebook, assignment):
+    return "train" in repair(notebook, assignment).unwritten
 
 
 def with_train(cell, after=()):
@@ -33,9 +33,9 @@ def with_train(cell, after=()):
     return json.dumps(document).encode()
 
 
-def test_the_notebook_as_released_holds_a_stub_and_the_instructor_s_none(course):
-    assert is_stub(RELEASE.read_bytes(), course)
-    assert not is_stub(json.dumps(solution()).encode(), course)
+def test_the_notebook_as_released_holds_a_stub_and_the_instructor_s_none(assignment):
+    assert is_stub(RELEASE.read_bytes(), assignment)
+    assert not is_stub(json.dumps(solution()).encode(), assignment)
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_the_notebook_as_released_holds_a_stub_and_the_instructor_s_none(course)
         "# to do",
     ],
 )
-def test_a_cell_in_which_nothing_was_written_is_a_stub(course, cell):
-    assert is_stub(with_train(cell), course)
+def test_a_cell_in_which_nothing_was_written_is_a_stub(assignment, cell):
+    assert is_stub(with_train(cell), assignment)
 
 
-def test_a_cell_that_was_deleted_is_a_stub(course):
+def test_a_cell_that_was_deleted_is_a_stub(assignment):
     document = solution()
     document["cells"].remove(solution_cell(document, "train"))
-    assert is_stub(json.dumps(document).encode(), course)
+    assert is_stub(json.dumps(document).encode(), assignment)
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_a_cell_that_was_deleted_is_a_stub(course):
         f"class Work:\n    def __call__(self):\n        {WORK}\n\ntrain = Work()",
     ],
 )
-def test_a_cell_in_which_something_was_written_is_none(course, cell):
-    assert not is_stub(with_train(cell), course)
+def test_a_cell_in_which_something_was_written_is_none(assignment, cell):
+    assert not is_stub(with_train(cell), assignment)
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ def test_a_cell_in_which_something_was_written_is_none(course, cell):
         ("def training():\n    pass\ntrained = training()\ntrain == 1", True),
     ],
 )
-def test_who_leaves_the_stub_may_write_train_in_another_cell(course, after, stub):
-    assert is_stub(with_train(HANDED_OUT, [after]), course) is stub
+def test_who_leaves_the_stub_may_write_train_in_another_cell(assignment, after, stub):
+    assert is_stub(with_train(HANDED_OUT, [after]), assignment) is stub
 
 
 @pytest.mark.parametrize("cell", ["train=b;" * 29_000, " " * 250_000, "train" * 50_000])  # fmt: skip
-def test_the_look_takes_no_time_whatever_is_written(course, cell):
+def test_the_look_takes_no_time_whatever_is_written(assignment, cell):
     """The student's text is not parsed on this side: that took 18 seconds for a cell made for it."""
     start = time.monotonic()
-    is_stub(with_train(cell, [" " * 20_000]), course)
+    is_stub(with_train(cell, [" " * 20_000]), assignment)
     assert time.monotonic() - start < 3

@@ -18,14 +18,14 @@ from gate.walled_rewards import (
     WalledRewards,
     bounded_scorer,
 )
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.judging.session import Grader
 from lab.config import TrainConfig
 
 
 @pytest.fixture(scope="module")
 def grader():
-    with Grader(load_course(ROOT / "tests" / "hidden")) as grader:
+    with Grader(load_assignment(ROOT / "tests" / "hidden")) as grader:
         yield grader
 
 
@@ -33,7 +33,7 @@ def called(grader, cell, texts=("a", "b", "c"), calls=1):
     """What `sentiment_reward`, replaced by `cell`, answers to the trainer."""
     notebook = json.dumps(replaced(solution(), "sentiment_reward", cell)).encode()
     config = TrainConfig.from_preset("smoke")
-    with WalledRewards(notebook, grader.course, grader.sandbox, config) as rewards:
+    with WalledRewards(notebook, grader.assignment, grader.sandbox, config) as rewards:
         for _ in range(calls):
             scores = rewards["sentiment_reward"](list(texts), prompts=["p"] * len(texts))
     return scores
@@ -83,7 +83,7 @@ def test_every_right_variant_of_the_bank_serves_the_trainer(grader, case):
         "forward_kl_reward": ((-numbers, 0.1), (-0.1 * numbers).tolist()),
     }
     arguments, expected = calls[stem]
-    with WalledRewards(case.notebook, grader.course, grader.sandbox, config) as rewards:
+    with WalledRewards(case.notebook, grader.assignment, grader.sandbox, config) as rewards:
         assert rewards[stem](*arguments).tolist() == pytest.approx(expected, rel=1e-4)
 
 
@@ -235,8 +235,8 @@ def test_a_cell_that_scores_texts_does_so_with_the_run_s_own_model(grader):
 
 def test_the_course_s_limit_on_computing_holds_in_a_run_too(grader, monkeypatch):
     cell = "import time\ndef sentiment_reward(completions, **kwargs):\n    end = time.process_time() + 3\n    while time.process_time() < end: pass\n    return [0.5] * len(completions)"
-    limits = dataclasses.replace(grader.course.limits, cpu_seconds=1)
-    monkeypatch.setattr(grader, "course", dataclasses.replace(grader.course, limits=limits))
+    limits = dataclasses.replace(grader.assignment.limits, cpu_seconds=1)
+    monkeypatch.setattr(grader, "assignment", dataclasses.replace(grader.assignment, limits=limits))
     with pytest.raises(RunEnded, match="more than 1 seconds of computing") as end:
         called(grader, cell)
     assert end.value.outcome == "timeout"
@@ -246,7 +246,7 @@ def test_log_probs_are_the_trusted_side_s(grader):
     forged = "def sequence_log_probs(*args):\n    return 'forged'"
     notebook = json.dumps(replaced(solution(), "sequence_log_probs", forged)).encode()
     config = TrainConfig.from_preset("smoke")
-    walled = WalledRewards(notebook, grader.course, grader.sandbox, config)
+    walled = WalledRewards(notebook, grader.assignment, grader.sandbox, config)
     assert list(walled.students) == ["sentiment_reward", "exponential_shaping", "forward_kl_reward"]
     with walled as rewards:
         assert rewards["sequence_log_probs"].__module__ == "student_rewards"

@@ -22,9 +22,9 @@ def bubblewrap():
 
 
 @pytest.fixture(scope="session")
-def course():
+def assignment():
     """The toy course, with little patience."""
-    from grader.assignment import Limits, load_course
+    from grader.assignment import Limits, load_assignment
 
     limits = Limits(
         call_seconds=1.5,
@@ -34,14 +34,14 @@ def course():
         processes=30,
         scratch_mb=16,
     )
-    return dataclasses.replace(load_course(TOY / "hidden"), limits=limits)
+    return dataclasses.replace(load_assignment(TOY / "hidden"), limits=limits)
 
 
 @pytest.fixture(scope="session")
-def grader(course):
+def grader(assignment):
     from grader.judging.session import Grader
 
-    with Grader(course) as grader:
+    with Grader(assignment) as grader:
         yield grader
 
 
@@ -60,10 +60,10 @@ def judge(grader, submission):
 
 
 @pytest.fixture(scope="session")
-def fix(course):
+def fix(assignment):
     """Preflight: the repaired submission for a document or for bytes."""
     return lambda data: repair(
-        data if isinstance(data, bytes) else json.dumps(data).encode(), course
+        data if isinstance(data, bytes) else json.dumps(data).encode(), assignment
     )
 
 

@@ -17,7 +17,7 @@ from nbconvert.exporters import HTMLExporter
 from toys import TOY, notebook
 
 from gate import ROOT
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.judging.session import Grader
 from grader.submission.outputs import TAG
 from grader.submission.preflight import MAX_PROSE, Unreadable, repair
@@ -62,12 +62,12 @@ def render(submission):
     return ["a script is left"] if "<script>alert(1)" in page else []
 
 
-def fuzz(course, documents, count, seed=0, rendered=20):
+def fuzz(assignment, documents, count, seed=0, rendered=20):
     """Counts of outcomes, by kind of mutation; AssertionError with the bytes at the first fault."""
-    outcomes, source = Counter(), json.loads(course.notebook.read_text())["cells"]
+    outcomes, source = Counter(), json.loads(assignment.notebook.read_text())["cells"]
     for number, (kind, data) in enumerate(hand_ins(documents, count, seed)):
         try:
-            submission = repair(data, course)
+            submission = repair(data, assignment)
         except Unreadable as reason:
             assert str(reason)
             outcomes[kind, "refused"] += 1
@@ -83,10 +83,10 @@ def fuzz(course, documents, count, seed=0, rendered=20):
     return outcomes
 
 
-def neighbours(course, documents, count, seed=1):
+def neighbours(assignment, documents, count, seed=1):
     """Grade mutated notebooks, and an honest student after each; gives the outcomes of the mutated ones."""
     outcomes, honest = Counter(), json.dumps(documents[0]).encode()
-    with Grader(course) as grader:
+    with Grader(assignment) as grader:
         expected = grader.check(honest, name="honest")
         for _, data in hand_ins(documents, count, seed):
             verdict = grader.check(data)
@@ -123,7 +123,7 @@ def main():
     )
     options = parser.parse_args()
     real, toy = (
-        load_course(ROOT / "tests/hidden"),
+        load_assignment(ROOT / "tests/hidden"),
         [notebook(), notebook("pass"), notebook(before=["import math"], after=["1"])],
     )
     solved = json.loads(real.notebook.read_text())
@@ -131,10 +131,10 @@ def main():
     for words, work in {
         "course, preflight": lambda: fuzz(real, [solved, blank], options.count // 2, options.seed),
         "toy, preflight": lambda: fuzz(
-            load_course(TOY / "hidden"), toy, options.count // 2, options.seed + 1
+            load_assignment(TOY / "hidden"), toy, options.count // 2, options.seed + 1
         ),
         "toy, graded": lambda: neighbours(
-            load_course(TOY / "hidden"), toy, options.graded, options.seed + 2
+            load_assignment(TOY / "hidden"), toy, options.graded, options.seed + 2
         ),
     }.items():
         start = time.monotonic()

@@ -11,7 +11,7 @@ import pytest
 from toys import RIGHT, ROOT, TOY, notebook
 
 from grader import store as kept
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.judging import suite
 from grader.verdict import INCOMPLETE
 
@@ -83,9 +83,9 @@ def test_a_law_without_a_row_is_our_fault_and_costs_no_marks(grader, submission,
 
 def test_a_verdict_counts_no_longer_once_a_file_beside_the_laws_changes(tmp_path):
     shutil.copytree(TOY, tmp_path / "toy")
-    course = load_course(tmp_path / "toy/hidden")
-    before = kept.fingerprint(course, "bwrap")
+    assignment = load_assignment(tmp_path / "toy/hidden")
+    before = kept.fingerprint(assignment, "bwrap")
     (tmp_path / "toy/hidden/prices.csv").write_text("a,1\n")
-    after = kept.fingerprint(course, "bwrap")
+    after = kept.fingerprint(assignment, "bwrap")
     assert before != after
-    assert after != kept.fingerprint(dataclasses.replace(course, packages=("pluggy",)), "bwrap")
+    assert after != kept.fingerprint(dataclasses.replace(assignment, packages=("pluggy",)), "bwrap")

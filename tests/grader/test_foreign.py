@@ -9,7 +9,7 @@ import pytest
 from test_open_marks import essay
 from toys import code, notebook
 
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.submission import foreign, preflight
 from grader.submission.preflight import repair
 from grader.submission.restore import mark
@@ -56,7 +56,9 @@ def fixed(class_folder):
     def repaired(answer, above=()):
         document = notebook()
         document["cells"] += [*map(prose, above), essay(answer)]
-        return repair(json.dumps(document).encode(), load_course(class_folder.folder / "hidden"))
+        return repair(
+            json.dumps(document).encode(), load_assignment(class_folder.folder / "hidden")
+        )
 
     return repaired
 

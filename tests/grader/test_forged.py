@@ -26,13 +26,13 @@ BAD = [
 
 
 @pytest.fixture
-def outcome(course, grader, submission):
+def outcome(assignment, grader, submission):
     """How the first call to a solution ends, and the student."""
     made = []
 
     def run(solution, **limits):
         changed = dataclasses.replace(
-            course, limits=dataclasses.replace(course.limits, strikes=1, **limits)
+            assignment, limits=dataclasses.replace(assignment.limits, strikes=1, **limits)
         )
         cells = repair(submission(solution), changed).cells
         made.append(Student("basket_total", cells, changed, grader.sandbox))

@@ -51,12 +51,12 @@ odd_cells = st.fixed_dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(odd_cells | trees, max_size=4), trees, st.randoms(use_true_random=False))
-def test_any_cells_around_ours_leave_them_whole(course, cells, metadata, chance):
+def test_any_cells_around_ours_leave_them_whole(assignment, cells, metadata, chance):
     document = notebook()
     document["metadata"] = metadata
     for cell in cells:
         document["cells"].insert(chance.randrange(len(document["cells"]) + 1), cell)
-    assert whole(repair(json.dumps(document).encode(), course))
+    assert whole(repair(json.dumps(document).encode(), assignment))
 
 
 @settings(max_examples=300, deadline=None)
@@ -77,19 +77,19 @@ def test_any_cells_around_ours_leave_them_whole(course, cells, metadata, chance)
     ),
     trees,
 )
-def test_any_part_replaced_is_repaired_or_refused(course, path, tree):
+def test_any_part_replaced_is_repaired_or_refused(assignment, path, tree):
     document = target = notebook()
     *steps, last = path.split(".")
     for step in steps:
         target = target[int(step) if step.isdigit() else step]
     target[int(last) if last.isdigit() else last] = tree
     try:
-        assert whole(repair(json.dumps(document).encode(), course))
+        assert whole(repair(json.dumps(document).encode(), assignment))
     except Unreadable as reason:
         assert str(reason)
 
 
-def test_ten_thousand_mutated_files_never_crash(course):
+def test_ten_thousand_mutated_files_never_crash(assignment):
     chance, original = random.Random(0), json.dumps(notebook()).encode()
     read = 0
     for _ in range(10_000):
@@ -100,18 +100,18 @@ def test_ten_thousand_mutated_files_never_crash(course):
                 chance.randrange(256) for _ in range(chance.choice([0, 1, 1, 4]))
             )
         try:
-            assert whole(repair(bytes(data), course))
+            assert whole(repair(bytes(data), assignment))
             read += 1
         except Unreadable:
             pass
     assert 0 < read < 10_000
 
 
-def test_a_slice_of_make_fuzz(course):
+def test_a_slice_of_make_fuzz(assignment):
     documents = [notebook(), notebook(before=["import math"], after=["1"])]
-    outcomes = fuzz(course, documents, 1_000)
+    outcomes = fuzz(assignment, documents, 1_000)
     assert sum(outcomes.values()) == 1_000 and len(outcomes) > 8
 
 
-def test_a_slice_of_make_fuzz_graded_between_honest_students(course):
-    assert sum(neighbours(course, [notebook()], 12).values()) == 12
+def test_a_slice_of_make_fuzz_graded_between_honest_students(assignment):
+    assert sum(neighbours(assignment, [notebook()], 12).values()) == 12

@@ -7,7 +7,7 @@ import sys
 import pytest
 from toys import RIGHT, TOY, notebook
 
-from grader.assignment import CourseError, load_course
+from grader.assignment import CourseError, load_assignment
 
 REGION = "\n### BEGIN HIDDEN TESTS\nassert basket_total(['a']) == 'secret'\n### END HIDDEN TESTS\n"
 
@@ -33,7 +33,7 @@ def test_a_course_with_hidden_tests_is_refused_in_a_line_that_says_what_to_do(
     shutil.copytree(TOY, tmp_path / "toy", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "toy/source/toy/exercise.ipynb").write_text(with_region(number))
     with pytest.raises(CourseError, match=f"^the cell {named} holds 'BEGIN HIDDEN TESTS'") as said:
-        load_course(tmp_path / "toy/hidden")
+        load_assignment(tmp_path / "toy/hidden")
     assert "\n" not in str(said.value) and str(said.value).endswith(f"hidden/test_{law}.py")
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from toys import RIGHT, TOY
 
-from grader.assignment import CourseError, load_course
+from grader.assignment import CourseError, load_assignment
 from grader.judging.session import Grader
 
 VALUE = "    return sum(get_prices(items)) * (1 - discount)"
@@ -225,7 +225,7 @@ def test_an_undecided_function_is_wrong_not_the_graders_trouble(judge):
     assert exercise["outcome"] in ("partial", "wrong") and exercise["points"] <= 0.8
 
 
-def copied_course(tmp_path, course, **changes):
+def copied_course(tmp_path, assignment, **changes):
     import shutil
 
     shutil.copytree(TOY, tmp_path / "toy", ignore=shutil.ignore_patterns("__pycache__"))
@@ -236,20 +236,20 @@ def copied_course(tmp_path, course, **changes):
             {"weight": "weight=1,", "value": "value=True", "bug": "near(scalar"}[old], new
         )
     path.write_text(text)
-    return dataclasses.replace(load_course(tmp_path / "toy/hidden"), limits=course.limits)
+    return dataclasses.replace(load_assignment(tmp_path / "toy/hidden"), limits=assignment.limits)
 
 
 @pytest.mark.parametrize(
     "changes", [{"weight": "weight=1.5,"}, {"value": "value=False"}, {"bug": "near((scalar"}]
 )
-def test_laws_that_do_not_fit_the_marks_refuse_to_start(tmp_path, course, changes):
-    own = copied_course(tmp_path, course, **changes)
+def test_laws_that_do_not_fit_the_marks_refuse_to_start(tmp_path, assignment, changes):
+    own = copied_course(tmp_path, assignment, **changes)
     with pytest.raises(CourseError):
         Grader(own).__enter__()
 
 
-def test_a_bug_in_a_law_is_infrastructure_and_no_mark(tmp_path, course, submission):
-    own = copied_course(tmp_path, course, bug="{}['no such key']\n    near(scalar")
+def test_a_bug_in_a_law_is_infrastructure_and_no_mark(tmp_path, assignment, submission):
+    own = copied_course(tmp_path, assignment, bug="{}['no such key']\n    near(scalar")
     with Grader(own) as grader:
         verdict = grader.check(submission())
     assert verdict["status"] == "infrastructure" and not verdict["complete"]

@@ -15,14 +15,14 @@ PROSE = {"cell_type": "markdown", "metadata": {}, "source": "Some words."}
 
 
 @pytest.fixture(scope="module")
-def digested(course, grader):
+def digested(assignment, grader):
     """The digest of a notebook of the toy course, whose training uses the one function."""
-    course = replace(course, training_uses=("basket_total",))
+    assignment = replace(assignment, training_uses=("basket_total",))
 
     def make(*args, **kwargs):
         document = kwargs.pop("document", None) or notebook(*args, **kwargs)
-        submission = repair(json.dumps(document).encode(), course)
-        return digest(course, submission.cells, grader.sandbox)
+        submission = repair(json.dumps(document).encode(), assignment)
+        return digest(assignment, submission.cells, grader.sandbox)
 
     return make
 
@@ -73,15 +73,17 @@ def test_whatever_the_function_needs_changes_it(digested):
 
 
 def test_none_of_it_runs_and_what_takes_too_long_to_read_is_told_by_nobody(
-    digested, course, grader
+    digested, assignment, grader
 ):
     hangs = "import os\nos._exit(1)\nwhile True: pass"
     assert len(digested(RIGHT.replace("    if", "    os\n    if"), before=[hangs])) == 64
     hard = replace(
-        course, training_uses=("basket_total",), limits=replace(course.limits, load_seconds=0.0)
+        assignment,
+        training_uses=("basket_total",),
+        limits=replace(assignment.limits, load_seconds=0.0),
     )
     assert digest(hard, [code("x = 1") | {"id": "x"}], grader.sandbox) == ""
 
 
-def test_a_course_that_names_nothing_shares_nothing(course, grader):
-    assert digest(course, [], grader.sandbox) == ""
+def test_a_course_that_names_nothing_shares_nothing(assignment, grader):
+    assert digest(assignment, [], grader.sandbox) == ""

@@ -6,7 +6,7 @@ import shutil
 
 from toys import ROOT, TOY, code, notebook
 
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.judging.session import Grader
 
 PAGE = (ROOT / "docs/authoring.md").read_text()
@@ -30,7 +30,7 @@ def test_the_law_in_docs_marks_a_new_exercise(tmp_path):
     [law] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "toy/hidden/test_mean.py").write_text(law)
     wrong = SOLUTION.replace("len(scores)", "2")
-    with Grader(load_course(tmp_path / "toy/hidden")) as grader:
+    with Grader(load_assignment(tmp_path / "toy/hidden")) as grader:
         verdicts = [
             grader.check(with_mean(text).encode())["exercises"]
             for text in (SOLUTION, wrong, REGION.sub("", SOLUTION))

@@ -10,7 +10,7 @@ import sys
 import pytest
 from toys import ROOT, TOY, code, notebook, training_cell
 
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.judging.session import Grader
 from grader.submission.preflight import repair
 from grader.submission.restore import mark
@@ -201,7 +201,7 @@ def opened(fuller):
 
 
 def test_the_verdict_says_what_is_open_and_sums_the_rest(fuller):
-    with Grader(load_course(fuller.folder / "hidden")) as grader:
+    with Grader(load_assignment(fuller.folder / "hidden")) as grader:
         verdict = grader.check(json.dumps(full()).encode())
         unreadable = grader.check(b"{")
     assert (verdict["total"], verdict["max_total"], verdict["complete"]) == (2.0, 7.0, False)
@@ -211,7 +211,7 @@ def test_the_verdict_says_what_is_open_and_sums_the_rest(fuller):
         "needs_manual",
     ]
     assert unreadable["complete"] and unreadable["total"] == 0
-    load_course(TOY / "hidden")
+    load_assignment(TOY / "hidden")
 
 
 @pytest.mark.parametrize("answer", ["my answer", "", "> Answer below."])
@@ -224,10 +224,10 @@ def test_an_answer_without_metadata_is_found_below_its_box(fuller, answer):
     document["cells"][-2] = essay(answer) | {"metadata": {}}
     for cell in document["cells"]:
         cell["metadata"] = {}
-    fixed = repair(json.dumps(document).encode(), load_course(fuller.folder / "hidden"))
+    fixed = repair(json.dumps(document).encode(), load_assignment(fuller.folder / "hidden"))
     found = [c["source"] for c in fixed.notebook["cells"] if mark(c).get("grade_id") == "essay"]
     assert found == ([answer] if answer == "my answer" else [""])
-    load_course(TOY / "hidden")
+    load_assignment(TOY / "hidden")
 
 
 def test_a_function_left_as_it_was_handed_out_waits_for_no_training(fuller, tmp_path):
@@ -243,7 +243,7 @@ def test_a_function_left_as_it_was_handed_out_waits_for_no_training(fuller, tmp_
         document["cells"].insert(-2, code(text, **cell) | {"id": "train_cell"})
         given[name] = json.dumps(document).encode()
     (fuller.folder / "source/toy/exercise.ipynb").write_bytes(given["source"])
-    with Grader(load_course(fuller.folder / "hidden"), training=tmp_path) as grader:
+    with Grader(load_assignment(fuller.folder / "hidden"), training=tmp_path) as grader:
         outcomes = [grader.check(given[name])["exercises"]["train"]["outcome"] for name in given]
         assert outcomes == ["needs_training", "not_implemented", "needs_training"]
         mark = tmp_path / f"{hashlib.sha256(given['stub']).hexdigest()}.json"
@@ -254,7 +254,7 @@ def test_a_function_left_as_it_was_handed_out_waits_for_no_training(fuller, tmp_
 def test_what_is_no_training_mark_is_refused(fuller, tmp_path):
     data = json.dumps(full()).encode()
     mark = tmp_path / f"{hashlib.sha256(data).hexdigest()}.json"
-    with Grader(load_course(fuller.folder / "hidden"), training=tmp_path) as grader:
+    with Grader(load_assignment(fuller.folder / "hidden"), training=tmp_path) as grader:
         for text in ('{"share": 99}', '{"share": NaN}', '{"note": "good"}', "[1]", '{"share": 1', '{"share": true}',
                      '{"share": 1, "note": null}', '{"share": 1, "laws": "all"}', '{"share": 1, "laws": [{"law": "x"}]}'):  # fmt: skip
             mark.write_text(text)

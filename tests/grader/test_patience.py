@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from toys import RIGHT, TOY
 
-from grader.assignment import Limits, load_course
+from grader.assignment import Limits, load_assignment
 from grader.classroom.jobs import Pool
 from grader.judging.calls import Ended
 from grader.judging.function import ALL_CALLS, Student
@@ -23,47 +23,49 @@ BUSY = RIGHT.replace(
 )
 
 
-def student(course, sandbox, submission, solution, seconds_per_price=0.0, **limits):
+def student(assignment, sandbox, submission, solution, seconds_per_price=0.0, **limits):
     """The toy exercise's function, with prices that take their time on the trusted side."""
 
     def get_prices(items):
         time.sleep(seconds_per_price * len(items))
         return [1.0] * len(items)
 
-    limits = replace(course.limits, strikes=1, **limits)
-    slow = replace(course, provides={"shop.get_prices": get_prices}, limits=limits)
+    limits = replace(assignment.limits, strikes=1, **limits)
+    slow = replace(assignment, provides={"shop.get_prices": get_prices}, limits=limits)
     cells = repair(submission(solution), slow).cells
     return Student("basket_total", cells, slow, sandbox)
 
 
-def test_a_slow_answer_of_ours_uses_up_neither_deadline_nor_patience(course, grader, submission):
+def test_a_slow_answer_of_ours_uses_up_neither_deadline_nor_patience(
+    assignment, grader, submission
+):
     limits = {"call_seconds": 1.0, "exercise_seconds": 1.0}
-    total = student(course, grader.sandbox, submission, RIGHT, seconds_per_price=0.7, **limits)
+    total = student(assignment, grader.sandbox, submission, RIGHT, seconds_per_price=0.7, **limits)
     try:
         assert [total(["a", "b"]) for _ in range(2)] == [2.0, 2.0]
     finally:
         total.close()
 
 
-def test_time_of_the_student_s_own_still_counts(course, grader, submission):
+def test_time_of_the_student_s_own_still_counts(assignment, grader, submission):
     lazy = RIGHT.replace("    return", "    import time\n    time.sleep(3)\n    return")
-    total = student(course, grader.sandbox, submission, lazy, call_seconds=1.0)
+    total = student(assignment, grader.sandbox, submission, lazy, call_seconds=1.0)
     with pytest.raises(Ended) as end:
         total(["a"])
     total.close()
     assert end.value.outcome == "timeout"
 
 
-def test_a_course_may_allow_more_computing_than_the_sandbox_does_by_itself(course, submission):
+def test_a_course_may_allow_more_computing_than_the_sandbox_does_by_itself(assignment, submission):
     with Sandbox([], Limits(cpu_seconds=1)) as tight:
-        total = student(course, tight, submission, BUSY, call_seconds=20.0, cpu_seconds=30)
+        total = student(assignment, tight, submission, BUSY, call_seconds=20.0, cpu_seconds=30)
         assert total(["a", "b"]) == 2.0
         total.close()
 
 
-def test_a_course_may_allow_less_computing_than_the_sandbox_does_by_itself(course, submission):
+def test_a_course_may_allow_less_computing_than_the_sandbox_does_by_itself(assignment, submission):
     with Sandbox([], Limits(cpu_seconds=30)) as generous:
-        total = student(course, generous, submission, BUSY, call_seconds=20.0, cpu_seconds=1)
+        total = student(assignment, generous, submission, BUSY, call_seconds=20.0, cpu_seconds=1)
         with pytest.raises(Ended, match="more than 1 seconds of computing") as end:
             total(["a"])
         assert end.value.outcome == "timeout"
@@ -80,10 +82,10 @@ def sleepy(count, seconds):
 
 @pytest.mark.parametrize(("count", "seconds"), [(8, 0.8), (500, 0.8), (5, 9)])
 def test_loading_takes_of_the_exercise_s_patience_however_often_it_begins_anew(
-    course, grader, submission, count, seconds
+    assignment, grader, submission, count, seconds
 ):
     limits = {"load_seconds": 1.5, "exercise_seconds": 2.0}
-    total = student(course, grader.sandbox, submission, sleepy(count, seconds), **limits)
+    total = student(assignment, grader.sandbox, submission, sleepy(count, seconds), **limits)
     start = time.monotonic()
     with pytest.raises(Ended, match="altogether") as end:
         total(["a"])
@@ -91,18 +93,18 @@ def test_loading_takes_of_the_exercise_s_patience_however_often_it_begins_anew(
     assert time.monotonic() - start < 2.0 + 4 * 1.0 + 5  # 1.0: unhurried; 5: a busy machine
 
 
-def test_a_statement_within_its_time_is_no_matter(course, grader, submission):
+def test_a_statement_within_its_time_is_no_matter(assignment, grader, submission):
     limits = {"load_seconds": 5.0, "exercise_seconds": 3.0}
-    total = student(course, grader.sandbox, submission, sleepy(2, 0.6), **limits)
+    total = student(assignment, grader.sandbox, submission, sleepy(2, 0.6), **limits)
     assert total(["a"]) == 1.0
     total.close()
 
 
-def test_many_calls_that_are_almost_slow_end_too(course, grader, submission):
+def test_many_calls_that_are_almost_slow_end_too(assignment, grader, submission):
     lazy = (
         "import time\ndef basket_total(items, discount=0.0):\n    time.sleep(0.2)\n    return 1.0"
     )
-    total = student(course, grader.sandbox, submission, lazy, exercise_seconds=1.0)
+    total = student(assignment, grader.sandbox, submission, lazy, exercise_seconds=1.0)
     with pytest.raises(Ended, match="altogether") as end:
         for _ in range(10 * ALL_CALLS):
             total(["a"])
@@ -114,7 +116,7 @@ def test_a_job_that_hangs_is_nobody_s_mark(monkeypatch, submission, tmp_path):
     """Its own limits come first, so this is this machine's trouble: said, not kept, and the next student has a new job."""
     path = tmp_path / "exercise.ipynb"
     path.write_bytes(submission())
-    with Pool(Grader(load_course(TOY / "hidden")), 1, TOY / "hidden") as pool:
+    with Pool(Grader(load_assignment(TOY / "hidden")), 1, TOY / "hidden") as pool:
         monkeypatch.setattr(Pool, "_seconds", lambda self: 0.01)
         verdict = pool.submit(path).result()
         monkeypatch.undo()
@@ -123,11 +125,11 @@ def test_a_job_that_hangs_is_nobody_s_mark(monkeypatch, submission, tmp_path):
     assert verdict["status"] == exercise["outcome"] == "infrastructure"
 
 
-def test_a_machine_that_stands_still_costs_no_marks(course, grader, submission):
+def test_a_machine_that_stands_still_costs_no_marks(assignment, grader, submission):
     """The grader is stopped for longer than a call may take, as by Ctrl-Z, a paused container or virtual machine."""
     slow = RIGHT.replace("    return", "    import time; time.sleep(0.3)\n    return")
     total = student(
-        course, grader.sandbox, submission, slow, call_seconds=1.5, exercise_seconds=1.0
+        assignment, grader.sandbox, submission, slow, call_seconds=1.5, exercise_seconds=1.0
     )
     total(["a"])
     stop = f"import os, time; time.sleep(0.15); os.kill({os.getpid()}, 19); time.sleep(3); os.kill({os.getpid()}, 18)"

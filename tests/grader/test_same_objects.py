@@ -19,13 +19,13 @@ PLAIN = """def basket_total(items, discount=0.0):
 
 
 @pytest.fixture
-def ask(course, grader, submission):
+def ask(assignment, grader, submission):
     """Calls of a solution of the toy exercise, all in one worker."""
     asked = []
 
     def ask(solution):
-        cells = repair(submission(solution), course).cells
-        asked.append(Student("basket_total", cells, course, grader.sandbox))
+        cells = repair(submission(solution), assignment).cells
+        asked.append(Student("basket_total", cells, assignment, grader.sandbox))
         return asked[-1]
 
     yield ask

@@ -156,7 +156,7 @@ def test_a_picture_that_is_not_there_breaks_no_page(fix, source, attachments):
     assert "<img" not in rendered(prose(fix, source, attachments))
 
 
-def test_the_instructors_prose_has_the_instructors_pictures(course, fix):
+def test_the_instructors_prose_has_the_instructors_pictures(assignment, fix):
     """A student who deletes them, or puts others in their place, changes nothing."""
     own = {
         "cell_type": "markdown",

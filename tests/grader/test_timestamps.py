@@ -102,7 +102,7 @@ def test_a_notebook_that_cannot_be_read_is_staged_as_such(class_folder):
 
     entry = Found("ann", Path("/proc/self/mem"))  # opens, and gives an error when it is read
     stage = module.Batch.__new__(module.Batch)
-    stage.course, stage.keep_timestamps = (
+    stage.assignment, stage.keep_timestamps = (
         SimpleNamespace(name="toy", notebook=Path("exercise.ipynb")),
         False,
     )

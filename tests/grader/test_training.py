@@ -46,12 +46,12 @@ json.dump({"share": 0.0 if outcome else 0.5, "note": "half", "laws": [], **outco
 
 
 @pytest.fixture
-def trained(course, tmp_path):
+def trained(assignment, tmp_path):
     """A course whose trainer notes when it ran."""
     (tmp_path / "trainer.py").write_text(TRAINER)
     command = (str(tmp_path / "trainer.py"), "{notebook}", "{mark}", "{out}")
     files = (tmp_path / "trainer.py",)
-    return replace(course, trainer=command, training_files=files, training_seconds=20)
+    return replace(assignment, trainer=command, training_files=files, training_seconds=20)
 
 
 @pytest.fixture
@@ -102,8 +102,8 @@ def test_a_slot_takes_one_run_at_a_time(queue, tmp_path, capsys):
 
 
 def test_a_run_that_breaks_or_hangs_is_infrastructure_and_is_tried_again(trained, tmp_path):
-    course = replace(trained, training_seconds=2)
-    queue = TrainingQueue(course, TrainingMarks(course, tmp_path / "marks", "bwrap"))
+    assignment = replace(trained, training_seconds=2)
+    queue = TrainingQueue(assignment, TrainingMarks(assignment, tmp_path / "marks", "bwrap"))
     queue.slots = [Slot(name, {}) for name in ("a", "b")]
     found = notebooks(tmp_path, "good", "breaks", "hangs")
     assert queue.run(found) == 3
@@ -141,8 +141,8 @@ def test_a_mark_counts_while_what_it_was_made_of_is_the_same(trained, queue, tmp
     queue.run(notebooks(tmp_path, "good"))
     sha, folder = digest("good"), tmp_path / "marks"
 
-    def counts(course=trained, isolation="bwrap"):
-        return TrainingMarks(course, folder, isolation).done(sha)
+    def counts(assignment=trained, isolation="bwrap"):
+        return TrainingMarks(assignment, folder, isolation).done(sha)
 
     assert counts() and not counts(isolation="none")
     model = tmp_path / "models/tiny/weights"
@@ -183,11 +183,11 @@ def test_notebooks_that_agree_in_what_is_used_share_the_mark_of_a_run_that_ended
     assert marks.read(digest("good"), uses["good"])["share"] == 0.5
 
 
-def test_a_course_that_cannot_train_or_names_what_is_not_there_says_so(course, tmp_path):
+def test_a_course_that_cannot_train_or_names_what_is_not_there_says_so(assignment, tmp_path):
     with pytest.raises(CourseError, match="no `trainer`"):
-        TrainingQueue(course, TrainingMarks(course, tmp_path, "bwrap"))
+        TrainingQueue(assignment, TrainingMarks(assignment, tmp_path, "bwrap"))
     with pytest.raises(CourseError, match="nowhere, which is not there"):
-        TrainingMarks(replace(course, training_files=(Path("nowhere"),)), tmp_path, "bwrap")
+        TrainingMarks(replace(assignment, training_files=(Path("nowhere"),)), tmp_path, "bwrap")
 
 
 @pytest.fixture
@@ -230,10 +230,10 @@ def test_a_class_is_graded_trained_and_recorded_by_one_command(training_class):
 
 
 def test_another_prose_or_another_exercise_is_no_reason_to_train_again(training_class):
-    declared = training_class.folder / "hidden/course.py"
-    course = declared.read_text()
+    declared = training_class.folder / "hidden/assignment.py"
+    assignment = declared.read_text()
     declared.write_text(
-        course.replace("    training=(", '    training_uses=("basket_total",),\n    training=(')
+        assignment.replace("    training=(", '    training_uses=("basket_total",),\n    training=(')
     )
     given = json.loads((training_class.folder / "submitted/ann/toy/exercise.ipynb").read_text())
     other = json.loads(json.dumps(given))
@@ -263,11 +263,11 @@ def test_another_trainer_opens_the_exercise_again_until_it_has_trained(training_
     assert ended(training_class) == "" and training_class.marks() == {"ann": 4.0, "bob": 4.0}
 
 
-def test_a_mark_that_comes_while_a_notebook_is_judged_counts_in_the_next_run(course, tmp_path):
+def test_a_mark_that_comes_while_a_notebook_is_judged_counts_in_the_next_run(assignment, tmp_path):
     path = tmp_path / "submitted/ann/toy/exercise.ipynb"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"{}")
-    batch = Batch(Grader(course, training=tmp_path / "marks"), course.folder, work=tmp_path)
+    batch = Batch(Grader(assignment, training=tmp_path / "marks"), assignment.folder, work=tmp_path)
     batch.submitted, sha = tmp_path / "submitted", hashlib.sha256(b"{}").hexdigest()
     seen = state({"uses": ""}, batch.judge.marks.read(sha))
     verdict = {"sha256": sha, "status": "partial", "training": seen}

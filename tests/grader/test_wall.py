@@ -45,9 +45,9 @@ def test_files_of_root_and_of_the_course_are_out_of_reach(attack, tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["/usr/src/app", sys.prefix, sys.base_prefix])
-def test_a_course_where_every_worker_reads_is_refused(course, folder):
+def test_a_course_where_every_worker_reads_is_refused(assignment, folder):
     """A clone below /usr, or one that is itself the Python environment."""
-    laws = replace(course, folder=Path(folder, "hidden"))
+    laws = replace(assignment, folder=Path(folder, "hidden"))
     with pytest.raises(SandboxError, match="move the course"):
         Grader(laws)
 
@@ -58,7 +58,7 @@ def test_nothing_of_the_course_can_be_found_by_walking_the_filesystem(attack):
 hits = []
 for top, folders, files in os.walk("/"):
     folders[:] = [f for f in folders if os.path.join(top, f) not in ("/proc", "/usr") and f != "site-packages"]
-    hits += [os.path.join(top, f) for f in files if f.startswith("test_basket") or f in ("course.py", "laws.py", "gradebook.db", "exercise.ipynb")]
+    hits += [os.path.join(top, f) for f in files if f.startswith("test_basket") or f in ("assignment.py", "laws.py", "gradebook.db", "exercise.ipynb")]
 return hits""",
         20,
     )

@@ -12,7 +12,7 @@ import pytest
 from toys import ROOT
 from walls import LIMITS, ask
 
-from grader.assignment import Limits, load_course
+from grader.assignment import Limits, load_assignment
 from grader.wall.inside import seccomp
 from grader.wall.sandbox import Sandbox
 
@@ -218,12 +218,12 @@ return [repr(found) for found in [
 
 def test_nothing_around_a_worker_tells_laws_from_training():
     """Another process, with files open and workers before this one; the limits that training has."""
-    from gate.walled_rewards import training_course
+    from gate.walled_rewards import training_assignment
     from lab.config import TrainConfig
 
-    course = load_course(ROOT / "tests/hidden")
-    trained = training_course(course, TrainConfig.from_preset("smoke"))
-    with Sandbox([], course.limits) as laws:
+    assignment = load_assignment(ROOT / "tests/hidden")
+    trained = training_assignment(assignment, TrainConfig.from_preset("smoke"))
+    with Sandbox([], assignment.limits) as laws:
         first = works(laws, SURROUNDINGS)
     with contextlib.ExitStack() as files, Sandbox([], trained.limits) as training:
         for _ in range(9):

@@ -30,12 +30,12 @@ def own():
 
 
 @pytest.fixture
-def student(course, own, submission):
+def student(assignment, own, submission):
     """The toy exercise's function with other prices; `strikes` are the course's."""
     made = []
 
     def make(get_prices, solution=RIGHT, **notebook):
-        changed = replace(course, provides={"shop.get_prices": get_prices})
+        changed = replace(assignment, provides={"shop.get_prices": get_prices})
         cells = repair(submission(solution, **notebook), changed).cells
         made.append(Student("basket_total", cells, changed, own))
         return made[-1]

@@ -83,13 +83,13 @@ def test_whatever_holds_the_trusted_side_up_the_worker_s_end_frees_it(wall, monk
 
 
 @pytest.fixture
-def student(course, grader, submission):
+def student(assignment, grader, submission):
     """The toy exercise's function with other prices and limits."""
     made = []
 
     def make(get_prices, solution=RIGHT, **limits):
-        limits = replace(course.limits, **limits)
-        changed = replace(course, provides={"shop.get_prices": get_prices}, limits=limits)
+        limits = replace(assignment.limits, **limits)
+        changed = replace(assignment, provides={"shop.get_prices": get_prices}, limits=limits)
         cells = repair(submission(solution), changed).cells
         made.append(Student("basket_total", cells, changed, grader.sandbox))
         return made[-1]
@@ -148,9 +148,9 @@ def basket_total(items, discount=0.0):
 MEASURED = """
 import json, sys
 from pathlib import Path
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.judging.session import Grader
-with Grader(load_course(sys.argv[1])) as grader:
+with Grader(load_assignment(sys.argv[1])) as grader:
     verdict = grader.check(sys.stdin.buffer.read())
 # ru_maxrss would begin with what the process that started this one had
 mb = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) >> 10
@@ -170,10 +170,10 @@ def test_what_callbacks_bring_is_not_piled_up(last):
 
 def test_a_job_has_a_limit_of_memory_and_its_end_is_nobody_s_mark(class_folder):
     """Prices that make this side ask for 8 GB: no mark for who did it, and the batch goes on."""
-    course = class_folder.folder / "hidden/course.py"
-    text = course.read_text()
+    assignment = class_folder.folder / "hidden/assignment.py"
+    text = assignment.read_text()
     hoard = "    'hoard' in items and __import__('numpy').empty(8 << 30, 'uint8')\n"
-    course.write_text(text.replace("    return [1.0 +", f"{hoard}    return [1.0 +"))
+    assignment.write_text(text.replace("    return [1.0 +", f"{hoard}    return [1.0 +"))
     class_folder.hand_in("ann")
     greedy = RIGHT.replace("get_prices(items)", "get_prices([*items, 'hoard'])")
     class_folder.hand_in("bob", json.dumps(notebook(greedy)).encode())

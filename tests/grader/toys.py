@@ -84,8 +84,10 @@ class ClassFolder:
     def change(self, document, declared):
         """Make this the instructor's notebook, and declare more of the course."""
         (self.folder / "source/toy/exercise.ipynb").write_text(json.dumps(document))
-        course = self.folder / "hidden/course.py"
-        course.write_text(course.read_text().replace("    limits=", f"    {declared}\n    limits="))
+        assignment = self.folder / "hidden/assignment.py"
+        assignment.write_text(
+            assignment.read_text().replace("    limits=", f"    {declared}\n    limits=")
+        )
         (self.folder / "gradebook.db").unlink()
         self.nbgrader("generate_assignment", "toy", "--force")
 

@@ -8,7 +8,7 @@ import unicodedata
 
 import numpy as np
 import strategies as some
-from course import SCORER, get_sentiment_scores
+from assignment import SCORER, get_sentiment_scores
 from hypothesis import example, given, settings
 
 from grader.laws import check, forgets, keeps_inputs, law, matching, near, vector

@@ -13,7 +13,7 @@ import pytest
 from gate import ROOT, SOURCE
 from gate.__main__ import parse_args as gate_arguments
 from grader.__main__ import arguments
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.judging.feedback import verdict_text
 from grader.judging.session import Grader
 from lab.config import TrainConfig
@@ -223,7 +223,7 @@ def toys():
 
 
 def test_the_schema_holds_on_verdicts_of_a_course_that_trains_nothing():
-    with Grader(load_course(TOY / "hidden")) as grader:
+    with Grader(load_assignment(TOY / "hidden")) as grader:
         verdicts = [grader.check(data) for data in toys()]
     for verdict in verdicts:
         jsonschema.validate(verdict, verdict_schema())
@@ -237,7 +237,7 @@ def test_the_front_page_shows_what_the_grader_says():
     slip = instructors(
         "groups.std(dim=1, keepdim=True)", "groups.std(dim=1, keepdim=True, unbiased=False)"
     )
-    with Grader(load_course(ROOT / "tests/hidden")) as grader:
+    with Grader(load_assignment(ROOT / "tests/hidden")) as grader:
         verdict = grader.check(slip, ["group_advantages", "train", "analysis"])
     jsonschema.validate(verdict, verdict_schema())
     assert "training" in verdict

@@ -104,10 +104,10 @@ import time; began = time.perf_counter()
 def lap(words):
     global began
     now = time.perf_counter(); print(f"{words}\\t{now - began}"); began = now
-from grader.assignment import load_course
+from grader.assignment import load_assignment
 from grader.judging.session import Grader
 from grader.judging import suite
-grader = Grader(load_course("tests/hidden"))
+grader = Grader(load_assignment("tests/hidden"))
 lap("imports, course, notebook")
 grader.__enter__()
 lap("sandbox started (torch loads meanwhile)")

@@ -1,6 +1,6 @@
 """The laws of the toy course's one exercise."""
 
-from course import get_prices
+from assignment import get_prices
 from hypothesis import given
 from hypothesis import strategies as st
 

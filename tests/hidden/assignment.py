@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from grader.assignment import Course, Limits
+from grader.assignment import Assignment, Limits
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "source/sentiment"
@@ -32,7 +32,7 @@ def _score(text):
     return (int.from_bytes(digest, "big") + 0.5) / 2**32
 
 
-COURSE = Course(
+ASSIGNMENT = Assignment(
     notebook=ROOT / "source/sentiment/exercise.ipynb",
     preload=("numpy", "torch", "torch.nn.functional"),
     packages=("torch", "transformers", "trl", "scikit-learn", "vaderSentiment"),

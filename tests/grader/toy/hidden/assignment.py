@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from grader.assignment import Course, Limits
+from grader.assignment import Assignment, Limits
 
 
 def get_prices(items):
@@ -11,7 +11,7 @@ def get_prices(items):
     return [1.0 + sum(map(ord, item)) % 97 / 7 for item in items]
 
 
-COURSE = Course(
+ASSIGNMENT = Assignment(
     notebook=Path(__file__).parents[1] / "source/toy/exercise.ipynb",
     provides={"shop.get_prices": get_prices},
     limits=Limits(call_seconds=2),
