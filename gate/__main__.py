@@ -16,10 +16,11 @@ import warnings
 from pathlib import Path
 
 from gate import ROOT, SOURCE
-from grader.assignment import CourseError, load_assignment
+from grader.assignment import load_assignment
+from grader.errors import GraderError
 from grader.judging.session import Grader
-from grader.submission.preflight import Unreadable, repair
-from grader.wall.link import SandboxError
+from grader.reader import Unreadable
+from grader.submission.preflight import repair
 
 OWN = {
     "preset",
@@ -133,7 +134,7 @@ def expected():
     from rewards import ExerciseError
     from train import OutOfMemory
 
-    ours = (CourseError, SandboxError, Unreadable, OSError)
+    ours = (GraderError, Unreadable, OSError)
     return (*ours, ConfigError, ExerciseError, ModelUnavailable, OutOfMemory)
 
 

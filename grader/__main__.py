@@ -3,12 +3,21 @@
 import argparse
 import json
 import sys
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
-from grader.assignment import TRAINING, CourseError, load_assignment
+from grader.assignment import LAWS, TRAINING, load_assignments, the_assignment
+from grader.errors import CourseError, GraderError
 from grader.text import one_line, program
-from grader.wall.link import SandboxError
+from grader.verdict import Status, Verdict
+
+if TYPE_CHECKING:
+    from grader.classroom.training import TrainingQueue
+    from grader.judging.session import Grader
 
 EXAMPLES = """examples:
   python -m grader check my.ipynb                     what the hidden laws say about one notebook
@@ -26,7 +35,7 @@ exit codes:
 """
 
 
-def arguments():
+def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m grader",
         description="Grade notebooks behind a wall.",
@@ -35,13 +44,15 @@ def arguments():
     )
     commands = parser.add_subparsers(dest="command", required=True)
 
-    def command(name, work, words):
+    def command(
+        name: str, work: Callable[[argparse.Namespace], int], words: str
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=words, description=words)
         added.set_defaults(work=work)
-        text = "the course: its assignment.py and laws (default: %(default)s)"
-        added.add_argument(
-            "--laws", type=Path, default=Path("tests/hidden"), metavar="FOLDER", help=text
-        )
+        text = "the course: its assignment.py and laws, or folders with one each (default: %(default)s)"
+        added.add_argument("--laws", type=Path, default=LAWS, metavar="FOLDER", help=text)
+        text = "of several assignments, this one alone (default: the only one, or all)"
+        added.add_argument("--assignment", metavar="NAME", help=text)
         return added
 
     check = command("check", check_notebooks, "grade notebooks without a gradebook")
@@ -67,7 +78,7 @@ def arguments():
     return parser
 
 
-def grading_options(parser, jobs):
+def grading_options(parser: argparse.ArgumentParser, jobs: str) -> None:
     text = f"notebooks graded at the same time (default: {jobs})"
     parser.add_argument("--jobs", type=positive, default=0, metavar="N", help=text)
     text = "training marks; one made by hand, <sha256 of the notebook>.json, counts as it is (default: %(default)s)"
@@ -76,45 +87,57 @@ def grading_options(parser, jobs):
     parser.add_argument("--isolation", choices=["bwrap", "none"], default="bwrap", help=text)
 
 
-def positive(text):
+def positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError("a whole number above 0")
     return int(text)
 
 
-def consult(options):
+def consult(options: argparse.Namespace) -> int:
     from grader.doctor import report
 
-    return report(options.laws, options.gradebook)
+    return report(options.laws, options.assignment, options.gradebook)
 
 
-def run_batch(options):
-    from grader.classroom.batch import Batch
+def run_batch(options: argparse.Namespace) -> int:
+    from grader.classroom.batch import Batch, strays
     from grader.classroom.slots import cores
     from grader.classroom.status import summary, write_status
-    from grader.classroom.training import TrainingQueue
     from grader.gradebook.database import in_one_line
     from grader.judging.session import Grader
 
-    jobs = options.jobs or cores()
-    judge = Grader(load_assignment(options.laws), options.isolation, options.training)
-    training = options.train and TrainingQueue(judge.assignment, judge.marks)
-    batch = Batch(judge, options.laws.resolve(), options.timestamps == "keep")
+    jobs, made = options.jobs or cores(), {}
+    assignments = load_assignments(options.laws, options.assignment)
+    judges = [Grader(each, options.isolation, options.training) for each in assignments]
+    batches = [Batch(judge, options.timestamps == "keep") for judge in judges]
+    queues = [training_queue(judge, options.train, len(judges)) for judge in judges]
     check_writable(options.status)
-    with batch.alone(), in_one_line():
-        rows = batch.run(jobs)
-        write_status(rows, options.status)
-        if training and training.run(batch.untrained):
-            rows = batch.run(jobs)
-            write_status(rows, options.status)
-    summary(rows, batch.place)
-    if strays := batch.loose():
-        print(strays, file=sys.stderr)
+    for batch, queue in zip(batches, queues, strict=True):
+        with batch.alone(), in_one_line():
+            made[batch.assignment.name] = batch.run(jobs)
+            write_status(chain.from_iterable(made.values()), options.status)
+            if queue and queue.run(batch.untrained):
+                made[batch.assignment.name] = batch.run(jobs)
+                write_status(chain.from_iterable(made.values()), options.status)
+    rows = [*chain.from_iterable(made.values())]
+    place = "; ".join(batch.place for batch in batches)
+    summary(rows, place)
+    if said := strays(batches[0].submitted, place):
+        print(said, file=sys.stderr)
     print(f"one row a student: {options.status}", file=sys.stderr)
-    return int(any(row["status"] == "infrastructure" for row in rows))
+    return int(any(row["status"] == Status.INFRASTRUCTURE for row in rows))
 
 
-def check_writable(path):
+def training_queue(judge: "Grader", wanted: bool, assignments: int) -> "TrainingQueue | None":
+    """The runs of one assignment; None where none are wanted, or where only others can be trained for."""
+    from grader.classroom.training import TrainingQueue
+
+    if not wanted or (assignments > 1 and not judge.assignment.trainer):
+        return None
+    return TrainingQueue(judge.assignment, judge.marks)
+
+
+def check_writable(path: Path) -> None:
     """CourseError before hours of work, not after them."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +146,7 @@ def check_writable(path):
         raise CourseError(f"--status {path}: {error.strerror}") from error
 
 
-def check_notebooks(options):
+def check_notebooks(options: argparse.Namespace) -> int:
     from grader.judging.session import Grader
 
     folders = [str(path) for path in options.notebooks if path.is_dir()]
@@ -132,7 +155,7 @@ def check_notebooks(options):
     missing = [str(path) for path in options.notebooks if not path.is_file()]
     if missing:
         raise CourseError(f"no such notebook: {', '.join(missing)}")
-    assignment = load_assignment(options.laws)
+    assignment = the_assignment(options.laws, options.assignment)
     grader = Grader(assignment, options.isolation, options.training)
     unknown = set(options.exercise or []) - {e.stem for e in grader.plan}
     if unknown:
@@ -142,12 +165,12 @@ def check_notebooks(options):
     incomplete = False
     with output(options.json) as out:
         for verdict in verdicts(grader, options):
-            incomplete |= verdict["status"] == "infrastructure"
+            incomplete |= verdict["status"] == Status.INFRASTRUCTURE
             print(json.dumps(verdict) if options.json else as_text(verdict), file=out, flush=True)
     return int(incomplete)
 
 
-def output(path):
+def output(path: str | None) -> AbstractContextManager[TextIO]:
     """Where verdicts go; CourseError if they cannot."""
     if path in (None, "-"):
         return nullcontext(sys.stdout)
@@ -157,13 +180,13 @@ def output(path):
         raise CourseError(f"--json {path}: {error.strerror}") from error
 
 
-def as_text(verdict):
+def as_text(verdict: Verdict) -> str:
     from grader.judging.feedback import verdict_text
 
     return verdict_text(verdict)
 
 
-def verdicts(grader, options):
+def verdicts(grader: "Grader", options: argparse.Namespace) -> Iterator[Verdict]:
     """In the order given; one notebook or one job needs no second process."""
     jobs = min(len(options.notebooks), options.jobs or 1)
     if jobs == 1:
@@ -172,18 +195,19 @@ def verdicts(grader, options):
         return
     from grader.classroom.jobs import Pool
 
-    with Pool(grader, jobs, options.laws.resolve()) as pool:
+    with Pool(grader, jobs) as pool:
         for future in [pool.submit(path, options.exercise) for path in options.notebooks]:
             yield future.result()
 
 
-def main():
+def main() -> int:
     # names, words of students and our own signs may be more than a terminal, or Windows, can show
-    sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = arguments().parse_args()
     try:
         return options.work(options)
-    except (CourseError, SandboxError) as error:
+    except GraderError as error:
         print(f"error: {one_line(str(error), 2000)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output has gone, `| head` for one

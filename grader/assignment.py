@@ -1,37 +1,37 @@
-"""What one course declares beside its laws, and the plan of marks that follows from its notebook's metadata."""
+"""What one assignment declares beside its laws, and the plan of marks that follows from its notebook's metadata.
+
+A folder with an assignment.py holds an assignment's laws. A course has one, `tests/hidden/` by default, or several: folders
+in that folder, beside or in place of its own assignment.py.
+"""
 
 import dataclasses
 import importlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from grader import reader
+from grader.errors import CourseError
 
-TRAINING = Path(
-    "build/grading/training"
-)  # where training verdicts are kept, below nbgrader's course
-
-
+LAWS = Path("tests/hidden")  # where a course's laws are, below its folder
+DECLARATION = "assignment.py"
+TRAINING = Path("build/grading/training")  # where training verdicts are kept, below it
 HIDDEN_TESTS = "BEGIN HIDDEN TESTS"  # nbgrader's ClearHiddenTests.begin_test_delimeter
-
-
-class CourseError(Exception):
-    """The course is inconsistent: nothing may be graded before it is mended."""
 
 
 @dataclass(frozen=True)
 class Limits:
     """Bounds of one worker, which serves one exercise of one submission."""
 
-    call_seconds: float = (
-        5.0  # one call; real ones take milliseconds, the rest is for busy machines
-    )
+    # one call; real ones take milliseconds, the rest is for busy machines
+    call_seconds: float = 5.0
     load_seconds: float = 20.0  # one statement of the notebook (an import may take seconds)
     exercise_seconds: float = 30.0  # waiting for slow calls, all together; what is left is not run
-    answer_seconds: float = 30.0  # waiting for the course's own functions, all together
+    answer_seconds: float = 30.0  # waiting for the assignment's own functions, all together
     strikes: int = 2  # time-outs or deaths after which an exercise's other laws are not run
     memory_mb: int = 2048
     # the last resort; student code can read it, so it is what a whole training run may take, in laws as well
@@ -42,14 +42,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Assignment:
+    """One notebook that is handed out, and what its grading needs to know."""
+
     notebook: Path  # the instructor notebook: stems, marks and locked cells come from its metadata
     preload: tuple[str, ...] = ()  # modules that the sandbox imports before any student code
     arrays: str = "numpy"  # a NumPy array of a law arrives as "torch" tensor or as "numpy" array
     # by name on PyPI: once one has another version, verdicts are made anew
     packages: tuple[str, ...] = ()
-    provides: dict[str, Callable] = field(
-        default_factory=dict
-    )  # "module.function": answered on the trusted side
+    # "module.function": answered on the trusted side
+    provides: dict[str, Callable[..., Any]] = field(default_factory=dict)
     training: tuple[str, ...] = ()  # exercises whose marks come from a training verdict
     # Python's arguments of a command that trains with {notebook}, keeps its files in {out} and writes {mark}
     trainer: tuple[str, ...] = ()
@@ -63,39 +64,88 @@ class Assignment:
     folder: Path = Path()  # where the laws are; set by load_assignment
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The assignment's name, as nbgrader has it: the notebook's folder."""
         return self.notebook.parent.name
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The instructor notebook's cells as Jupyter stores them."""
+        found: list[dict[str, Any]] = json.loads(self.notebook.read_bytes())["cells"]
+        return found
+
+
+class Kind(StrEnum):
+    """Where an exercise's marks come from."""
+
+    LAWS = "laws"
+    TRAINING = "training"
+    MANUAL = "manual"
 
 
 @dataclass(frozen=True)
 class Exercise:
+    """One row of the plan of marks."""
+
     stem: str
     max_points: float
-    kind: str  # "laws", "training" or "manual"
+    kind: Kind
     grade_id: str  # of the cell that carries the marks
 
 
-def load_assignment(folder):
-    """The course declared in `folder`/assignment.py; its modules become importable as `import assignment`, `import oracles`."""
-    folder = Path(folder).resolve()
-    if not (folder / "assignment.py").is_file():
+def assignment_folders(laws: Path) -> list[Path]:
+    """The folders that declare an assignment: `laws` itself, and those in it; CourseError if there is none."""
+    inner = sorted(path.parent for path in laws.glob(f"*/{DECLARATION}"))
+    folders = [laws, *inner] if (laws / DECLARATION).is_file() else inner
+    if not folders:
         raise CourseError(
-            f"{folder} holds no assignment.py, so it is no folder of laws: name it with --laws"
+            f"{laws.resolve()} holds no {DECLARATION}, and no folder in it does, so it is no folder of laws:"
+            " name it with --laws"
+        )
+    return folders
+
+
+def load_assignments(laws: str | Path, name: str | None = None) -> list[Assignment]:
+    """All assignments of a course, or the one of this name; CourseError if there is none, or two with one name."""
+    found = [load_assignment(folder) for folder in assignment_folders(Path(laws))]
+    names = [assignment.name for assignment in found]
+    if len(set(names)) < len(names):
+        raise CourseError(f"two assignments have one name: {', '.join(sorted(names))}")
+    if name is None:
+        return found
+    if name not in names:
+        raise CourseError(f"no such assignment: {name}; there are {', '.join(names)}")
+    return [assignment for assignment in found if assignment.name == name]
+
+
+def the_assignment(laws: str | Path, name: str | None = None) -> Assignment:
+    """The assignment of this name, or the only one; CourseError where nobody can tell which is meant."""
+    found = load_assignments(laws, name)
+    if len(found) > 1:
+        names = ", ".join(assignment.name for assignment in found)
+        raise CourseError(f"which assignment? There are {names}: name it with --assignment")
+    return found[0]
+
+
+def load_assignment(folder: str | Path) -> Assignment:
+    """What `folder`/assignment.py declares; its modules become importable as `import assignment`, `import oracles`."""
+    folder = Path(folder).resolve()
+    if not (folder / DECLARATION).is_file():
+        raise CourseError(
+            f"{folder} holds no {DECLARATION}, so it is no folder of laws: name it with --laws"
         )
     activate(folder)
     try:
-        assignment = dataclasses.replace(
-            importlib.import_module("assignment").ASSIGNMENT, folder=folder
-        )
-        cells = json.loads(assignment.notebook.read_bytes())["cells"]
+        declared = importlib.import_module("assignment").ASSIGNMENT
+        assignment: Assignment = dataclasses.replace(declared, folder=folder)
+        cells = assignment.cells()
     except Exception as error:
-        raise CourseError(f"{folder}/assignment.py: {type(error).__name__}: {error}") from error
+        words = f"{folder}/{DECLARATION}: {type(error).__name__}: {error}"
+        raise CourseError(words) from error
     refuse_hidden_tests(cells, folder)
     return assignment
 
 
-def refuse_hidden_tests(cells, folder):
+def refuse_hidden_tests(cells: Iterable[dict[str, Any]], folder: Path) -> None:
     """CourseError if the instructor's notebook holds nbgrader's hidden tests: marks come from laws alone."""
     for number, cell in enumerate(cells, start=1):
         if HIDDEN_TESTS in reader.source(cell):
@@ -107,7 +157,7 @@ def refuse_hidden_tests(cells, folder):
             )
 
 
-def activate(folder):
+def activate(folder: Path) -> None:
     """Make `import assignment` and its like mean this folder's modules; those of another assignment are forgotten."""
     if sys.path[0] == str(folder):
         return
@@ -119,37 +169,30 @@ def activate(folder):
     importlib.invalidate_caches()
 
 
-def exercises(assignment):
-    """The plan of marks, in the notebook's order; refuses a course whose parts do not fit together."""
-    plan = []
-    for cell in json.loads(assignment.notebook.read_text(encoding="utf-8"))["cells"]:
-        mark = cell["metadata"].get("nbgrader", {})
-        if mark.get("grade"):
-            plan.append(_exercise(assignment, mark))
+def exercises(assignment: Assignment) -> list[Exercise]:
+    """The plan of marks, in the notebook's order; refuses an assignment whose parts do not fit together."""
+    marks = [cell["metadata"].get("nbgrader", {}) for cell in assignment.cells()]
+    plan = [_exercise(assignment, mark) for mark in marks if mark.get("grade")]
     stems = [exercise.stem for exercise in plan]
-    unknown = {
-        path.stem.removeprefix("test_") for path in assignment.folder.glob("test_*.py")
-    } - set(stems)
-    if unknown or len(set(stems)) < len(stems):
-        raise CourseError(
-            f"laws without a grade cell: {sorted(unknown)}"
-            if unknown
-            else f"grade cells repeat a stem: {stems}"
-        )
+    if len(set(stems)) < len(stems):
+        raise CourseError(f"grade cells repeat a stem: {stems}")
+    laws = {path.stem.removeprefix("test_") for path in assignment.folder.glob("test_*.py")}
+    if unknown := laws - set(stems):
+        raise CourseError(f"laws without a grade cell: {sorted(unknown)}")
     return plan
 
 
-def _exercise(assignment, mark):
+def _exercise(assignment: Assignment, mark: dict[str, Any]) -> Exercise:
     grade_id, points = mark["grade_id"], float(mark["points"])
     if mark.get("solution") or mark.get("task"):
-        return Exercise(grade_id, points, "manual", grade_id)
+        return Exercise(grade_id, points, Kind.MANUAL, grade_id)
     stem = grade_id.removesuffix("_laws")
     if stem == grade_id:
         raise CourseError(f"grade cell {grade_id!r} must be called <stem>_laws")
     if stem in assignment.training:
-        return Exercise(stem, points, "training", grade_id)
+        return Exercise(stem, points, Kind.TRAINING, grade_id)
     if not (assignment.folder / f"test_{stem}.py").is_file():
         raise CourseError(
             f"grade cell {grade_id!r} has no laws: {assignment.folder}/test_{stem}.py is missing"
         )
-    return Exercise(stem, points, "laws", grade_id)
+    return Exercise(stem, points, Kind.LAWS, grade_id)

@@ -8,39 +8,32 @@ import subprocess
 import sys
 from pathlib import Path
 
-from grader.assignment import CourseError, Limits, exercises, load_assignment
+from grader.assignment import Assignment, Limits, exercises, load_assignments
+from grader.errors import CourseError, GraderError, SandboxError
 from grader.gradebook.database import check_exercises, check_file, opened
 from grader.text import program
 from grader.wall.cgroup import hierarchies
 from grader.wall.inside import seccomp
-from grader.wall.link import SandboxError
 from grader.wall.sandbox import NO_USER, Sandbox, check_outside
 
 PACKAGES = ("numpy", "torch", "pytest", "hypothesis", "nbgrader", "nbconvert", "nbformat", "tqdm")
+SIGNS = {True: "ok", False: "MISSING", None: "note"}
+# what was looked at, whether it is fine (None: not needed), what was found, how to mend it
+Finding = tuple[str, bool | None, str, str]
 CONTAINER = """\
   docker build -t course-grader -f ci/Dockerfile .
   docker run --rm -it --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
 --security-opt systempaths=unconfined -v "${PWD}:/course" course-grader make grade"""
 
 
-def report(laws, gradebook=True):
+def report(laws: Path, name: str | None = None, gradebook: bool = True) -> int:
     """Print one line a finding; 1 if grading cannot work here. `gradebook`: look at it, too."""
-    findings = [
-        system(),
-        bubblewrap(),
-        sandbox(),
-        cgroups(),
-        system_calls(),
-        packages(),
-        assignment(laws),
-        gpu(),
-        models(),
-        *[database(laws)] * gradebook,
-    ]
+    machine = [system(), bubblewrap(), sandbox(), cgroups(), system_calls(), packages()]
+    findings = [*machine, *course(laws, name), gpu(), models()]
+    if gradebook:
+        findings.append(database(laws, name))
     for name, fine, detail, remedy in findings:
-        print(
-            f"{'ok     ' if fine else 'MISSING' if fine is False else 'note   '} {name:12} {detail}"
-        )
+        print(f"{SIGNS[fine]:7} {name:12} {detail}")
         if remedy and not fine:
             print(f"{'':21}to mend it: {remedy}")
     print(
@@ -49,7 +42,7 @@ def report(laws, gradebook=True):
     return int(any(fine is False for _, fine, _, _ in findings))
 
 
-def system():
+def system() -> Finding:
     fine = sys.platform == "linux" and sys.version_info >= (3, 11)
     return (
         "system",
@@ -59,7 +52,7 @@ def system():
     )
 
 
-def bubblewrap():
+def bubblewrap() -> Finding:
     path = shutil.which("bwrap")
     version = (
         subprocess.run([path, "--version"], capture_output=True, text=True).stdout.strip()
@@ -74,7 +67,7 @@ def bubblewrap():
     )
 
 
-def sandbox():
+def sandbox() -> Finding:
     """Really start a worker, and say which user of this machine it is."""
     try:
         with Sandbox([], Limits()) as wall:
@@ -91,7 +84,7 @@ def sandbox():
     return "sandbox", True, f"a worker runs as user {worker.uid}{same}", ""
 
 
-def cgroups():
+def cgroups() -> Finding:
     """What they limit here, and what is not limited without them."""
     files = [file for names in hierarchies().values() for file in names]
     shared = any(file.startswith("cpu.") for file in files)
@@ -112,14 +105,14 @@ def cgroups():
     )
 
 
-def system_calls():
+def system_calls() -> Finding:
     known = platform.machine() in seccomp.MACHINES
     detail = "a worker has those that are listed" if known else f"no list for {platform.machine()}"
     remedy = "x86_64 or aarch64 have one; elsewhere only the other walls stand"
     return "system calls", True if known else None, detail, remedy
 
 
-def packages():
+def packages() -> Finding:
     versions = {}
     for name in PACKAGES:
         try:
@@ -134,27 +127,32 @@ def packages():
     )
 
 
-def assignment(laws):
+def course(laws: Path, name: str | None) -> list[Finding]:
+    """One finding an assignment."""
+    try:
+        return [fitting(assignment) for assignment in load_assignments(laws, name)]
+    except GraderError as error:
+        return [("course", False, str(error), "")]
+
+
+def fitting(assignment: Assignment) -> Finding:
+    """Whether laws, notebook and place of an assignment go together."""
     from grader.judging.suite import check_weights, configure_hypothesis
 
     try:
-        declared = load_assignment(laws)
-        plan = exercises(declared)
+        plan = exercises(assignment)
         configure_hypothesis()
-        check_weights(declared, plan)
-        check_outside(declared.folder, declared.notebook, *declared.training_files, Path.cwd())
-    except (SandboxError, CourseError, OSError) as error:
+        check_weights(assignment, plan)
+        files = (assignment.folder, assignment.notebook, *assignment.training_files)
+        check_outside(*files, Path.cwd())
+    except (GraderError, OSError) as error:
         return "course", False, str(error), ""
     points = sum(exercise.max_points for exercise in plan)
-    return (
-        "course",
-        True,
-        f"{declared.name}: {len(plan)} exercises, {points:g} points, the laws' weights agree with the notebook",
-        "",
-    )
+    detail = f"{len(plan)} exercises, {points:g} points, the laws' weights agree with the notebook"
+    return "course", True, f"{assignment.name}: {detail}", ""
 
 
-def gpu():
+def gpu() -> Finding:
     tool = shutil.which("nvidia-smi")
     names = (
         subprocess.run([tool, "-L"], capture_output=True, text=True).stdout.strip() if tool else ""
@@ -167,7 +165,7 @@ def gpu():
     )
 
 
-def models():
+def models() -> Finding:
     found = [path.parent.name for path in Path("models").glob("*/config.json")]
     return (
         "models",
@@ -177,7 +175,7 @@ def models():
     )
 
 
-def database(laws):
+def database(laws: Path, name: str | None) -> Finding:
     path = Path("gradebook.db")
     if not path.exists() or path.stat().st_size == 0:
         made = f"`{program()} -m grader run` makes it"
@@ -186,7 +184,8 @@ def database(laws):
         check_file(path)
         with opened(path) as connection:
             names = [name for (name,) in connection.execute("select name from assignment")]
-        check_exercises(path, load_assignment(laws))
+        for assignment in load_assignments(laws, name):
+            check_exercises(path, assignment)
     except CourseError as error:
         return "database", False, str(error), ""
     return "database", True, f"gradebook.db knows {', '.join(names) or 'no assignment yet'}", ""

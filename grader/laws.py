@@ -6,32 +6,46 @@ words and its weight in points; `@given` and `@settings` of hypothesis go below 
 
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from grader.judging.calls import StudentError, WrongError
+from grader.judging.calls import Call, StudentError, WrongError
 from grader.judging.causes import matching as matching  # for laws files
 from grader.text import clean, show
 
-compared = []  # the result and what is right, of the last comparison in the running example
+# the result and what is right, of the last comparison in the running example
+compared: list[np.ndarray] = []
 FEW = 8  # numbers that are shown one by one where something else is expected
+
+
+Hint = Callable[[Call, np.ndarray, np.ndarray], Any]  # gives what `matching` gives
+Test = Callable[..., None]
 
 
 @dataclass(frozen=True)
 class Law:
+    """What a test declares with `@law`."""
+
     claim: str
     weight: float
     value: bool = False
-    hint: Callable | None = None
+    hint: Hint | None = None
     hides: str = ""
 
 
 class LawFailed(AssertionError):
     """`words` says what is wrong; `expected` what was: numbers, compared with `got`, or an error's name."""
 
-    def __init__(self, words, got=None, expected=None, first_wrong=None):
+    def __init__(
+        self,
+        words: str,
+        got: np.ndarray | None = None,
+        expected: np.ndarray | str | None = None,
+        first_wrong: int | None = None,
+    ) -> None:
         super().__init__(words)
         self.words, self.got, self.expected = words, got, expected
         self.first_wrong = first_wrong
@@ -41,7 +55,9 @@ class Disagreement(LawFailed):
     """Two calls that must agree do not: the words show both results, for the last one alone may be right in itself."""
 
 
-def law(claim, weight, value=False, hint=None, hides=""):
+def law(
+    claim: str, weight: float, value: bool = False, hint: Hint | None = None, hides: str = ""
+) -> Callable[[Test], Test]:
     """Declare a law.
 
     Args:
@@ -53,7 +69,7 @@ def law(claim, weight, value=False, hint=None, hides=""):
     if not isinstance(weight, (int, float)):
         raise TypeError(f"weight={weight!r}: the law's points are a number")
 
-    def declare(test):
+    def declare(test: Any) -> Test:
         declared = Law(claim, weight, value, hint, hides)
         if hasattr(test, "hypothesis"):
             test.hypothesis.inner_test = _watched(test.hypothesis.inner_test, declared)
@@ -65,11 +81,11 @@ def law(claim, weight, value=False, hint=None, hides=""):
     return declare
 
 
-def _watched(test, declared):
+def _watched(test: Test, declared: Law) -> Test:
     """Run one example of a law; what a failing one shows is kept on the student for the report."""
 
     @functools.wraps(test)
-    def example(*args, **kwargs):
+    def example(*args: Any, **kwargs: Any) -> None:
         student = kwargs["student"]
         student.calls.clear()
         compared.clear()
@@ -84,7 +100,7 @@ def _watched(test, declared):
     return example
 
 
-def _failure(declared, student, error):
+def _failure(declared: Law, student: Any, error: Exception) -> dict[str, Any]:
     """The row of the report: what was called with what, what came back, and what would explain it."""
     calls = student.calls[-3:]
     numbers = getattr(error, "got", None)
@@ -104,7 +120,7 @@ def _failure(declared, student, error):
     }
 
 
-def _causes(declared, student):
+def _causes(declared: Law, student: Any) -> Any:
     """What explains the numbers that were compared last; None where nothing can."""
     if declared.hint and student.calls and compared:
         # odd results must not turn a hint into trouble, or into warnings
@@ -113,7 +129,7 @@ def _causes(declared, student):
     return None
 
 
-def _asked_for(error):
+def _asked_for(error: Any) -> str:
     """What is expected in place of a wrong number or error: of many numbers, the first that is wrong."""
     expected = getattr(error, "expected", None)
     if expected is None or isinstance(expected, str):
@@ -123,7 +139,7 @@ def _asked_for(error):
     return f"{show(float(expected[error.first_wrong]))} at position {error.first_wrong}"
 
 
-def keeps_inputs(student, *args):
+def keeps_inputs(student: Any, *args: Any) -> None:
     """Calls the function, and fails if this call, or one of any law before, changed an argument in place.
 
     The worker itself says so, and student code that patches the worker can hide it; no value depends on its word.
@@ -134,7 +150,7 @@ def keeps_inputs(student, *args):
         raise LawFailed("the function changed its input in place")
 
 
-def forgets(student, *args, order=None):
+def forgets(student: Any, *args: Any, order: list[int] | None = None) -> None:
     """Calls the function twice with the same objects, refilled with their rows in another order, and fails if a call leaves a trace.
 
     What it gives the second time must be what a new process gives, and what it gave the first time stays as it was.
@@ -161,13 +177,13 @@ def forgets(student, *args, order=None):
         agree(alone, second, ("in a new process", "after another call"), atol=1e-4)
 
 
-def _in_order(arg, order):
+def _in_order(arg: Any, order: list[int]) -> Any:
     if isinstance(arg, list):
         return [arg[row] for row in order]
     return arg[order] if isinstance(arg, np.ndarray) else arg
 
 
-def _is_vector(got, rows):
+def _is_vector(got: Any, rows: int) -> bool:
     try:
         vector(got, rows)
     except LawFailed:
@@ -175,12 +191,12 @@ def _is_vector(got, rows):
     return True
 
 
-def check(condition, words):
+def check(condition: bool, words: str) -> None:
     if not condition:
         raise LawFailed(words)
 
 
-def vector(got, size):
+def vector(got: Any, size: int) -> np.ndarray:
     """The result as float64 [size]: an array, or a list or tuple of numbers or 0-d arrays, every value finite."""
     if isinstance(got, (list, tuple)):
         check(
@@ -197,19 +213,19 @@ def vector(got, size):
     return got
 
 
-def scalar(got):
+def scalar(got: Any) -> float:
     check(_is_number(got), f"the result is {_kind(got)}, expected one number")
     check(bool(np.isfinite(float(got))), "the result is nan or infinite")
     return float(got)
 
 
-def _is_number(value):
+def _is_number(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return value.shape == ()
     return isinstance(value, (int, float))
 
 
-def _kind(value):
+def _kind(value: Any) -> str:
     return (
         "None (is the `return` missing?)"
         if value is None
@@ -217,7 +233,7 @@ def _kind(value):
     )
 
 
-def near(got, expected, rtol=1e-4, atol=1e-6):
+def near(got: Any, expected: Any, rtol: float = 1e-4, atol: float = 1e-6) -> None:
     """Fails, and lets the law's hint look for the cause, if any value is further off than atol + rtol·|expected|."""
     got, expected = np.asarray(got, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     if got.shape != expected.shape:
@@ -228,7 +244,7 @@ def near(got, expected, rtol=1e-4, atol=1e-6):
         raise LawFailed("a value is not the one asked for", got, expected, int(np.argmax(wrong)))
 
 
-def agree(first, second, where, **tolerance):
+def agree(first: Any, second: Any, where: tuple[str, str], **tolerance: float) -> None:
     """Fails unless two calls gave the same; `where` says what each result stands for: ("in the batch", "alone")."""
     try:
         near(second, first, **tolerance)
@@ -238,7 +254,7 @@ def agree(first, second, where, **tolerance):
         raise Disagreement(words) from None
 
 
-def is_default(student, args, name, value, other):
+def is_default(student: Any, args: Sequence[Any], name: str, value: float, other: float) -> None:
     """Fails unless leaving the argument out gives what `value` gives, and `other` gives something else."""
     size = len(args[0])
     given, without, changed = (
@@ -248,7 +264,7 @@ def is_default(student, args, name, value, other):
     check(not np.allclose(given, changed), f"{name}={value:g} and {name}={other:g} give the same")
 
 
-def raises(kind, student, *args, **kwargs):
+def raises(kind: type[Exception], student: Any, *args: Any, **kwargs: Any) -> None:
     """The call must raise this built-in exception or one derived from it."""
     try:
         student(*args, **kwargs)

@@ -1,21 +1,24 @@
 """For a laws folder's conftest.py: `pytest tests/hidden` judges the solutions, `--submission NOTEBOOK` any notebook."""
 
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from grader.assignment import load_assignment
+from grader.assignment import Assignment, load_assignment
 from grader.judging.function import Student
-from grader.judging.session import read
 from grader.judging.suite import configure_hypothesis
+from grader.submission.handed_in import read
 from grader.submission.preflight import repair
 from grader.wall.sandbox import Sandbox
 
+Running = tuple[list[dict[str, str]], Assignment, Sandbox]
 __all__ = ["pytest_addoption", "pytest_collect_file", "pytest_configure", "running", "student"]
 
 
-def pytest_addoption(parser):
+def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--submission",
         type=Path,
@@ -23,34 +26,37 @@ def pytest_addoption(parser):
     )
 
 
-def pytest_configure(config):
+def pytest_configure(config: pytest.Config) -> None:
     configure_hypothesis()
 
 
-def pytest_collect_file(file_path, parent):
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
     load_assignment(
         file_path.parent
     )  # so that a laws file can `import oracles` however pytest imports it
 
 
 @pytest.fixture(scope="session")
-def running():
-    """What stays up for the whole run, by laws folder: the course, its sandbox, the submission's cells."""
+def running(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], Running]]:
+    """What stays up for the whole run, by laws folder: the submission's cells, the assignment, its sandbox."""
     with ExitStack() as stack:
-        stack.sandboxes = {}
-        yield stack
+
+        @functools.cache
+        def started(folder: Path) -> Running:
+            assignment = load_assignment(folder)
+            given = request.config.getoption("--submission") or assignment.notebook
+            sandbox = Sandbox(list(assignment.preload), assignment.limits)
+            cells = repair(read(given), assignment).cells
+            return cells, assignment, stack.enter_context(sandbox)
+
+        yield started
 
 
 @pytest.fixture(scope="module")
-def student(request, running):
-    folder = request.path.parent
-    if folder not in running.sandboxes:
-        assignment = load_assignment(folder)
-        cells = repair(
-            read(request.config.getoption("--submission") or assignment.notebook), assignment
-        ).cells
-        sandbox = running.enter_context(Sandbox(list(assignment.preload), assignment.limits))
-        running.sandboxes[folder] = (cells, assignment, sandbox)
-    student = Student(request.path.stem.removeprefix("test_"), *running.sandboxes[folder])
+def student(
+    request: pytest.FixtureRequest, running: Callable[[Path], Running]
+) -> Iterator[Student]:
+    """The function that the laws file is about, behind the wall."""
+    student = Student(request.path.stem.removeprefix("test_"), *running(request.path.parent))
     yield student
     student.close()

@@ -1,30 +1,89 @@
 """What is kept on disk between runs: JSON written whole or not at all, and fingerprints of what it depends on."""
 
+import contextlib
+import dataclasses
+import fcntl
 import hashlib
 import importlib.metadata
 import json
 import platform
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import grader
-from grader.assignment import CourseError
+from grader.assignment import DECLARATION, Assignment
+from grader.errors import CourseError
+from grader.verdict import Verdict
 
 WORK = Path("build/grading")  # below nbgrader's course
 PACKAGES = ("hypothesis", "numpy", "pytest")  # what decides the examples and the numbers
 
 
-def fingerprint(assignment, isolation, more=()):
+@dataclass(frozen=True)
+class State:
+    """What is known of one student's work on one assignment; one file, written whole by whoever changes a part."""
+
+    # what `verdict` depends on beside the notebook, and why there is no notebook
+    stamp: str = ""
+    why_not: str = ""
+    verdict: Verdict | None = None
+    # the notebook that the gradebook's marks are for, "" until there are some; hand marks that are older, by exercise
+    recorded: str | None = None
+    by_hand: dict[str, float] = field(default_factory=dict)
+    # digest of the verdict that the gradebook has whole, "" as soon as anything begins to record another
+    whole: str = ""
+    moment: str = ""  # what the grader itself wrote into timestamp.txt
+
+
+class StateFile:
+    """The state of one student's work on one assignment, below nbgrader's course."""
+
+    def __init__(self, root: Path, assignment: str, student: str) -> None:
+        self.path = root / WORK / assignment / "students" / f"{student}.json"
+
+    def read(self) -> State:
+        """An empty one where nothing is known, or nothing can be read."""
+        known = load(self.path)
+        names = {entry.name for entry in dataclasses.fields(State)}
+        return State(**known) if known.keys() <= names else State()
+
+    def change(self, **parts: Any) -> None:
+        """Write these parts anew; the others stay, whoever writes at the same time."""
+        with self._alone():
+            before = self.read()
+            after = dataclasses.replace(before, **parts)
+            if after != before:
+                write(self.path, vars(after))
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with (self.path.parent / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def fingerprint(assignment: Assignment, isolation: str, more: Iterable[Path] = ()) -> str:
     """Changes with anything a verdict depends on, the submission apart; `more`: files, and folders with what they hold."""
     versions = [platform.python_version(), *map(version, sorted({*PACKAGES, *assignment.packages}))]
     digest = hashlib.sha256(json.dumps([isolation, versions]).encode())
-    folders = (assignment.folder, Path(grader.__file__).parent, *more)
-    for path in (assignment.notebook, *sorted(chain.from_iterable(map(files, folders)))):
+    own = [path for path in files(assignment.folder) if not another(path, assignment.folder)]
+    used = chain(own, *map(files, (Path(grader.__file__).parent, *more)))
+    for path in (assignment.notebook, *sorted(used)):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def version(package):
+def another(path: Path, folder: Path) -> bool:
+    """Whether the file belongs to another assignment, whose folder lies within this one's."""
+    within = path.relative_to(folder).parts
+    return len(within) > 1 and (folder / within[0] / DECLARATION).is_file()
+
+
+def version(package: str) -> str:
     """The installed version of a package, "" where it is not installed."""
     try:
         return importlib.metadata.version(package)
@@ -32,7 +91,7 @@ def version(package):
         return ""
 
 
-def files(path):
+def files(path: Path) -> list[Path]:
     """The file, or those below the folder; caches and hidden ones are nobody's work."""
     if not path.exists():
         raise CourseError(f"the course names {path}, which is not there")
@@ -40,25 +99,17 @@ def files(path):
     return [file for file in below if file.is_file() and not unseen(file.relative_to(path).parts)]
 
 
-def unseen(parts):
+def unseen(parts: tuple[str, ...]) -> bool:
+    """Whether a file at this place is none of the course's."""
     return any(part == "__pycache__" or part.startswith(".") for part in parts)
 
 
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def sha256(data: bytes) -> str:
+    """The digest by which a notebook is known."""
+    return hashlib.sha256(data).hexdigest()
 
 
-def recorded(root, assignment, student):
-    """Where it stands which notebook the student's marks in the gradebook are for, and which hand marks are older."""
-    return root / WORK / assignment / "recorded" / f"{student}.json"
-
-
-def done(root, assignment, student):
-    """Where it stands which verdict was recorded whole; it goes when anything begins to record another."""
-    return root / WORK / assignment / "done" / f"{student}.json"
-
-
-def write(path, document):
+def write(path: Path, document: Any) -> None:
     """All or nothing, whenever the power goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
@@ -66,8 +117,10 @@ def write(path, document):
     temporary.replace(path)
 
 
-def load(path):
+def load(path: Path) -> dict[str, Any]:
+    """The JSON object at this place; an empty one where there is none."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}

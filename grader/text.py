@@ -2,29 +2,30 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\-_])")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
-LONGEST_CELL = (
-    30_000  # characters of a table's cell: Excel's limit is 32,767, that of Python's csv 131,072
-)
+# characters of a table's cell: Excel's limit is 32,767, that of Python's csv 131,072
+LONGEST_CELL = 30_000
 # what begins a cell where commas, semicolons, bars or tabs separate them
 FORMULA = re.compile(r"(^|[,;|\t]\s*)(?=[=+\-@\t])")
 
 
-def clean(text, limit=300):
+def clean(text: str, limit: int = 300) -> str:
     """No ANSI, control or direction-changing characters, no lone surrogates, at most `limit` characters."""
     text = CONTROL.sub("", ANSI.sub("", text[: 4 * limit])).encode("utf-8", "replace").decode()
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def one_line(text, limit=300):
+def one_line(text: str, limit: int = 300) -> str:
     """The same for a log or a table, where a second line may pass for a command or for another row."""
     return clean(" ⏎ ".join(text.splitlines()), limit)
 
 
-def harmless(value):
+def harmless(value: Any) -> Any:
     """A student's text as one line that a spreadsheet takes for no formula, whatever separates the columns there."""
     if not isinstance(value, str):
         return value
@@ -32,23 +33,23 @@ def harmless(value):
     return FORMULA.sub(r"\1'", line)
 
 
-def some_of(names, most=5):
+def some_of(names: Sequence[str], most: int = 5) -> str:
     """A list in a note, however long it is."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
-def show(value, limit=300):
+def show(value: Any, limit: int = 300) -> str:
     """A value as a student would write it: arrays as nested lists, numbers with six digits."""
     return clean(_show(value, [60]), limit)
 
 
-def _cut(array, most):
+def _cut(array: Any, most: int) -> Any:
     """The part of it that may be shown: an array of millions is no list of millions."""
     return array[(slice(most),) * array.ndim]
 
 
-def _show(value, budget):
+def _show(value: Any, budget: list[int]) -> str:
     budget[0] -= 1
     if budget[0] < 0:
         return "…"
@@ -67,7 +68,7 @@ def _show(value, budget):
     return repr(value[:200] if isinstance(value, str) else value)
 
 
-def program(name="python"):
+def program(name: str = "python") -> str:
     """`.venv/bin/<name>` where the environment lies below this folder; the bare name outside of environments."""
     if sys.prefix == sys.base_prefix:
         return name

@@ -22,7 +22,8 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 
 from gate import ROOT
-from grader.assignment import CourseError, refuse_hidden_tests
+from grader.assignment import refuse_hidden_tests
+from grader.errors import CourseError
 
 ASSIGNMENT = "sentiment"
 SOURCE = ROOT / "source" / ASSIGNMENT

@@ -6,43 +6,51 @@ was: a verdict is reused while notebook, laws and grader are the same, and a stu
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from grader.assignment import CourseError
 from grader.classroom.jobs import Pool
-from grader.classroom.status import row
+from grader.classroom.status import Row, row
 from grader.classroom.training import Untrained
+from grader.errors import CourseError
 from grader.gradebook.autograde import Gradebook
 from grader.judging.feedback import missed
-from grader.judging.session import read
+from grader.judging.session import Grader
 from grader.judging.training_marks import state
-from grader.store import WORK, done, fingerprint, load, sha256, write
+from grader.store import WORK, StateFile, fingerprint, sha256
 from grader.submission import timestamps
-from grader.submission.collect import find_submissions, loose, unusable
-from grader.submission.preflight import placeholder
+from grader.submission.collect import Found, find_submissions, loose, unusable
+from grader.submission.handed_in import HandedIn, read
 from grader.text import some_of
+from grader.verdict import Outcome, Status, Verdict
 
 WITHDRAWN = "graded earlier: its marks stay in the gradebook"
 
 
 class Batch:
-    def __init__(self, judge, laws, keep_timestamps=False, work=WORK):
-        """`judge`: a Grader that was never entered, for plan and settings; the current folder is nbgrader's course."""
-        self.judge, self.laws, self.assignment = judge, laws, judge.assignment
-        self.work = work.resolve() / self.assignment.name
+    """`Batch(judge).run(jobs)` grades everybody who handed in the judge's assignment."""
+
+    def __init__(
+        self, judge: Grader, keep_timestamps: bool = False, root: Path | None = None
+    ) -> None:
+        """`judge`: a Grader that was never entered, for plan and settings; `root`: nbgrader's course, the current folder."""
+        self.judge, self.assignment = judge, judge.assignment
+        self.root = root or Path.cwd()
+        self.work = self.root / WORK / self.assignment.name
         self.keep_timestamps = keep_timestamps
         self.staged = self.work / "submitted"
         self.stamp = fingerprint(self.assignment, judge.isolation)
-        self.untrained = {}  # after a run: the notebooks that wait for a training run, by their SHA-256
+        # after a run: the notebooks that wait for a training run, by their SHA-256
+        self.untrained: dict[str, Untrained] = {}
 
     @contextlib.contextmanager
-    def alone(self):
+    def alone(self) -> Iterator[None]:
         """Nobody else grades or trains here meanwhile."""
         self.work.mkdir(parents=True, exist_ok=True)
         with (self.work / "lock").open("w") as lock:
@@ -55,119 +63,133 @@ class Batch:
             yield
 
     @property
-    def place(self):
+    def place(self) -> str:
         """Where a notebook belongs, in words."""
         return f"a notebook's place is submitted/<student>/{self.assignment.name}/{self.assignment.notebook.name}"
 
-    def loose(self):
-        """One line on files that no student's folder holds, or an empty string."""
-        if not (names := loose(self.submitted)):
-            return ""
-        files = (
-            "1 file in submitted/ belongs"
-            if len(names) == 1
-            else f"{len(names)} files in submitted/ belong"
-        )
-        return f"{files} to nobody: {some_of(names)}; {self.place}"
-
-    def run(self, jobs):
+    def run(self, jobs: int) -> list[Row]:
         """Grade everybody; returns the rows of status.csv."""
-        with Pool(self.judge, jobs, self.laws) as pool:
-            gradebook = Gradebook(self.assignment, self.staged, self.laws)
+        with Pool(self.judge, jobs) as pool:
+            gradebook = Gradebook(self.assignment, self.staged)
             self.submitted = gradebook.submitted
             names = (self.assignment.name, self.assignment.notebook.stem)
-            found = find_submissions(self.submitted, *names, gradebook.other_assignments())
+            ids = frozenset(exercise.grade_id for exercise in self.judge.plan)
+            found = find_submissions(self.submitted, *names, gradebook.other_assignments(), ids)
             rows = self._grade(found, gradebook, pool)
         seen = {entry["student"] for entry in rows}
         rows += [
-            row(name, "missing", notes=self._earlier(name, gradebook))
+            row(name, Status.MISSING, notes=self._earlier(name, gradebook))
             for name in gradebook.students()
             if name not in seen
         ]
-        return sorted(rows, key=lambda entry: entry["student"])
+        return sorted(
+            ({**entry, "assignment": self.assignment.name} for entry in rows),
+            key=lambda entry: entry["student"],
+        )
 
-    def _grade(self, found, gradebook, pool):
+    def _grade(self, found: list[Found], gradebook: Gradebook, pool: Pool) -> list[Row]:
         futures = {
             entry.student: self._verdict(entry, pool)
             for entry in found
-            if (entry.notebook or entry.why_not) and not unusable(entry.student)
+            if entry.anything and not unusable(entry.student)
         }
-        rows = []
+        rows: list[dict[str, Any]] = []
         for entry in tqdm(found, "grading", unit="notebook", disable=None):
-            if entry.student not in futures:
-                why = unusable(entry.student) or entry.trouble
-                notes = [*entry.notes, *self._earlier(entry.student, gradebook)]
-                status, notes = ("infrastructure", [why]) if why else ("missing", notes)
-                rows.append({"student": entry.student, "status": status, "notes": notes})
-                continue
-            verdict = futures[entry.student].result()
-            write(
-                self.work / "verdicts" / f"{entry.student}.json",
-                {"stamp": self.stamp, "verdict": verdict},
-            )
-            verdict["notes"] += missed(verdict, entry.modules)
-            rows.append(self._record(entry, verdict, gradebook))
-            if any(
-                verdict["exercises"][stem]["outcome"] in ("needs_training", "infrastructure")
-                for stem in self.assignment.training
-            ):
-                uses = verdict.get("training", {}).get("uses", "")
-                self.untrained[verdict["sha256"]] = Untrained(self._staged(entry), uses)
+            if entry.student in futures:
+                rows.append(self._graded(entry, futures[entry.student].result(), gradebook))
+            else:
+                rows.append(self._not_graded(entry, gradebook))
         marks = gradebook.marks()
         return [row(**entry, marks=marks.get(entry["student"])) for entry in rows]
 
-    def _earlier(self, student, gradebook):
-        return [WITHDRAWN] * (student in gradebook.entered)
+    def _not_graded(self, entry: Found, gradebook: Gradebook) -> dict[str, Any]:
+        if why := unusable(entry.student) or entry.trouble:
+            return {"student": entry.student, "status": Status.INFRASTRUCTURE, "notes": [why]}
+        notes = [*entry.notes, *self._earlier(entry.student, gradebook)]
+        return {"student": entry.student, "status": Status.MISSING, "notes": notes}
 
-    def _verdict(self, entry, pool):
+    def _graded(self, entry: Found, verdict: Verdict, gradebook: Gradebook) -> dict[str, Any]:
+        state = StateFile(self.root, self.assignment.name, entry.student)
+        state.change(stamp=self.stamp, why_not=entry.why_not, verdict=verdict)
+        verdict["notes"] += missed(verdict, entry.modules)
+        outcomes = {verdict["exercises"][stem]["outcome"] for stem in self.assignment.training}
+        if outcomes & {Outcome.NEEDS_TRAINING, Outcome.INFRASTRUCTURE}:
+            uses = verdict["training"]["uses"] if "training" in verdict else ""
+            self.untrained[verdict["sha256"]] = Untrained(self._staged(entry), uses)
+        status, notes = verdict["status"], entry.notes + verdict["notes"]
+        if trouble := self._record(entry, verdict, gradebook, state):
+            status, notes = Status.INFRASTRUCTURE, [*notes, trouble]
+        return {"student": entry.student, "status": status, "verdict": verdict, "notes": notes}
+
+    def _earlier(self, student: str, gradebook: Gradebook) -> list[str]:
+        return [WITHDRAWN] if student in gradebook.entered else []
+
+    def _verdict(self, entry: Found, pool: Pool) -> Future[Verdict]:
         """The staged copy's verdict: the kept one if all that it depends on is the same, or a job's, on its way."""
-        staged = self._stage(entry)
-        kept = load(self.work / "verdicts" / f"{entry.student}.json")
+        handed_in = self._stage(entry)
+        kept = StateFile(self.root, self.assignment.name, entry.student).read()
         if (
-            kept.get("stamp") == self.stamp
-            and kept["verdict"]["sha256"] == sha256(staged)
-            and kept["verdict"]["status"] != "infrastructure"
-            and self._trained_so(kept["verdict"])
+            kept.verdict is not None
+            and (kept.stamp, kept.why_not) == (self.stamp, handed_in.why_not)
+            and kept.verdict["sha256"] == handed_in.sha256
+            and kept.verdict["status"] != Status.INFRASTRUCTURE
+            and self._trained_so(kept.verdict)
         ):
-            ready = Future()
-            ready.set_result(kept["verdict"])
+            ready: Future[Verdict] = Future()
+            ready.set_result(kept.verdict)
             return ready
-        return pool.submit(staged, name=entry.student)
+        return pool.submit(self._staged(entry), name=entry.student, why_not=handed_in.why_not)
 
-    def _trained_so(self, verdict):
+    def _trained_so(self, verdict: Verdict) -> bool:
         """Whether the training mark that it was made with is still that which counts."""
-        if (made_with := verdict.get("training")) is None:
+        if "training" not in verdict:
             return True
-        known = {"sha256": verdict["sha256"], "uses": made_with["uses"]}
-        return state(known, self.judge.marks.read(**known)) == made_with
+        uses = verdict["training"]["uses"]
+        return state(uses, self.judge.marks.read(verdict["sha256"], uses)) == verdict["training"]
 
-    def _staged(self, entry):
+    def _staged(self, entry: Found) -> Path:
         return self.staged / entry.student / self.assignment.name / self.assignment.notebook.name
 
-    def _stage(self, entry):
-        """A plain copy under the proper name: nbgrader sees neither links nor other files."""
+    def _stage(self, entry: Found) -> HandedIn:
+        """A plain copy under the proper name: nbgrader sees neither links nor other files; empty where there is no notebook."""
         target = self._staged(entry)
+        handed_in = HandedIn(why_not=entry.why_not)
+        if entry.notebook:
+            handed_in = read(entry.notebook)
+        entry.why_not = handed_in.why_not
         shutil.rmtree(target.parent, ignore_errors=True)
         target.parent.mkdir(parents=True)
-        target.write_bytes(read(entry.notebook) if entry.notebook else placeholder(entry.why_not))
+        target.write_bytes(handed_in.data)
         home = self.submitted / entry.student / self.assignment.name
-        own = self.work / "timestamps" / f"{entry.student}.txt"
+        own = StateFile(self.root, self.assignment.name, entry.student)
         entry.notes += (
             timestamps.keep(home, target.parent, own)
             if self.keep_timestamps
             else timestamps.stamp(home, target.parent, entry.notebook, own)
         )
-        return target
+        return handed_in
 
-    def _record(self, entry, verdict, gradebook):
-        """Into the gradebook, unless this very verdict is already there, with this very timestamp; what `row` is told."""
-        status, notes = verdict["status"], entry.notes + verdict["notes"]
-        whole = done(Path.cwd(), self.assignment.name, entry.student)
+    def _record(
+        self, entry: Found, verdict: Verdict, gradebook: Gradebook, state: StateFile
+    ) -> str:
+        """Into the gradebook, unless this very verdict is already there, with this very timestamp; what went wrong, or ""."""
         moment = timestamps.read_timestamp(self._staged(entry).parent)
-        mark = hashlib.sha256(json.dumps(verdict).encode()).hexdigest()
-        if load(whole).get("verdict") != mark or not gradebook.has(entry.student, verdict, moment):
-            if trouble := gradebook.record(entry.student, verdict):
-                status, notes = "infrastructure", [*notes, trouble]
-            else:
-                write(whole, {"verdict": mark})
-        return {"student": entry.student, "status": status, "verdict": verdict, "notes": notes}
+        mark = sha256(json.dumps(verdict).encode())
+        if state.read().whole == mark and gradebook.has(entry.student, verdict, moment):
+            return ""
+        handed_in = HandedIn(self._staged(entry).read_bytes(), entry.why_not)
+        trouble = gradebook.record(entry.student, verdict, handed_in)
+        if not trouble:
+            state.change(whole=mark)
+        return trouble
+
+
+def strays(submitted: Path, place: str) -> str:
+    """One line on files that no student's folder holds, or an empty string; `place`: where a notebook belongs."""
+    names = loose(submitted)
+    if not names:
+        return ""
+    files = f"{len(names)} files in submitted/ belong"
+    if len(names) == 1:
+        files = "1 file in submitted/ belongs"
+    return f"{files} to nobody: {some_of(names)}; {place}"

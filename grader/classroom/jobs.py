@@ -12,14 +12,16 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import IO, Any, Self
 
-import grader
-from grader.assignment import CourseError, load_assignment
+from grader.assignment import Kind, load_assignment
+from grader.errors import CourseError
 from grader.judging.function import ALL_CALLS
-from grader.judging.session import Grader, read
-from grader.verdict import open_verdict, verdict
+from grader.judging.session import Grader
+from grader.submission.handed_in import HandedIn, read
+from grader.verdict import Outcome, Verdict, open_verdict, verdict
 from grader.wall.inside.zygote import memory_in_use
 from grader.wall.sandbox import Sandbox
 from grader.wall.watchdog import watchdog
@@ -27,7 +29,7 @@ from grader.wall.watchdog import watchdog
 MEMORY = 2 << 30  # bytes that a job may need beside what it has loaded
 
 
-def serve():
+def serve() -> None:
     """A job process: `python -m grader.classroom.jobs LAWS ISOLATION TRAINING`."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever prints must not end up among the answers
@@ -39,11 +41,13 @@ def serve():
         limit_memory()
         for line in sys.stdin:
             request = json.loads(line)
-            answer = grader.check(request["path"], request["exercises"], request["name"])
+            why_not = request["why_not"]
+            handed_in = HandedIn(why_not=why_not) if why_not else read(request["path"])
+            answer = grader.check(handed_in, request["exercises"], request["name"])
             print(json.dumps(answer), file=answers, flush=True)
 
 
-def limit_memory():
+def limit_memory() -> None:
     """Honest work needs 30 MB above what is loaded: more than MEMORY is a submission's doing, and ends with it."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)  # it stays: new workers may be given more
     most = memory_in_use()[0] + MEMORY
@@ -52,60 +56,71 @@ def limit_memory():
 
 
 class Job:
-    def __init__(self, arguments):
-        self.arguments, self.process, self.stopped = arguments, None, False
+    """One process that grades, and the next once it died."""
 
-    def start(self):
+    def __init__(self, arguments: list[str]) -> None:
+        self.arguments, self.stopped = arguments, False
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "grader.classroom.jobs", *self.arguments]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.process = subprocess.Popen(
-            command, **pipes, cwd=Path(grader.__file__).parents[1], start_new_session=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )
+        return self.process
 
-    def ask(self, request, seconds):
+    def ask(self, request: dict[str, Any], seconds: float) -> Verdict | None:
         """The verdict, or None if the job died or hung; the next request then gets a new process."""
         if self.stopped:
             return None
-        if self.process is None:
-            self.start()
+        process = self.process or self.start()
+        questions, answers = _pipes(process)
         try:
             end = time.monotonic() + seconds
-            with watchdog(lambda: end, self.process.kill):  # it may hang within a line, too
-                self.process.stdin.write(json.dumps(request).encode() + b"\n")
-                self.process.stdin.flush()
-                answered = select.select([self.process.stdout], [], [], seconds)[0]
-                return json.loads(self.process.stdout.readline() if answered else b"")
+            with watchdog(lambda: end, process.kill):  # it may hang within a line, too
+                questions.write(json.dumps(request).encode() + b"\n")
+                questions.flush()
+                answered = select.select([answers], [], [], seconds)[0]
+                made: Verdict = json.loads(answers.readline() if answered else b"")
+                return made
         except (OSError, ValueError):
             self.close()
             return None
 
-    def stop(self):
+    def stop(self) -> None:
         """End the job from another thread than the one that asks it."""
         self.stopped = True
         if self.process is not None:
             self.process.kill()
 
-    def close(self):
+    def close(self) -> None:
         if self.process is not None:
             self.process.kill()  # its sandbox dies with it
             self.process.wait()
-            self.process.stdin.close()
-            self.process.stdout.close()
+            for pipe in _pipes(self.process):
+                pipe.close()
         self.process = None
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return process.stdin, process.stdout
 
 
 class Pool:
     """`submit` gives a future verdict; whatever happens to a job, it comes."""
 
-    def __init__(self, grader, count, laws):
-        """`grader`: a Grader that was never entered, for its plan and settings."""
+    def __init__(self, grader: Grader, count: int) -> None:
+        """`grader`: one that was never entered, for its plan and settings."""
         self.grader = grader
+        laws = grader.assignment.folder
         arguments = [str(laws), grader.isolation, str(grader.training or "")]
         self.jobs = [Job(arguments) for _ in range(count)]
         self.idle, self.lock = list(self.jobs), threading.Lock()
         self.threads = ThreadPoolExecutor(count)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         """Refuse what no job could do, then let a job start while the caller goes on; the others start once there is work."""
         with Sandbox([], self.grader.assignment.limits, self.grader.isolation) as wall:
             wall.worker().kill()
@@ -113,41 +128,55 @@ class Pool:
         self.grader.validate()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         for job in self.jobs:
             job.stop()
         self.threads.shutdown(cancel_futures=True)
         for job in self.jobs:
             job.close()
 
-    def submit(self, path, exercises=None, name=None):
-        return self.threads.submit(self._verdict, str(path), exercises, name or str(path))
+    def submit(
+        self,
+        path: str | Path,
+        exercises: list[str] | None = None,
+        name: str | None = None,
+        why_not: str = "",
+    ) -> Future[Verdict]:
+        """The verdict on the notebook at this path, or on there being none (`why_not`, a key of NO_NOTEBOOK)."""
+        request = {
+            "path": str(Path(path).resolve()),
+            "exercises": exercises,
+            "name": name or str(path),
+            "why_not": why_not,
+        }
+        return self.threads.submit(self._verdict, request)
 
-    def _verdict(self, path, exercises, name):
+    def _verdict(self, request: dict[str, Any]) -> Verdict:
         with self.lock:
             job = self.idle.pop()
-        request = {"path": str(Path(path).resolve()), "exercises": exercises, "name": name}
         try:
             # a job that died or hung is no verdict on the student: once more in a new one
             answer = job.ask(request, self._seconds()) or job.ask(request, self._seconds())
-            return answer or self._infrastructure(path, exercises, name)
+            return answer or self._infrastructure(request)
         finally:
             with self.lock:
                 self.idle.append(job)
 
-    def _seconds(self):
+    def _seconds(self) -> float:
         """More than all limits of one submission together: its own end comes first, unless this machine hangs."""
         limits = self.grader.assignment.limits
         one = 60 + ALL_CALLS * limits.exercise_seconds + limits.answer_seconds
         one += limits.call_seconds + limits.load_seconds
-        return 60 + one * sum(e.kind == "laws" for e in self.grader.plan)
+        return 60 + one * sum(e.kind == Kind.LAWS for e in self.grader.plan)
 
-    def _infrastructure(self, path, exercises, name):
+    def _infrastructure(self, request: dict[str, Any]) -> Verdict:
+        words = "the grading process died or hung twice"
         marked = {
-            e.stem: open_verdict(e, "infrastructure", "the grading process died or hung twice")
-            for e in self.grader.judged(exercises)
+            e.stem: open_verdict(e, Outcome.INFRASTRUCTURE, words)
+            for e in self.grader.judged(request["exercises"])
         }
-        return verdict(name, read(path), marked, self.grader.isolation)
+        digest = "" if request["why_not"] else read(request["path"]).sha256
+        return verdict(request["name"], digest, marked, self.grader.isolation)
 
 
 if __name__ == "__main__":

@@ -19,15 +19,15 @@ class Slot:
     """Room for one training run: its name for logs and the environment that keeps a run there."""
 
     name: str
-    environment: dict
+    environment: dict[str, str]
 
 
-def cores():
+def cores() -> int:
     """How many processors this process may use: a container or `taskset` may give it fewer than there are."""
     return len(os.sched_getaffinity(0))
 
 
-def slots(memory_mb):
+def slots(memory_mb: int) -> list[Slot]:
     """As many runs of `memory_mb` as fit in free memory, the machine's and a GPU's, and never more than cores; one at least."""
     devices, fit = gpus(), psutil.virtual_memory().available // (memory_mb << 20)
     most = max(1, min(cores(), fit))
@@ -40,7 +40,7 @@ def slots(memory_mb):
     return [Slot(f"GPU {name}, run {n}", {VISIBLE: name, **threads}) for name, n in places]
 
 
-def gpus():
+def gpus() -> dict[str, int | None]:
     """Free memory (MiB; None: not told) of the GPUs that runs may use, by a name for CUDA_VISIBLE_DEVICES.
 
     nvidia-smi numbers them by bus and CUDA by speed, so they go by UUID. Names that the operator chose are passed on as
@@ -59,7 +59,7 @@ def gpus():
     return found
 
 
-def driver_gpus():
+def driver_gpus() -> list[tuple[str, str, int | None]]:
     """Index, UUID and free memory of every GPU, as the driver's own tool tells; empty without one."""
     tool = shutil.which("nvidia-smi")
     if not tool:

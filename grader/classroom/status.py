@@ -3,76 +3,97 @@
 import csv
 import math
 import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
+from grader.gradebook.marks import Marks
 from grader.gradebook.marks import total as total_of
 from grader.text import harmless, one_line, program
-from grader.verdict import OPEN
+from grader.verdict import OPEN, ExerciseVerdict, Outcome, Status, Verdict
 
+Row = dict[str, Any]  # of FIELDS
 WAITING = {
-    "needs_training": f"a training run: `{program()} -m grader run --train`",
-    "needs_manual": "a mark by hand: Formgrader",
+    Outcome.NEEDS_TRAINING: f"a training run: `{program()} -m grader run --train`",
+    Outcome.NEEDS_MANUAL: "a mark by hand: Formgrader",
 }
 UNCONFIRMED = (
     "the hand mark may be for an earlier notebook: press Resolve in Formgrader, or change it"
 )
 MOST_NAMED = 10  # students whose trouble the terminal tells; status.csv has them all
-FIELDS = ("student", "status", "total", "max_total", "reasons", "notes", "sha256")
+FIELDS = (*("student", "assignment", "status", "total", "max_total", "reasons", "notes", "sha256"),)
 
 
-def row(student, status, verdict=None, notes=(), marks=None):
+def row(
+    student: str,
+    status: Status,
+    verdict: Verdict | None = None,
+    notes: Sequence[str] = (),
+    marks: Marks | None = None,
+) -> Row:
     """One line of the table; `marks` are the gradebook's."""
-    reasons, total, notes = [], verdict and verdict["total"], list(notes)
+    made: Row = dict.fromkeys(FIELDS) | {"student": student, "status": status, "reasons": ""}
+    notes = [*notes]
+    if verdict:
+        made |= {name: verdict[name] for name in ("total", "max_total", "sha256")}
     if marks and marks.trouble:
-        status, notes = "infrastructure", [*notes, marks.trouble]
-    if marks and status in ("graded", "partial", "unreadable"):
-        total = total_of(marks.raw, marks.penalty)
-        notes += [UNCONFIRMED] * bool(marks.unconfirmed) + lateness(marks)
-    if marks and status in ("graded", "partial"):
-        waiting = {stem for stem, score in marks.scores.items() if score is None}
-        status = "partial" if waiting or marks.unconfirmed else "graded"
-        reasons = [
-            f"{stem}: {'needs_manual' if stem in marks.unconfirmed else words(e)}"
-            for stem, e in verdict["exercises"].items()
-            if stem in marks.unconfirmed
-            or (stem in waiting if e["outcome"] in OPEN else e["outcome"] != "pass")
-        ]
-    elif status == "infrastructure" and verdict:
-        total = None  # not final, whatever part of it the gradebook has
-        ours = {s: e for s, e in verdict["exercises"].items() if e["outcome"] == "infrastructure"}
-        reasons = [f"{stem}: infrastructure" for stem in ours]
+        made["status"], notes = Status.INFRASTRUCTURE, [*notes, marks.trouble]
+    elif marks and status in (Status.GRADED, Status.PARTIAL, Status.UNREADABLE):
+        made["total"] = total_of(marks.raw, marks.penalty)
+        notes += [UNCONFIRMED] if marks.unconfirmed else []
+        notes += lateness(marks)
+        if verdict and status != Status.UNREADABLE:
+            waiting = any(score is None for score in marks.scores.values())
+            made["status"] = Status.PARTIAL if waiting or marks.unconfirmed else Status.GRADED
+            made["reasons"] = "; ".join(_reasons(verdict, marks))
+    if verdict and made["status"] == Status.INFRASTRUCTURE:
+        ours = _ours(verdict)
+        # not final, whatever part of it the gradebook has
+        made |= {"total": None, "reasons": "; ".join(f"{stem}: infrastructure" for stem in ours)}
         notes += dict.fromkeys(map(fault, ours.values()))
-    values = (
-        student,
-        status,
-        total,
-        verdict and verdict["max_total"],
-        "; ".join(reasons),
-        "; ".join(notes),
-        verdict and verdict["sha256"],
-    )
-    return dict(zip(FIELDS, values, strict=True))
+    return made | {"notes": "; ".join(notes)}
 
 
-def words(exercise):
+def _reasons(verdict: Verdict, marks: Marks) -> Iterable[str]:
+    """What is open, and every exercise with a mark that is not `pass`."""
+    for stem, exercise in verdict["exercises"].items():
+        if stem in marks.unconfirmed:
+            yield f"{stem}: {Outcome.NEEDS_MANUAL}"
+        elif exercise["outcome"] in OPEN:
+            if marks.scores.get(stem, 0.0) is None:
+                yield f"{stem}: {words(exercise)}"
+        elif exercise["outcome"] != Outcome.PASS:
+            yield f"{stem}: {words(exercise)}"
+
+
+def _ours(verdict: Verdict) -> dict[str, ExerciseVerdict]:
+    exercises = verdict["exercises"].items()
+    return {stem: e for stem, e in exercises if e["outcome"] == Outcome.INFRASTRUCTURE}
+
+
+def words(exercise: ExerciseVerdict) -> str:
     """Its outcome, and for a repaired one what it was then."""
     repaired = exercise.get("repaired")
     return f"{exercise['outcome']}, {repaired}" if repaired else exercise["outcome"]
 
 
-def lateness(marks):
+def lateness(marks: Marks) -> list[str]:
     """A note on a hand-in after the due date, to the hour, and on what it costs: by itself nothing."""
     hours = math.ceil(marks.late / 3600)
     cost = f": {marks.penalty:g} of {marks.raw:g} points off" if marks.penalty else ""
     return [f"late by {hours // 24} d {hours % 24} h{cost}"] if hours > 0 else []
 
 
-def fault(exercise):
+def fault(exercise: ExerciseVerdict) -> str:
     """What went wrong on our side, in words."""
-    said = [law["got"] for law in exercise["laws"] if law.get("outcome") == "infrastructure"]
+    ours = Outcome.INFRASTRUCTURE
+    said = [law["got"] for law in exercise["laws"] if law.get("outcome") == ours]
     return said[0] if said else exercise["note"]
 
 
-def write_status(rows, path):
+def write_status(rows: Iterable[Row], path: Path) -> None:
+    """The table, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
@@ -82,17 +103,12 @@ def write_status(rows, path):
     temporary.replace(path)
 
 
-def summary(rows, place):
+def summary(rows: Sequence[Row], place: str) -> None:
     """How many of each status, who is not graded and why, and what the open ones wait for; with nobody there, where a notebook belongs."""
-    counts = {}
-    for entry in rows:
-        counts[entry["status"]] = counts.get(entry["status"], 0) + 1
-    print(
-        ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-        or f"nobody has handed in: {place}",
-        file=sys.stderr,
-    )
-    ours = [entry for entry in rows if entry["status"] == "infrastructure"]
+    counts = Counter(entry["status"] for entry in rows)
+    listed = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    print(listed or f"nobody has handed in: {place}", file=sys.stderr)
+    ours = [entry for entry in rows if entry["status"] == Status.INFRASTRUCTURE]
     for entry in ours[:MOST_NAMED]:
         said = one_line(f"{entry['student']}: {entry['notes']}")
         print(f"not graded for a reason on our side: {said}", file=sys.stderr)

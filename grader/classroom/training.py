@@ -1,25 +1,26 @@
 """Training runs for the exercises that are marked by one: a queue over this machine's GPUs, or its cores.
 
-The course says how a notebook is trained (`Assignment.trainer`, a command); each run gets a slot and a folder of its own, with
+The assignment says how a notebook is trained (`Assignment.trainer`, a command); each run gets a slot and a folder of its own, with
 a copy of the notebook. Marks are kept (grader/judging/training_marks.py), so nothing is trained twice: notebooks that agree in what
 training uses share one, and a run of the queue that was killed goes on with what is missing.
 """
 
-import hashlib
 import os
 import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
-from grader.assignment import CourseError
+from grader.assignment import Assignment
 from grader.classroom.slots import Slot, slots
-from grader.judging.training_marks import is_mark, open_mark
-from grader.store import load
+from grader.errors import CourseError
+from grader.judging.training_marks import TrainingMarks, is_mark, open_mark
+from grader.store import load, sha256
 from grader.verdict import FATAL
 from grader.wall import leash
 
@@ -41,13 +42,15 @@ class Run:
 
     sha: str
     slot: Slot
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
     deadline: float
 
-    def goes_on(self):
+    def goes_on(self) -> bool:
+        """Whether it runs and has time left."""
         return self.process.poll() is None and time.monotonic() < self.deadline
 
-    def end(self):
+    def end(self) -> None:
+        """Kill it."""
         self.process.kill()
         self.process.wait()
 
@@ -55,13 +58,13 @@ class Run:
 class TrainingQueue:
     """`TrainingQueue(assignment, marks).run({sha256: Untrained(notebook)})` leaves a mark for each."""
 
-    def __init__(self, assignment, marks):
+    def __init__(self, assignment: Assignment, marks: TrainingMarks) -> None:
         if not assignment.trainer:
             raise CourseError("the course declares no `trainer`, so nothing can be trained here")
         self.assignment, self.marks = assignment, marks
         self.slots = slots(assignment.training_memory_mb)
 
-    def run(self, notebooks):
+    def run(self, notebooks: Mapping[str, Untrained]) -> int:
         """Train what has no mark that counts, and return how many were missing.
 
         First one of those that agree in what training uses; then whoever found no mark in that.
@@ -74,10 +77,10 @@ class TrainingQueue:
         self._round({sha: notebooks[sha].notebook for sha in others})
         return len(missing)
 
-    def _missing(self, shas):
+    def _missing(self, shas: Iterable[str]) -> list[str]:
         return [sha for sha in shas if not self.marks.done(sha, self.uses[sha])]
 
-    def _round(self, missing):
+    def _round(self, missing: Mapping[str, Path]) -> None:
         """Train with each of {sha256: notebook}; what hangs or dies beside others is run once more alone."""
         if not missing:
             return
@@ -90,22 +93,23 @@ class TrainingQueue:
             again = self._train(copied, self.slots, bar)
             self._train(again, self.slots[:1], bar, last=True)
 
-    def _copy(self, sha, notebook):
+    def _copy(self, sha: str, notebook: Path) -> bool:
         """Put the bytes that were asked for into the run's own folder; whether they were still there."""
         data = notebook.read_bytes()
-        if hashlib.sha256(data).hexdigest() != sha:
+        if sha256(data) != sha:
             self.marks.write(open_mark("the notebook changed after it was graded"), sha)
             return False
-        self._folder(sha).mkdir(parents=True, exist_ok=True)
-        (self._folder(sha) / NOTEBOOK).write_bytes(data)
+        self.marks.runs(sha).mkdir(parents=True, exist_ok=True)
+        (self.marks.runs(sha) / NOTEBOOK).write_bytes(data)
         return True
 
-    def _folder(self, sha):
-        return self.marks.folder / sha
-
-    def _train(self, shas, places, bar, last=False):
+    def _train(
+        self, shas: Iterable[str], places: Sequence[Slot], bar: tqdm, last: bool = False
+    ) -> list[str]:
         """Train in these places; returns what hung or died: it may be the others' fault, until it does so alone."""
-        waiting, free, running, again = deque(shas), deque(places), [], []
+        waiting, free = deque(shas), deque(places)
+        running: list[Run] = []
+        again: list[str] = []
         try:
             while waiting or running:
                 while waiting and free:
@@ -124,15 +128,15 @@ class TrainingQueue:
                 run.end()
         return again
 
-    def _tell(self, bar):
+    def _tell(self, bar: tqdm) -> None:
         """A line a run where no terminal shows the bar: a log that says nothing for minutes looks stuck."""
         self.finished += 1
         if bar.disable:
             print(f"trained: {self.finished} of {bar.total}", file=sys.stderr, flush=True)
 
-    def _start(self, sha, slot):
+    def _start(self, sha: str, slot: Slot) -> Run:
         """Start the course's command, on a leash: it dies with this thread, so this must be the queue's own."""
-        out, isolation = self._folder(sha), self.marks.isolation
+        out, isolation = self.marks.runs(sha), self.marks.isolation
         (out / MARK).unlink(missing_ok=True)
         places = {"notebook": out / NOTEBOOK, "mark": out / MARK, "out": out}
         command = [part.format(**places, isolation=isolation) for part in self.assignment.trainer]
@@ -147,11 +151,11 @@ class TrainingQueue:
             )
         return Run(sha, slot, process, time.monotonic() + self.assignment.training_seconds)
 
-    def _finish(self, run, last, alone):
+    def _finish(self, run: Run, last: bool, alone: bool) -> bool:
         """Keep the mark; without one the exercise stays open, with the reason. False: train this once more, alone."""
         code = run.process.poll()
         run.end()
-        mark = load(self._folder(run.sha) / MARK)
+        mark = load(self.marks.runs(run.sha) / MARK)
         if not is_mark(mark):
             if not alone:  # the others may have had the memory or the time
                 return False

@@ -7,14 +7,18 @@ import tempfile
 import time
 import warnings
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from grader.assignment import CourseError
+from grader.assignment import Assignment
+from grader.errors import CourseError
 from grader.gradebook.database import LOCKED, check_exercises, check_file, sqlite_file, trouble
-from grader.gradebook.marks import is_unconfirmed, marks_of, stem_of
-from grader.store import load, recorded
+from grader.gradebook.marks import Marks, is_unconfirmed, marks_of, stem_of
+from grader.store import StateFile
+from grader.submission.handed_in import HandedIn
 from grader.text import clean
-from grader.verdict import OPEN
+from grader.verdict import OPEN, Verdict
 
 # seconds before another try where the gradebook is locked; SQLite itself waits 5 s each time
 PAUSES = (1, 5, 15)
@@ -23,14 +27,14 @@ PAUSES = (1, 5, 15)
 class Reports(logging.Handler):
     """Keeps what nbgrader reports of trouble: its exception only says that it did."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.texts = []
+        self.texts: list[str] = []
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         self.texts.append(record.getMessage())
 
-    def reason(self, error):
+    def reason(self, error: Exception) -> str:
         """The last line of the first traceback, else what `error` says."""
         told = [text for text in self.texts if text.startswith("Traceback")]
         last = told[0].strip().rpartition("\n")[2] if told else f"{type(error).__name__}: {error}"
@@ -40,10 +44,11 @@ class Reports(logging.Handler):
 class Gradebook:
     """nbgrader's Autograde, run in this process for one student at a time on the staged copies."""
 
-    def __init__(self, assignment, staged, laws):
+    def __init__(self, assignment: Assignment, staged: Path) -> None:
         warnings.filterwarnings("ignore", module="nbgrader")
         # a check of web addresses that jsonschema would load: it compiles 38 grammars, a second lost
-        sys.modules.setdefault("rfc3987_syntax", None)
+        modules: dict[str, Any] = sys.modules
+        modules.setdefault("rfc3987_syntax", None)
         from nbgrader.apps import AutogradeApp
 
         from grader.gradebook.late import Penalties
@@ -51,7 +56,7 @@ class Gradebook:
 
         self.app = AutogradeApp()
         self.app.initialize([assignment.name])
-        configure(self.app.config, str(laws))
+        configure(self.app.config, str(assignment.folder))
         self.penalties = Penalties(self.app)
         self.reports = Reports()
         self.app.log.setLevel(logging.ERROR)
@@ -70,7 +75,7 @@ class Gradebook:
         self._add_assignment()
         self.entered = self._entered()
 
-    def _add_assignment(self):
+    def _add_assignment(self) -> None:
         """Let nbgrader enter an assignment that the gradebook does not know; release/ stays as it is."""
         from nbgrader.api import Gradebook, MissingEntry
 
@@ -94,7 +99,7 @@ class Gradebook:
                 f" {self.assignment.name}`, which enters it, fails: {why}"
             )
 
-    def _entered(self):
+    def _entered(self) -> dict[str, tuple[datetime | None, dict[str, float | None]]]:
         """{student: (when the notebook came in, {exercise: automatic mark})}"""
         from nbgrader.api import Gradebook
 
@@ -110,7 +115,7 @@ class Gradebook:
                 for notebook in found
             }
 
-    def other_assignments(self):
+    def other_assignments(self) -> set[str]:
         """The names that the course has for its other assignments: in the gradebook, and in source/."""
         from nbgrader.api import Gradebook
 
@@ -121,13 +126,13 @@ class Gradebook:
             self.assignment.name
         }
 
-    def students(self):
+    def students(self) -> list[str]:
         from nbgrader.api import Gradebook
 
         with Gradebook(self.app.coursedir.db_url) as database:
             return [student.id for student in database.students]
 
-    def marks(self):
+    def marks(self) -> dict[str, Marks]:
         """{student: Marks}; hand marks newer than their notebook get confirmed, and late penalties worked out, on the way."""
         from nbgrader.api import Gradebook
 
@@ -141,7 +146,7 @@ class Gradebook:
             database.db.commit()
             return {n.student.id: marks_of(n, troubles[n.student.id]) for n in found}
 
-    def _settle(self, notebook):
+    def _settle(self, notebook: Any) -> str:
         """Store the late penalty as it is now; what stood in the way, or an empty string."""
         try:
             notebook.late_submission_penalty = self.penalties(notebook)
@@ -149,15 +154,15 @@ class Gradebook:
             return str(error)
         return ""
 
-    def _confirm(self, notebook):
+    def _confirm(self, notebook: Any) -> None:
         """A script that gives a hand mark seldom clears nbgrader's flag, which Formgrader does."""
-        root, student = Path(self.app.coursedir.root), notebook.student.id
-        known = load(recorded(root, self.assignment.name, student))
-        for grade in filter(is_unconfirmed, notebook.grades if known else ()):
-            if known["by_hand"].get(stem_of(grade)) != grade.manual_score:
+        root = Path(self.app.coursedir.root)
+        known = StateFile(root, self.assignment.name, notebook.student.id).read()
+        for grade in filter(is_unconfirmed, () if known.recorded is None else notebook.grades):
+            if known.by_hand.get(stem_of(grade)) != grade.manual_score:
                 grade.needs_manual_grade = False
 
-    def has(self, student, verdict, moment):
+    def has(self, student: str, verdict: Verdict, moment: datetime | None) -> bool:
         """Whether this very gradebook has the verdict's marks, for what came in at this moment."""
         folder = self.app.coursedir.format_path(
             self.app.coursedir.autograded_directory, student, self.assignment.name
@@ -169,24 +174,19 @@ class Gradebook:
         }
         return graded and self.entered.get(student) == (moment, marks)
 
-    def record(self, student, verdict):
+    def record(self, student: str, verdict: Verdict, handed_in: HandedIn) -> str:
         """What went wrong, or an empty string."""
-        from nbgrader.converters import Autograde
-
-        from grader.gradebook.plugins import GradeSuites
+        from grader.gradebook.plugins import Judged, Recording
 
         coursedir = self.app.coursedir
         coursedir.student_id = student
-        folder = coursedir.format_path(coursedir.submitted_directory, student, self.assignment.name)
-        GradeSuites.verdicts = {
-            str(Path(folder, f"{self.assignment.notebook.stem}.ipynb")): verdict
-        }
+        judged = Judged(self.assignment, handed_in, verdict)
         for pause in (*PAUSES, None):
             self.reports.texts.clear()
             try:
-                Autograde(coursedir=coursedir, parent=self.app, force=True).start()
+                Recording(judged, coursedir=coursedir, parent=self.app, force=True).start()
                 return ""
-            except Exception as error:  # noqa: BLE001  one student's trouble must not stop the others
+            except Exception as error:  # one student's trouble must not stop the others
                 why = trouble("\n".join(self.reports.texts)) or self.reports.reason(error)
             if pause is None or LOCKED not in why:
                 break

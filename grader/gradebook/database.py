@@ -1,12 +1,13 @@
 """The gradebook's file, looked at before anything is graded: whether it can be used and fits the course."""
 
 import contextlib
-import json
 import re
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
-from grader.assignment import CourseError
+from grader.assignment import Assignment
+from grader.errors import CourseError
 from grader.submission.restore import mark
 from grader.text import clean, program
 
@@ -28,13 +29,13 @@ SQLITE = re.compile(
 )
 
 
-def sqlite_file(url):
+def sqlite_file(url: str) -> Path | None:
     """The file of an SQLAlchemy address; None if it is another kind of database."""
     kind, _, path = url.partition(":///")
     return Path(path) if kind == "sqlite" and path else None
 
 
-def check_file(path, writing=True):
+def check_file(path: Path, writing: bool = True) -> None:
     """CourseError, in one line that says what to do, if the file cannot be read, or written."""
     if not path.exists() or path.stat().st_size == 0:
         return
@@ -47,17 +48,19 @@ def check_file(path, writing=True):
 
 
 @contextlib.contextmanager
-def opened(path):
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection; what SQLite says of the file becomes one line."""
     with in_one_line(path.name), contextlib.closing(connection(path)) as database:
         yield database
 
 
-def connection(path):
+def connection(path: Path) -> sqlite3.Connection:
+    """To a file that is there: none is made."""
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
 
 
 @contextlib.contextmanager
-def in_one_line(name="gradebook.db"):
+def in_one_line(name: str = "gradebook.db") -> Iterator[None]:
     """What SQLite says of a broken or locked file, also by way of nbgrader, becomes a CourseError."""
     try:
         yield
@@ -69,7 +72,7 @@ def in_one_line(name="gradebook.db"):
         raise
 
 
-def trouble(text, name="gradebook.db"):
+def trouble(text: str, name: str = "gradebook.db") -> str:
     """What to do about an error of SQLite's in a text; empty if there is none."""
     found = SQLITE.search(text)
     if not found:
@@ -84,7 +87,7 @@ def trouble(text, name="gradebook.db"):
     return f"{name} cannot be read ({why}): restore a backup, or move it aside"
 
 
-def check_exercises(path, assignment):
+def check_exercises(path: Path, assignment: Assignment) -> None:
     """CourseError if the gradebook has other cells or marks of the assignment than the instructor's notebook."""
     with opened(path) as database:
         known = set(database.execute(KNOWN, [assignment.name]))
@@ -105,10 +108,9 @@ def check_exercises(path, assignment):
     )
 
 
-def wanted(assignment):
+def wanted(assignment: Assignment) -> set[tuple[str, float]]:
     """The ids of the cells that nbgrader enters into the gradebook, with their marks, -1 for none."""
-    cells = json.loads(assignment.notebook.read_text(encoding="utf-8"))["cells"]
-    clues = [mark(cell) for cell in cells]
+    clues = [mark(cell) for cell in assignment.cells()]
     return {
         (clue["grade_id"], float(clue["points"]) if clue.get("grade") or clue.get("task") else -1.0)
         for clue in clues

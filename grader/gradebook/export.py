@@ -6,12 +6,14 @@ nbgrader counts an open mark as 0 and says nothing; its own table also breaks at
 import csv
 import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from nbgrader.api import MissingEntry
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 
-from grader.assignment import CourseError
+from grader.errors import CourseError
 from grader.gradebook.database import check_file, sqlite_file
 from grader.gradebook.late import Penalties
 from grader.gradebook.marks import is_open, is_unconfirmed, total
@@ -26,7 +28,7 @@ FIELDS = (
 class GradesTable(ExportPlugin):
     """One row a student and assignment in grades.csv, or where `--to` says."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         """Made before nbgrader opens the gradebook, which ends in a traceback where it cannot be read."""
         super().__init__(**kwargs)
         file = sqlite_file(self.parent.coursedir.db_url)
@@ -37,7 +39,7 @@ class GradesTable(ExportPlugin):
             self.log.error(str(error))
             sys.exit(2)
 
-    def export(self, gradebook):
+    def export(self, gradebook: Gradebook) -> None:
         path = Path(self.to or "grades.csv")
         self.log.info("Exporting grades to %s", path)
         try:
@@ -57,11 +59,14 @@ class GradesTable(ExportPlugin):
                 table.writerow({field: harmless(value) for field, value in values.items()})
 
 
-def chosen(entries, name, wanted):
+def chosen(entries: Iterable[Any], name: str, wanted: Iterable[object]) -> list[Any]:
+    """The entries whose attribute is among those wanted; all where none are named."""
     return [entry for entry in entries if not wanted or getattr(entry, name) in map(str, wanted)]
 
 
-def row(gradebook, assignment, student, penalties):
+def row(
+    gradebook: Gradebook, assignment: Any, student: Any, penalties: Penalties
+) -> dict[str, Any]:
     """A student who handed nothing in has 0, as nbgrader has it, and nothing open."""
     about = {name: getattr(student, name) for name in ("last_name", "first_name", "email")}
     about |= {"assignment": assignment.name, "student_id": student.id}

@@ -4,16 +4,18 @@ nbgrader works the penalty out once, while it autogrades, and stores it; a due d
 mark that comes later leaves the stored one as it was.
 """
 
+from typing import Any
+
 from nbgrader.preprocessors import AssignLatePenalties
 
-from grader.assignment import CourseError
+from grader.errors import CourseError
 from grader.text import clean
 
 
 class Penalties:
     """`penalties(notebook)` is what the configured plugin takes off a submitted notebook's score, as nbgrader would store it."""
 
-    def __init__(self, parent):
+    def __init__(self, parent: Any) -> None:
         """`parent`: whose settings count, one of nbgrader's applications or converters."""
         self.nbgraders = AssignLatePenalties(parent=parent)
         try:
@@ -23,7 +25,7 @@ class Penalties:
                 f"the late submission plugin cannot be used: {words(error)}"
             ) from error
 
-    def __call__(self, notebook):
+    def __call__(self, notebook: Any) -> float | None:
         """None where there is none; CourseError where the plugin, which may be the course's own, fails."""
         seconds = notebook.assignment.total_seconds_late
         if seconds <= 0:
@@ -36,5 +38,5 @@ class Penalties:
             raise CourseError(f"the late submission plugin failed: {words(error)}") from error
 
 
-def words(error):
+def words(error: Exception) -> str:
     return clean(f"{type(error).__name__}: {error}")

@@ -2,24 +2,26 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 
-def is_open(grade):
+def is_open(grade: Any) -> bool:
     """Whether it has no mark yet, neither automatic nor by hand; its `score` would say 0."""
     return grade.auto_score is None and grade.manual_score is None
 
 
-def is_unconfirmed(grade):
+def is_unconfirmed(grade: Any) -> bool:
     """Whether nbgrader still asks for a look at its hand mark: one for an earlier notebook, or one that a script gave."""
     return grade.manual_score is not None and grade.needs_manual_grade
 
 
-def total(raw, penalty):
+def total(raw: float, penalty: float) -> float:
     """The one that counts, of a score and its late penalty: status.csv, grades.csv and the feedback page show it."""
     return round(max(0.0, raw - penalty), 4)
 
 
-def stem_of(grade):
+def stem_of(grade: Any) -> str:
+    """The exercise of a grade."""
     return grade.name.removesuffix("_laws")
 
 
@@ -30,18 +32,19 @@ class Marks:
     `penalty`: the points that being late costs; `trouble`: why nobody can tell.
     """
 
-    scores: dict
-    unconfirmed: set
+    scores: dict[str, float | None]
+    unconfirmed: set[str]
     late: float
     penalty: float
     trouble: str
 
     @property
-    def raw(self):
+    def raw(self) -> float:
+        """Their sum, open ones left out."""
         return math.fsum(score for score in self.scores.values() if score is not None)
 
 
-def marks_of(notebook, trouble=""):
+def marks_of(notebook: Any, trouble: str = "") -> Marks:
     return Marks(
         {stem_of(grade): None if is_open(grade) else grade.score for grade in notebook.grades},
         {stem_of(grade) for grade in notebook.grades if is_unconfirmed(grade)},

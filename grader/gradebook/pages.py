@@ -6,7 +6,9 @@ nbgrader has no hook for either, so `mend` replaces five small things in whichev
 import functools
 import html
 import sys
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import jinja2.ext
@@ -15,6 +17,7 @@ import nbgrader
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook, SubmittedAssignment
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
@@ -30,17 +33,14 @@ from grader.text import clean
 
 TEMPLATES = Path(__file__).parent / "templates"
 NBGRADERS = Path(nbgrader.__file__).parent / "server_extensions/formgrader/templates"
+Resources = dict[str, Any]
 FORMGRADER = "nbgrader.server_extensions.formgrader.formgrader"
 MOST_COLOURED = 10_000  # characters of a cell
-NAMES = (
-    "student",
-    "first_name",
-    "last_name",
-    "notebook_path",
-)  # what a submission's page shows of them
+# what a submission's page shows of them
+NAMES = ("student", "first_name", "last_name", "notebook_path")
 
 
-def mend(config):
+def mend(config: Any) -> None:
     """Bad timestamps count as none, as does an extension to no due date; names are shown, never run."""
     SubmittedAssignment.duedate = property(due)
     CourseDirectory.get_existing_timestamp = existing_timestamp
@@ -59,18 +59,17 @@ def mend(config):
     config.FeedbackExporter.template_file = "page.html.j2"
     config.GenerateFeedback.exporter_class = FeedbackExporter
     config.GenerateFeedback.preprocessors = [GetMarks, CSSHTMLHeaderPreprocessor]
-    if (
-        FORMGRADER in sys.modules
-    ):  # this is formgrader's process: its own pages come from these templates
-        sys.modules[FORMGRADER].Environment = functools.partial(
-            jinja2.Environment, autoescape=True, extensions=[NamesInAddresses]
-        )
+    # in formgrader's process its own pages come from these templates
+    if FORMGRADER in sys.modules:
+        extensions = [NamesInAddresses]
+        made = functools.partial(jinja2.Environment, autoescape=True, extensions=extensions)
+        vars(sys.modules[FORMGRADER])["Environment"] = made
 
 
 class NamesInAddresses(jinja2.ext.Extension):
     """A student's name where formgrader's templates make an address of it, in a link or for a script that asks the server."""
 
-    def preprocess(self, source, name, filename=None):
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         for before in ('"', "/"):
             source = source.replace(
                 before + "{{ student_id }}", before + "{{ student_id|urlencode }}"
@@ -81,9 +80,11 @@ class NamesInAddresses(jinja2.ext.Extension):
 class EscapeNames(NbGraderPreprocessor):
     """Names, in what a page's template is given, as HTML."""
 
-    display_data_priority = List(help="nbconvert sets it on every preprocessor").tag(config=True)
+    display_data_priority: Any = List(help="nbconvert sets it on every preprocessor").tag(
+        config=True
+    )
 
-    def preprocess(self, nb, resources):
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         for name in NAMES:
             if isinstance(resources.get(name), str):
                 resources[name] = html.escape(TEX.sub("", clean(resources[name])))
@@ -93,9 +94,13 @@ class EscapeNames(NbGraderPreprocessor):
 class HideMarks(NbGraderPreprocessor):
     """The number below a report is for nbgrader, which reads the mark from it: on pages the mark stands at the top."""
 
-    display_data_priority = List(help="nbconvert sets it on every preprocessor").tag(config=True)
+    display_data_priority: Any = List(help="nbconvert sets it on every preprocessor").tag(
+        config=True
+    )
 
-    def preprocess_cell(self, cell, resources, index):
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: Resources, index: int
+    ) -> tuple[NotebookNode, Resources]:
         if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
             cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
         return cell, resources
@@ -108,7 +113,7 @@ class FeedbackExporter(HTMLExporter):
 class GetMarks(GetGrades):
     """Scores for feedback pages, less what being late costs now; where there is no mark yet the page says so instead of 0."""
 
-    def preprocess(self, nb, resources):
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         self.waiting = 0.0
         nb, resources = super().preprocess(nb, resources)
         about = resources["nbgrader"]
@@ -121,7 +126,7 @@ class GetMarks(GetGrades):
             about["score"] = f"{about['score']:g} so far, {self.waiting:g} not marked yet"
         return nb, resources
 
-    def _get_score(self, cell, resources):
+    def _get_score(self, cell: NotebookNode, resources: Resources) -> None:
         super()._get_score(cell, resources)
         about = cell.metadata.nbgrader
         where = (self.notebook_id, self.assignment_id, self.student_id)
@@ -130,7 +135,7 @@ class GetMarks(GetGrades):
             about["score"] = "not marked yet"
 
 
-def coloured(source, language=None, metadata=None):
+def coloured(source: str, language: str | None = None, metadata: Any = None) -> str:
     """In place of nbconvert's filter: long code stays plain, for the time that colouring takes may grow with its square."""
     if len(source) > MOST_COLOURED:
         return f'<div class="highlight"><pre>{html.escape(source)}</pre></div>'
@@ -138,7 +143,7 @@ def coloured(source, language=None, metadata=None):
 
 
 @jinja2.pass_context
-def printed(context, text):
+def printed(context: jinja2.runtime.Context, text: str) -> str:
     """In place of `ansi2html`: a report's long lines go on below, far to the right, where no student's word passes for ours."""
     cell = context.get("cell") or {}
     if not cell.get("metadata", {}).get("nbgrader", {}).get("grade"):
@@ -147,28 +152,28 @@ def printed(context, text):
     return "".join(f'<span class="report">{line}</span>' for line in lines)
 
 
-def as_number(value, default=0.0):
+def as_number(value: Any, default: float = 0.0) -> str | float:
     """In place of jinja's filter `float`, which nbgrader's template applies to scores: words stay words."""
     return value if isinstance(value, str) else jinja2.filters.do_float(value, default)
 
 
-def rounded(value, *args):
+def rounded(value: Any, *args: Any) -> str | float:
     """In place of `round`, in the same way."""
     return value if isinstance(value, str) else jinja2.filters.do_round(value, *args)
 
 
-def due(submission):
+def due(submission: Any) -> datetime | None:
     """In place of nbgrader's, which raises where there is an extension and no due date any more."""
     day, extension = submission.assignment.duedate, submission.extension
     return day + extension if day and extension else day
 
 
-def existing_timestamp(coursedir, folder):
+def existing_timestamp(coursedir: Any, folder: str) -> datetime | None:
     """In place of nbgrader's, which raises, and then stops the batch."""
     return read_timestamp(folder)
 
 
-def submitted_timestamp(api, assignment, student):
+def submitted_timestamp(api: Any, assignment: str, student: str) -> datetime | None:
     """In place of nbgrader's, which raises, and then answers 500 on everybody's pages."""
     coursedir = api.coursedir
     return read_timestamp(coursedir.format_path(coursedir.submitted_directory, student, assignment))

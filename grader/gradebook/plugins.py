@@ -4,30 +4,38 @@ The submitted notebook is never executed. Marks come from the verdict; the stude
 """
 
 import atexit
+import functools
 import os
 import re
 import shutil
 import stat
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Enum, Unicode
 
-from grader.assignment import TRAINING, CourseError, load_assignment
+from grader.assignment import LAWS, TRAINING, Assignment, load_assignments
+from grader.errors import CourseError
 from grader.gradebook.pages import mend
 from grader.judging.feedback import exercise_text
-from grader.judging.session import Grader, read
+from grader.judging.session import Grader
 from grader.reader import Unreadable
-from grader.store import done, load, recorded, write
-from grader.submission.preflight import repair, source_cells, without_solutions
+from grader.store import StateFile
+from grader.submission.handed_in import HandedIn, read
+from grader.submission.preflight import Submission, blank, repair
 from grader.submission.timestamps import read_timestamp
 from grader.text import program
-from grader.verdict import OPEN
+from grader.verdict import OPEN, ExerciseVerdict, Outcome, Verdict
 
 MOST_BLANK = 30  # lines
 # a gradebook may hold an earlier edition of the course's cells, which nbgrader puts into the notebook
@@ -36,7 +44,7 @@ HIDDEN = re.compile(
 )
 
 
-def configure(config, laws="tests/hidden"):
+def configure(config: Any, laws: str = str(LAWS)) -> None:
     """The whole wiring, for nbgrader_config.py."""
     from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, OverwriteCells
 
@@ -55,47 +63,83 @@ def configure(config, laws="tests/hidden"):
     ]
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What `grader run` knows of a submission before nbgrader records it."""
+
+    assignment: Assignment
+    handed_in: HandedIn
+    verdict: Verdict
+
+
+class Recording(Autograde):
+    """nbgrader's Autograde for one student, told what was handed in and what it is worth."""
+
+    def __init__(self, judged: Judged, **kwargs: Any) -> None:
+        self.judged = judged
+        super().__init__(**kwargs)
+
+
+def judged(converter: Autograde) -> Judged | None:
+    """What is known already; None under a plain `nbgrader autograde`."""
+    return converter.judged if isinstance(converter, Recording) else None
+
+
 class SubmissionExporter(NotebookExporter):
     """Reads what a student handed in as bytes, repairs it, and keeps every other submitted file out of autograded/."""
 
-    laws = Unicode("tests/hidden", help="the folder of laws").tag(config=True)
+    laws = Unicode(str(LAWS), help="the folder of laws").tag(config=True)
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.coursedir = self.parent.coursedir
+        self.converter = cast(Any, self.parent)
+        self.coursedir = self.converter.coursedir
         self.coursedir.ignore = ["*"]  # autograde copies nothing beside the notebook
         if self.config.GradeSuites.get("isolation") != "none" and not shutil.which("bwrap"):
             self.log.error(
                 f"bubblewrap is not installed, so nothing is graded: see `{program()} -m grader doctor`"
             )
             raise NbGraderException("no sandbox")
+        known = judged(self.converter)
+        self.assignment = known.assignment if known else self._declared()
+
+    def _declared(self) -> Assignment:
         try:
-            self.assignment = load_assignment(Path(self.coursedir.root) / self.laws)
+            folder = Path(self.coursedir.root) / self.laws
+            [assignment] = load_assignments(folder, self.coursedir.assignment_id)
         except CourseError as error:
             self.log.error(f"nothing is graded: {error}")
             raise NbGraderException("the course cannot be used") from error
+        return assignment
 
-    def from_filename(self, filename, resources=None, **kw):
-        if not self.parent._sanitizing:
+    def from_filename(
+        self, filename: str, resources: dict[str, Any] | None = None, **kw: Any
+    ) -> Any:
+        if not self.converter._sanitizing or resources is None:
             return super().from_filename(filename, resources, **kw)
         names = resources["nbgrader"]
-        done(Path(self.coursedir.root), names["assignment"], names["student"]).unlink(
-            missing_ok=True
-        )
-        submission = readable(filename, self.assignment)
-        keep_timestamp(Path(filename).parent, self.parent, names)
+        # begins to record another verdict
+        state_file(self.coursedir, names).change(whole="")
+        known = judged(self.converter)
+        submission = readable(known.handed_in if known else read_plain(filename), self.assignment)
+        keep_timestamp(Path(filename).parent, self.converter, names)
         return self.from_notebook_node(nbformat.from_dict(submission.notebook), resources, **kw)
 
 
-def readable(filename, assignment):
+def state_file(coursedir: Any, names: dict[str, str]) -> StateFile:
+    """Where it stands what is known of the student that nbgrader is at."""
+    return StateFile(Path(coursedir.root), names["assignment"], names["student"])
+
+
+def readable(handed_in: HandedIn, assignment: Assignment) -> Submission:
     """The repaired submission; if it cannot be read, the course's blank notebook headed by the reason."""
     try:
-        submission = repair(read_plain(filename), assignment)
+        submission = repair(handed_in, assignment)
         for cell in submission.notebook["cells"]:
             cell["source"] = without_emptiness(cell["source"])
         return submission
     except Unreadable as reason:
-        submission = repair(without_solutions(source_cells(assignment)), assignment)
+        submission = blank(assignment)
         words = f"**This submission could not be read:** {reason}."
         submission.notebook["cells"].insert(
             0, {"id": "unreadable", "cell_type": "markdown", "metadata": {}, "source": words}
@@ -103,25 +147,25 @@ def readable(filename, assignment):
         return submission
 
 
-def read_plain(filename):
-    """The bytes of submitted/<student>/<assignment>/<notebook>, unless a link leads to another place."""
+def read_plain(filename: str | Path) -> HandedIn:
+    """What lies at submitted/<student>/<assignment>/<notebook>, unless a link leads to another place."""
     linked = any(map(os.path.islink, (Path(filename).parent, Path(filename).parents[1])))
     if linked or not stat.S_ISREG(os.lstat(filename).st_mode):
-        raise Unreadable("the notebook is a link or no ordinary file: hand in the file itself")
+        return HandedIn(why_not="linked")
     return read(filename)
 
 
-def without_emptiness(text):
+def without_emptiness(text: str) -> str:
     """Of many blank lines in a row only the first: what colours code looks at each again and again."""
-    lines, kept, blank = text.split("\n"), [], 0
-    for line in lines:
-        blank = 0 if line.strip() else blank + 1
-        if blank <= MOST_BLANK:
+    kept, blanks = [], 0
+    for line in text.split("\n"):
+        blanks = 0 if line.strip() else blanks + 1
+        if blanks <= MOST_BLANK:
             kept.append(line)
     return "\n".join(kept)
 
 
-def keep_timestamp(folder, converter, names):
+def keep_timestamp(folder: Path, converter: Autograde, names: dict[str, str]) -> None:
     """nbgrader compares the autograded folder's timestamp with a later hand-in's, and without one keeps an earlier one's."""
     if read_timestamp(folder) is None:
         with Gradebook(names["db_url"]) as gradebook:
@@ -133,24 +177,28 @@ def keep_timestamp(folder, converter, names):
         shutil.copyfile(folder / "timestamp.txt", kept / "timestamp.txt")
 
 
+@functools.cache
+def running(laws: Path, name: str, isolation: str, training: Path | None) -> Grader:
+    """A grader with its sandbox up, one for all submissions of this process."""
+    [assignment] = load_assignments(laws, name)
+    grader = Grader(assignment, isolation, training).__enter__()
+    atexit.register(grader.__exit__)
+    return grader
+
+
 class GradeSuites(NbGraderPreprocessor):
     """In place of Execute: asks the laws, and writes mark and feedback into the grade cells' outputs."""
 
-    laws = Unicode("tests/hidden", help="the folder of laws").tag(config=True)
+    laws = Unicode(str(LAWS), help="the folder of laws").tag(config=True)
     training = Unicode(str(TRAINING), help="the folder of training verdicts").tag(config=True)
     isolation = Enum(
         ["bwrap", "none"], "bwrap", help="none: student code runs WITHOUT a sandbox"
     ).tag(config=True)
-    graders = {}  # noqa: RUF012  one sandbox for all submissions of this process
-    verdicts = {}  # noqa: RUF012  by file name: what `python -m grader run` has already computed
 
-    def preprocess(self, nb, resources):
-        coursedir, names = self.parent.parent.coursedir, resources["nbgrader"]
-        folder = coursedir.format_path(
-            coursedir.submitted_directory, names["student"], names["assignment"]
-        )
-        verdict = self.verdict(Path(folder, names["notebook"] + ".ipynb"), Path(coursedir.root))
-        resources["verdict"] = verdict
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        verdict = resources["verdict"] = self.verdict(resources["nbgrader"])
         notes = verdict["notes"]  # on the first grade cell
         by_cell = {f"{stem}_laws": (stem, e) for stem, e in verdict["exercises"].items()}
         for cell in nb.cells:
@@ -161,29 +209,20 @@ class GradeSuites(NbGraderPreprocessor):
                 notes = []
         return nb, resources
 
-    def verdict(self, path, root):
-        known = self.verdicts.get(str(path))
-        return known or self.grader(root).check(read_checked(path))
-
-    def grader(self, root):
-        key = (str(root / self.laws), self.isolation, self.training)
-        if key not in self.graders:
-            training = root / self.training if self.training else None
-            self.graders[key] = Grader(
-                load_assignment(root / self.laws), self.isolation, training
-            ).__enter__()
-            atexit.register(self.graders[key].__exit__)
-        return self.graders[key]
+    def verdict(self, names: dict[str, str]) -> Verdict:
+        """What `grader run` has found out already, or what the laws say now."""
+        converter = self.parent.parent
+        if known := judged(converter):
+            return known.verdict
+        coursedir = converter.coursedir
+        root, submitted = Path(coursedir.root), coursedir.submitted_directory
+        folder = coursedir.format_path(submitted, names["student"], names["assignment"])
+        training = root / self.training if self.training else None
+        grader = running(root / self.laws, names["assignment"], self.isolation, training)
+        return grader.check(read_plain(Path(folder, names["notebook"] + ".ipynb")))
 
 
-def read_checked(path):
-    try:
-        return read_plain(path)
-    except Unreadable:
-        return b""  # preflight says why
-
-
-def outputs(stem, exercise, notes):
+def outputs(stem: str, exercise: ExerciseVerdict, notes: Sequence[str]) -> list[NotebookNode]:
     """The words as plain text, which every template escapes; then the mark, as nbgrader would read it."""
     text = nbformat.v4.new_output(
         "stream", name="stdout", text=exercise_text(stem, exercise, notes=notes)
@@ -200,17 +239,18 @@ class SaveMarks(SaveAutoGrades):
     A hand mark that was given for an earlier notebook, or for one that nobody knows any more, waits to be confirmed.
     """
 
-    def preprocess(self, nb, resources):
-        names, root = resources["nbgrader"], Path(self.parent.parent.coursedir.root)
-        record = recorded(root, names["assignment"], names["student"])
-        self.verdict, earlier = resources["verdict"], load(record)
-        self.unchanged = earlier.get("sha256") == self.verdict["sha256"]
-        self.earlier = earlier.get("by_hand", {}) if self.unchanged else {}
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        state = state_file(self.parent.parent.coursedir, resources["nbgrader"])
+        self.verdict, known = resources["verdict"], state.read()
+        self.unchanged = known.recorded == self.verdict["sha256"]
+        self.earlier = dict(known.by_hand) if self.unchanged else {}
         nb, resources = super().preprocess(nb, resources)
-        write(record, {"sha256": self.verdict["sha256"], "by_hand": self.earlier})
+        state.change(recorded=self.verdict["sha256"], by_hand=self.earlier)
         return nb, resources
 
-    def _add_score(self, cell, resources):
+    def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
         grade_id = cell.metadata.nbgrader["grade_id"]
         names = (grade_id, self.notebook_id, self.assignment_id, self.student_id)
         grade, stem = self.gradebook.find_grade(*names), grade_id.removesuffix("_laws")
@@ -225,10 +265,11 @@ class SaveMarks(SaveAutoGrades):
             self.earlier[stem] = grade.manual_score
         self.gradebook.db.commit()
 
-    def _add_comment(self, cell, resources):
+    def _add_comment(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
         super()._add_comment(cell, resources)
         grade_id = cell.metadata.nbgrader["grade_id"]
-        if self.verdict["exercises"].get(grade_id, {}).get("outcome") == "needs_manual":
+        exercise = self.verdict["exercises"].get(grade_id, {})
+        if exercise.get("outcome") == Outcome.NEEDS_MANUAL:
             names = (grade_id, self.notebook_id, self.assignment_id, self.student_id)
             self.gradebook.find_comment(*names).auto_comment = None  # nbgrader says: no response
             self.gradebook.db.commit()

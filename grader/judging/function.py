@@ -4,11 +4,12 @@ import contextlib
 import re
 import time
 
+from grader.errors import SandboxError
 from grader.judging.calls import Call, Callback, Ended, Evidence, StudentError
 from grader.text import clean
 from grader.wall.inside import wire
 from grader.wall.inside.worker import PARSING
-from grader.wall.link import SandboxError, WorkerEnded, out_of_memory
+from grader.wall.link import WorkerEnded, out_of_memory
 
 MAX_CALLBACKS = 200
 MAX_RESTARTS = 5

@@ -1,16 +1,22 @@
-"""Grades notebooks of one course, one after another: the sandbox starts once, every exercise gets its own worker."""
+"""Grades notebooks of one assignment, one after another: the sandbox starts once, every exercise gets its own worker."""
 
 import gc
-import hashlib
+from collections.abc import Collection
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-from grader import reader
-from grader.assignment import exercises
+from grader.assignment import Assignment, Exercise, Kind, exercises
 from grader.judging.needs import digest
-from grader.judging.training_marks import TrainingMarks, by_machine, state
+from grader.judging.training_marks import Mark, TrainingMarks, by_machine, state
 from grader.reader import Unreadable
-from grader.submission.preflight import placeholder, repair
+from grader.submission.handed_in import HandedIn, read
+from grader.submission.preflight import Submission, repair
 from grader.verdict import (
+    OPEN,
+    ExerciseVerdict,
+    Outcome,
+    Verdict,
     exercise_verdict,
     open_verdict,
     training_verdict,
@@ -25,7 +31,12 @@ UNTOUCHED = "the cell of {0} is as it was handed out, and no other cell defines 
 class Grader:
     """`with Grader(assignment) as grader: grader.check(path)` gives the verdict as a dict."""
 
-    def __init__(self, assignment, isolation="bwrap", training=None):
+    def __init__(
+        self,
+        assignment: Assignment,
+        isolation: str = "bwrap",
+        training: str | Path | None = None,
+    ) -> None:
         """`training`: a folder of training marks."""
         self.assignment, self.isolation = assignment, isolation
         self.training = Path(training).resolve() if training else None
@@ -37,7 +48,7 @@ class Grader:
         self.plan = exercises(assignment)
         self.sandbox = Sandbox(list(assignment.preload), assignment.limits, isolation)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.sandbox.start()
         try:
             self.validate()  # pytest and hypothesis load while the sandbox starts
@@ -47,73 +58,93 @@ class Grader:
             raise
         return self
 
-    def validate(self):
+    def validate(self) -> None:
         """CourseError if the laws do not fit the notebook's marks."""
         from grader.judging import suite
 
         suite.configure_hypothesis()
         suite.check_weights(self.assignment, self.plan)
 
-    def __exit__(self, *_):
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
         self.sandbox.close()
 
-    def check(self, notebook, exercises=None, name=None):
-        """The verdict on a notebook (a path, or its bytes); `exercises` names the stems to judge, None means all."""
-        data = notebook if isinstance(notebook, bytes) else read(notebook)
-        name = name or ("" if isinstance(notebook, bytes) else str(notebook))
-        plan = self.judged(exercises)
-        try:
-            submission = repair(data, self.assignment)
-        except Unreadable as reason:
-            marked = {e.stem: unread_verdict(e, str(reason)) for e in plan}
-            return verdict(name, data, marked, self.isolation, [str(reason)], unreadable=True)
-        known = {"sha256": hashlib.sha256(data).hexdigest()}
-        if any(exercise.kind == "training" for exercise in plan):
-            known["uses"] = digest(self.assignment, submission.cells, self.sandbox)
-        trained = self.marks.read(**known)
-        marked = self._marks(plan, submission, trained)
-        made = verdict(name, data, marked, self.isolation, submission.notes)
-        return made | {"training": state(known, trained)} if "uses" in known else made
+    def check(
+        self,
+        notebook: str | Path | bytes | HandedIn | Submission,
+        exercises: Collection[str] | None = None,
+        name: str | None = None,
+    ) -> Verdict:
+        """The verdict on a notebook; `exercises` names the stems to judge, None means all.
 
-    def _marks(self, plan, submission, trained):
+        Args:
+            notebook: its path, its bytes, or what was made of them already.
+            name: what the verdict calls it; a path's own by default.
+        """
+        if isinstance(notebook, (str, Path)):
+            name, notebook = name or str(notebook), read(notebook)
+        if isinstance(notebook, bytes):
+            notebook = HandedIn(notebook)
+        if isinstance(notebook, HandedIn):
+            try:
+                notebook = repair(notebook, self.assignment)
+            except Unreadable as reason:
+                return self._unread(name or "", notebook.sha256, str(reason), exercises)
+        return self._judge(notebook, name or "", self.judged(exercises))
+
+    def _unread(
+        self, name: str, sha256: str, reason: str, exercises: Collection[str] | None
+    ) -> Verdict:
+        marked = {e.stem: unread_verdict(e, reason) for e in self.judged(exercises)}
+        return verdict(name, sha256, marked, self.isolation, [reason], unreadable=True)
+
+    def _judge(self, submission: Submission, name: str, plan: list[Exercise]) -> Verdict:
+        trains = any(exercise.kind == Kind.TRAINING for exercise in plan)
+        uses = digest(self.assignment, submission.cells, self.sandbox) if trains else ""
+        trained = self.marks.read(submission.sha256, uses)
+        marked = self._marks(plan, submission, trained)
+        made = verdict(name, submission.sha256, marked, self.isolation, submission.notes)
+        if trains:
+            made["training"] = state(uses, trained)
+        return made
+
+    def _marks(
+        self, plan: list[Exercise], submission: Submission, trained: Mark | None
+    ) -> dict[str, ExerciseVerdict]:
         from grader.judging import suite
 
         rows, trivial = suite.run(self.assignment, plan, submission.cells, self.sandbox)
         marked = {}
         for exercise in plan:
-            if exercise.kind == "laws":
-                marked[exercise.stem] = exercise_verdict(
-                    exercise, rows[exercise.stem], trivial[exercise.stem]
-                )
-            elif exercise.kind == "training":
-                marked[exercise.stem] = (
-                    open_verdict(exercise, "not_implemented", UNTOUCHED.format(exercise.stem))
-                    if exercise.stem in submission.unwritten and by_machine(trained)
-                    else training_verdict(exercise, trained)
-                )
+            stem = exercise.stem
+            if exercise.kind == Kind.LAWS:
+                made = exercise_verdict(exercise, rows[stem], trivial[stem])
+            elif exercise.kind == Kind.TRAINING:
+                made = _trained(exercise, submission, trained)
             else:
-                marked[exercise.stem] = (
-                    open_verdict(exercise, "not_implemented", "nothing is written there")
-                    if exercise.stem in submission.unwritten
-                    else open_verdict(exercise, "needs_manual", "read and marked by hand")
-                )
-            if exercise.stem in submission.tampered and marked[exercise.stem]["outcome"] not in (
-                "infrastructure",
-                "needs_manual",
-                "needs_training",
-            ):
-                given = marked[exercise.stem]["outcome"]
-                marked[exercise.stem] |= {"outcome": "tampered", "repaired": given}
+                made = _by_hand(exercise, submission)
+            if stem in submission.tampered and made["outcome"] not in OPEN:
+                made |= {"outcome": Outcome.TAMPERED, "repaired": made["outcome"]}
+            marked[stem] = made
         return marked
 
-    def judged(self, exercises):
+    def judged(self, exercises: Collection[str] | None) -> list[Exercise]:
         """The part of the plan that these stems name, all of it for None."""
         return [e for e in self.plan if exercises is None or e.stem in exercises]
 
 
-def read(path):
-    """At most what preflight accepts, and one byte more, so that it can say so; or that the file cannot be opened."""
-    try:
-        return reader.read(path)
-    except OSError:
-        return placeholder("locked")
+def _trained(exercise: Exercise, submission: Submission, trained: Mark | None) -> ExerciseVerdict:
+    if exercise.stem in submission.unwritten and by_machine(trained):
+        words = UNTOUCHED.format(exercise.stem)
+        return open_verdict(exercise, Outcome.NOT_IMPLEMENTED, words)
+    return training_verdict(exercise, trained)
+
+
+def _by_hand(exercise: Exercise, submission: Submission) -> ExerciseVerdict:
+    if exercise.stem in submission.unwritten:
+        return open_verdict(exercise, Outcome.NOT_IMPLEMENTED, "nothing is written there")
+    return open_verdict(exercise, Outcome.NEEDS_MANUAL, "read and marked by hand")

@@ -4,18 +4,23 @@ import contextlib
 import math
 import os
 import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import hypothesis.errors
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from grader.assignment import CourseError, activate
+from grader.assignment import Assignment, Exercise, Kind, activate
+from grader.errors import CourseError
 from grader.judging.calls import Ended, StudentError
 from grader.judging.causes import common_cause
 from grader.judging.function import Student
+from grader.laws import Law
 from grader.text import clean
-from grader.verdict import adds_up
+from grader.verdict import Outcome, adds_up
+from grader.wall.sandbox import Sandbox
 
 UNUSED = (
     "terminal",
@@ -30,10 +35,11 @@ STUDENTS_FAULT = (AssertionError, StudentError, hypothesis.errors.Flaky)
 DRAWN = 15  # further examples of a broken law, for an explanation
 LONGEST = 2000  # characters of one text in a row
 TOLD = ("PYTEST_", "HYPOTHESIS_")  # variables of the environment
+Row = dict[str, Any]  # of a law, as grader.verdict takes it
 QUIET = ["--noconftest", "--disable-plugin-autoload", *(f"-pno:{name}" for name in UNUSED)]
 
 
-def configure_hypothesis():
+def configure_hypothesis() -> None:
     """Every student meets the same examples: nothing is drawn at random, remembered, or taken from loaded modules."""
     from hypothesis.internal.conjecture import providers
 
@@ -61,19 +67,24 @@ def configure_hypothesis():
 class LawPlugin:
     """Gives each law its `student` and collects how it went; `students` maps stems to submitted functions."""
 
-    def __init__(self, students):
-        self.students, self.rows, self.broken = students, {stem: [] for stem in students}, []
+    def __init__(self, students: Mapping[str, Any]) -> None:
+        self.students = students
+        self.rows: dict[str, list[Row]] = {stem: [] for stem in students}
+        self.laws: dict[str, list[Law]] = {}
+        self.broken: list[str] = []
 
     @pytest.fixture
-    def student(self, request):
+    def student(self, request: pytest.FixtureRequest) -> Any:
         return self.students[stem_of(request.node)]
 
-    def pytest_runtest_teardown(self, item, nextitem):
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         if nextitem is None or stem_of(nextitem) != stem_of(item):
             self.students[stem_of(item)].close()
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item, call):
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if call.when == "call" or call.excinfo is not None:
             stem = stem_of(item)
@@ -84,37 +95,38 @@ class LawPlugin:
         report.longrepr = None  # student-controlled text never reaches a terminal as it is
         return report
 
-    def pytest_collectreport(self, report):
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self.broken.append(f"{report.nodeid}: {reason(str(report.longrepr))}")
 
-    def pytest_collection_finish(self, session):
-        self.laws = {
-            stem: [
-                i.function.law
-                for i in session.items
-                if stem_of(i) == stem and hasattr(i.function, "law")
-            ]
-            for stem in self.students
-        }
-        self.broken += [
-            f"{i.nodeid} is not declared with @law"
-            for i in session.items
-            if not hasattr(i.function, "law")
-        ]
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.laws = {stem: [] for stem in self.students}
+        for item in session.items:
+            declared = law_of(item)
+            if declared is None:
+                self.broken.append(f"{item.nodeid} is not declared with @law")
+            else:
+                self.laws[stem_of(item)].append(declared)
 
 
-def reason(text):
+def reason(text: str) -> str:
     """What pytest says of a file that it cannot load, without the way there."""
     lines = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
     return clean(" ".join(lines) or text[-500:])
 
 
-def stem_of(node):
+def stem_of(node: pytest.Item) -> str:
+    """The exercise of a law."""
     return node.path.stem.removeprefix("test_")
 
 
-def row(item, error, student):
+def law_of(item: Any) -> Law | None:
+    """What the test declares; None if it is no law."""
+    found: Law | None = getattr(item.function, "law", None)
+    return found
+
+
+def row(item: Any, error: BaseException | None, student: Any) -> Row:
     """One line of the verdict: what the law claims, and if it failed, where, with what result and why."""
     law = item.function.law
     line = {"law": law.claim, "test": item.name, "weight": law.weight, "value": law.value}
@@ -127,14 +139,14 @@ def row(item, error, student):
         line |= smallest(student.failures, further_causes(item, student))
     elif error is not None:
         words = f"the law itself is broken: {type(error).__name__}: {error}"[:500]
-        line |= {"outcome": "infrastructure", "got": words}
+        line |= {"outcome": Outcome.INFRASTRUCTURE, "got": words}
     # whoever put a text together cleaned what he took from the student; who forgot does no harm
     return {
         key: clean(text, LONGEST) if isinstance(text, str) else text for key, text in line.items()
     }
 
 
-def further_causes(item, student):
+def further_causes(item: Any, student: Any) -> list[Any]:
     """What would explain a wrong result where other examples of the law fail, too: one alone often fits several mistakes."""
     if student.failures[-1]["causes"] is None or not hasattr(item.function, "hypothesis"):
         return []
@@ -151,17 +163,17 @@ def further_causes(item, student):
         return [f["causes"] for f in failures if f["causes"] is not None]  # of right results, too
 
 
-def _quietly(test, student):
+def _quietly(test: Callable[..., None], student: Any) -> Callable[..., None]:
     """The law's test on examples that only serve an explanation: it never fails."""
 
-    def example(**arguments):
+    def example(**arguments: Any) -> None:
         with contextlib.suppress(Ended, Exception):
             test(student=student, **arguments)
 
     return example
 
 
-def smallest(failures, further=()):
+def smallest(failures: Sequence[dict[str, Any]], further: Iterable[Any] = ()) -> Row:
     """The last failing example, which is hypothesis's smallest, and what would explain each of them."""
     last = failures[-1]
     hint = last["words"] if last["words"] != last["got"] else ""
@@ -170,7 +182,7 @@ def smallest(failures, further=()):
     return {**shown, "hint": hint, "causes": [*causes, *further]}
 
 
-def explain(rows):
+def explain(rows: Iterable[Row]) -> None:
     """Put into the hints of an exercise's rows what would explain them.
 
     A side law sees few rows of a special kind, which fit many mistakes: where the value law is broken, only what
@@ -189,10 +201,15 @@ def explain(rows):
             row["hint"] = f"{row['hint']}; {cause}" if row["hint"] else cause
 
 
-def run(assignment, plan, cells, sandbox):
+def run(
+    assignment: Assignment,
+    plan: Sequence[Exercise],
+    cells: Sequence[dict[str, str]],
+    sandbox: Sandbox,
+) -> tuple[dict[str, list[Row]], dict[str, str]]:
     """The rows of every exercise in `plan` that has laws, for the submission's code cells."""
     students = {
-        e.stem: Student(e.stem, cells, assignment, sandbox) for e in plan if e.kind == "laws"
+        e.stem: Student(e.stem, cells, assignment, sandbox) for e in plan if e.kind == Kind.LAWS
     }
     plugin = LawPlugin(students)
     run_pytest(assignment, plugin)
@@ -202,7 +219,7 @@ def run(assignment, plan, cells, sandbox):
 
 
 @contextlib.contextmanager
-def undirected():
+def undirected() -> Iterator[None]:
     """Whoever types the command may have told pytest or hypothesis all sorts of things: nobody's marks depend on it."""
     told = {name: os.environ[name] for name in os.environ if name.startswith(TOLD)}
     for name in told:
@@ -213,7 +230,8 @@ def undirected():
         os.environ.update(told)
 
 
-def run_pytest(assignment, plugin, *options):
+def run_pytest(assignment: Assignment, plugin: LawPlugin, *options: str) -> None:
+    """The laws of the plugin's exercises; CourseError if there is something wrong with them."""
     if not plugin.students:
         return
     activate(assignment.folder)
@@ -228,9 +246,9 @@ def run_pytest(assignment, plugin, *options):
         raise CourseError("the laws cannot be run: " + "; ".join(plugin.broken or [str(code)]))
 
 
-def check_weights(assignment, plan):
+def check_weights(assignment: Assignment, plan: Sequence[Exercise]) -> None:
     """Refuse to grade with laws whose weights are not the notebook's marks."""
-    plugin = LawPlugin({e.stem: None for e in plan if e.kind == "laws"})
+    plugin = LawPlugin({e.stem: None for e in plan if e.kind == Kind.LAWS})
     run_pytest(assignment, plugin, "--collect-only")
     for exercise in plan:
         laws = plugin.laws.get(exercise.stem)

@@ -5,10 +5,11 @@ import glob
 import itertools
 import os
 import stat
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.reader import is_notebook
+from grader.reader import Unreadable, clues, is_cell, is_notebook, parse, read
 from grader.text import one_line
 
 IGNORED = {"__pycache__", "__MACOSX", "node_modules"}  # and whatever begins with a dot
@@ -20,16 +21,38 @@ TIMESTAMP, REFUSED = "timestamp.txt", "timestamp.txt.refused"
 
 @dataclass
 class Found:
+    """What one student's folder holds.
+
+    `why_not`: a key of handed_in.NO_NOTEBOOK where files lie there and no notebook to grade; `trouble`: why nobody can
+    tell what was handed in; `modules`: names of the .py files that were left out.
+    """
+
     student: str
     notebook: Path | None = None
-    why_not: str = ""  # why there is no notebook to grade: a key of preflight.NO_NOTEBOOK, or nothing was handed in
-    trouble: str = ""  # why nobody can tell what was handed in
-    notes: list = field(default_factory=list)
-    modules: list = field(default_factory=list)  # names of the .py files that were left out
+    why_not: str = ""
+    trouble: str = ""
+    notes: list[str] = field(default_factory=list)
+    modules: list[str] = field(default_factory=list)
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is something to give a verdict on."""
+        return bool(self.notebook or self.why_not)
 
 
-def find_submissions(submitted, assignment, notebook_name, others=()):
-    """One entry for each folder in `submitted`, in order of their names; `others`: names of the other assignments."""
+def find_submissions(
+    submitted: Path,
+    assignment: str,
+    notebook_name: str,
+    others: Collection[str] = (),
+    ids: Collection[str] = (),
+) -> list[Found]:
+    """One entry for each folder in `submitted`, in order of their names.
+
+    Args:
+        others: names of the course's other assignments.
+        ids: of this one's graded cells, by which its notebook is known where there are others.
+    """
     if not submitted.is_dir():
         return []
     folders = sorted(
@@ -37,18 +60,24 @@ def find_submissions(submitted, assignment, notebook_name, others=()):
         for path in submitted.iterdir()
         if path.is_dir() and not path.is_symlink() and path.name[0] != "."
     )
-    return [found_or_trouble(folder, assignment, notebook_name, others) for folder in folders]
+    return [found_or_trouble(path, assignment, notebook_name, others, ids) for path in folders]
 
 
-def found_or_trouble(folder, assignment, notebook_name, others=()):
+def found_or_trouble(
+    folder: Path,
+    assignment: str,
+    notebook_name: str,
+    others: Collection[str],
+    ids: Collection[str],
+) -> Found:
     """Whatever one folder holds stops nobody else."""
     try:
-        return find(folder, assignment, notebook_name, others)
+        return find(folder, assignment, notebook_name, others, ids)
     except Exception as error:  # noqa: BLE001
         return Found(folder.name, trouble=f"the folder cannot be read: {one_line(str(error))}")
 
 
-def loose(submitted):
+def loose(submitted: Path) -> list[str]:
     """What lies beside the students' folders, links among it: nobody's."""
     if not submitted.is_dir():
         return []
@@ -59,7 +88,7 @@ def loose(submitted):
     )
 
 
-def unusable(student):
+def unusable(student: str) -> str:
     """Why nbgrader could not grade a folder of this name, or an empty string."""
     if student != student.strip() or not student.isprintable():
         return (
@@ -72,17 +101,40 @@ def unusable(student):
     return ""
 
 
-def find(folder, assignment, notebook_name, others=()):
+def find(
+    folder: Path,
+    assignment: str,
+    notebook_name: str,
+    others: Collection[str] = (),
+    ids: Collection[str] = (),
+) -> Found:
     """The notebook of one student: at its proper place, else the only one there is.
 
-    What lies in another assignment's folder is that one's, and not looked at.
+    What lies in another assignment's folder is that one's, and not looked at. Nor is a notebook in nobody's folder whose
+    graded cells are none of `ids`.
     """
-    found, locked = Found(folder.name), []
+    found, locked = Found(folder.name), list[str]()
     clocks = {folder / assignment / name for name in (TIMESTAMP, REFUSED)}  # nobody's work
     seen = plain_files(folder, locked, assignment, frozenset(others))
     files = [path for path in seen if path not in clocks]
+    own = folder / assignment
+    if others and ids:
+        files = [path for path in files if path.is_relative_to(own) or not foreign(path, ids)]
+    _choose(found, files, own / f"{notebook_name}.ipynb", folder)
+    if locked:
+        _blame(found, locked, folder)
+    left_out = [path for path in files if path != found.notebook]
+    found.modules = [path.stem for path in left_out if path.suffix == ".py"]
+    if left_out:
+        some = "at least " if len(files) == MAX_FILES else ""
+        more = f" and {some}{len(left_out) - 5} more" if len(left_out) > 5 else ""
+        names = ", ".join(shown(path, folder) for path in left_out[:5])
+        found.notes.append(f"left out: {names}{more}")
+    return found
+
+
+def _choose(found: Found, files: list[Path], proper: Path, folder: Path) -> None:
     notebooks = [path for path in files if is_notebook(path)]
-    proper = folder / assignment / f"{notebook_name}.ipynb"
     named = [path for path in notebooks if path.name == proper.name]
     if is_plain(proper, folder):
         found.notebook = proper
@@ -93,27 +145,35 @@ def find(folder, assignment, notebook_name, others=()):
         found.why_not = "twice" if named else "several"
     elif any(path.suffix.lower() in PACKED for path in files):
         found.why_not = "packed"
+    elif files:
+        found.why_not = "none"
+
+
+def _blame(found: Found, locked: list[str], folder: Path) -> None:
+    """What cannot be opened is a note beside a notebook, and trouble where there is none."""
+    names = ", ".join(shown(Path(path), folder.parent) for path in locked[:3])
+    words = f"{names} cannot be opened: mend its permissions and run again"
+    if found.notebook:
+        found.notes.append(words)
     else:
-        found.why_not = "none" if files else ""
-    if locked:
-        names = ", ".join(shown(Path(path), folder.parent) for path in locked[:3])
-        words = f"{names} cannot be opened: mend its permissions and run again"
-        if found.notebook:
-            found.notes.append(words)
-        else:
-            found.why_not, found.trouble = "", words
-    others = [path for path in files if path != found.notebook]
-    found.modules = [path.stem for path in others if path.suffix == ".py"]
-    if others:
-        some = "at least " if len(files) == MAX_FILES else ""
-        more = f" and {some}{len(others) - 5} more" if len(others) > 5 else ""
-        found.notes.append(
-            "left out: " + ", ".join(shown(path, folder) for path in others[:5]) + more
-        )
-    return found
+        found.why_not, found.trouble = "", words
 
 
-def plain_files(folder, locked, assignment, others):
+def foreign(path: Path, ids: Collection[str]) -> bool:
+    """Whether it is a notebook with graded cells, and none of these ids."""
+    if not is_notebook(path) or not path.is_file():
+        return False
+    try:
+        cells = parse(read(path))["cells"]
+    except (OSError, Unreadable):
+        return False
+    graded = {str(clues(cell).get("grade_id")) for cell in cells if is_cell(cell) and clues(cell)}
+    return bool(graded) and not graded & set(ids)
+
+
+def plain_files(
+    folder: Path, locked: list[str], assignment: str, others: frozenset[str]
+) -> Iterator[Path]:
     """Files below the folder, at most MAX_FILES; links are never followed, and count as other files.
 
     `locked` gets the folders that could not be opened. Folders named as `others` are left out, save in the assignment's own.
@@ -121,7 +181,9 @@ def plain_files(folder, locked, assignment, others):
     return itertools.islice(_walk(folder, locked, assignment, others), MAX_FILES)
 
 
-def _walk(folder, locked, assignment, others, depth=0):
+def _walk(
+    folder: str | Path, locked: list[str], assignment: str, others: frozenset[str], depth: int = 0
+) -> Iterator[Path]:
     """Not `os.walk`, which in Python 3.11 calls itself for every folder within a folder: an archive may hold thousands."""
     try:
         with os.scandir(folder) as found:
@@ -139,11 +201,11 @@ def _walk(folder, locked, assignment, others, depth=0):
             yield Path(entry.path if plain else f"{entry.path} (a link)")
     for entry in inner if depth < MAX_DEPTH else ():
         if entry.name not in IGNORED | others:
-            beside = frozenset() if entry.name == assignment else others
+            beside: frozenset[str] = frozenset() if entry.name == assignment else others
             yield from _walk(entry.path, locked, assignment, beside, depth + 1)
 
 
-def is_plain(path, folder):
+def is_plain(path: Path, folder: Path) -> bool:
     """Whether there is a file that can be reached from the folder without a link."""
     try:
         way = [path, *path.parents]
@@ -153,5 +215,5 @@ def is_plain(path, folder):
         return False
 
 
-def shown(path, folder):
+def shown(path: Path, folder: Path) -> str:
     return one_line(str(path.relative_to(folder)), 100)

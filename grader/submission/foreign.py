@@ -5,6 +5,8 @@ room from words; other data, which nobody can read, becomes a note.
 """
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 from grader.submission.outputs import safe_data
 
@@ -26,12 +28,12 @@ EMBEDDED = re.compile(
 )
 
 
-def lift(text, attachments):
+def lift(text: str, attachments: Any) -> tuple[str, dict[str, Any]]:
     """The text with short words in place of data, and the attachments with the pictures that stood in the text."""
     given = attachments if isinstance(attachments, dict) else {}
-    lifted = {}
+    lifted: dict[str, Any] = {}
 
-    def short(match):
+    def short(match: re.Match[str]) -> str:
         kind = match["kind"].lower().replace("image/jpg", "image/jpeg")
         picture = safe_data({kind: match["data"]}) if "base64" in match["how"].lower() else {}
         if picture and kind != "text/plain":
@@ -45,20 +47,21 @@ def lift(text, attachments):
     return text, lifted | given
 
 
-def _unreadable(match):
+def _unreadable(match: re.Match[str]) -> str:
     return NO_WORDS if len(match[0]) > MOST_UNBROKEN else match[0]
 
 
-def shares(texts, most_each, most):
+def shares(texts: Sequence[str], most_each: int, most: int) -> list[int]:
     """How many characters of each text are shown: short ones whole, long ones cut to the same length."""
-    found, left = {}, most
+    found: dict[int, int] = {}
+    left = most
     for rank, n in enumerate(sorted(range(len(texts)), key=lambda n: len(texts[n]))):
         found[n] = min(len(texts[n]), most_each, left // (len(texts) - rank))
         left -= found[n]
     return [found[n] for n in range(len(texts))]
 
 
-def cut(text, limit):
+def cut(text: str, limit: int) -> str:
     """Beginning and end of a text that is too long, and how much of it is missing between them."""
     words = f"\n\n[… {len(text) - limit} characters are left out here: the submitted notebook holds them …]\n\n"
     room = limit - len(words)

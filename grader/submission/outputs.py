@@ -1,11 +1,13 @@
 """Saved outputs and markdown of a submission, made safe to show: plain text and pictures stay, markup and scripts go."""
 
 import re
+from typing import Any
 from urllib.parse import unquote
 
 from grader.reader import joined
 from grader.text import clean
 
+Attachments = dict[str, dict[str, str]]  # name → MIME type → base64
 MAX_OUTPUTS, MAX_TEXT, MAX_PICTURE = 20, 10_000, 2_000_000
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 PICTURES = ("image/png", "image/jpeg")
@@ -24,14 +26,15 @@ FENCE = re.compile(  # whose word chooses a lexer, and some of those take hours
 ENTITY = re.compile(r"&(?=[#A-Za-z])")  # would bring back what is taken out here
 
 
-def safe_outputs(outputs):
+def safe_outputs(outputs: Any) -> list[dict[str, Any]]:
+    """What may be shown of a cell's saved outputs."""
     kept = [
         _safe(output) for output in (outputs if isinstance(outputs, list) else [])[:MAX_OUTPUTS]
     ]
     return [output for output in kept if output]
 
 
-def _safe(output):
+def _safe(output: Any) -> dict[str, Any] | None:
     kind = output.get("output_type") if isinstance(output, dict) else None
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
@@ -56,7 +59,8 @@ def _safe(output):
     return None
 
 
-def safe_data(data):
+def safe_data(data: Any) -> dict[str, str]:
+    """Pictures and plain text, by MIME type."""
     data = data if isinstance(data, dict) else {}
     kept = {kind: joined(data[kind]) for kind in PICTURES if kind in data}
     kept = {
@@ -69,7 +73,7 @@ def safe_data(data):
     return kept
 
 
-def safe_markdown(text, attachments, limit):
+def safe_markdown(text: str, attachments: Any, limit: int) -> tuple[str, Attachments]:
     """Tags, links and addresses show as text, in code spans too: what counts as code would be the attacker's choice.
 
     A link or a picture from elsewhere would ask a server of the student's choice, formgrader itself for one, in the
@@ -84,9 +88,10 @@ def safe_markdown(text, attachments, limit):
     return re.sub(rf"{LINK.pattern}(?!{kept})", "] ", text), pictures
 
 
-def _pictures(attachments):
+def _pictures(attachments: Any) -> tuple[Attachments, dict[str, str]]:
     """Attached pictures by new names, and the new names by the student's."""
-    pictures, names = {}, {}
+    pictures: Attachments = {}
+    names: dict[str, str] = {}
     given = attachments.items() if isinstance(attachments, dict) else ()
     for name, data in list(given)[:MAX_OUTPUTS]:
         found = {kind: text for kind, text in safe_data(data).items() if kind in PICTURES}

@@ -8,10 +8,12 @@ import itertools
 import json
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from grader import reader
-from grader.reader import Unreadable
+from grader.assignment import Assignment
 from grader.submission.foreign import cut, lift, shares
+from grader.submission.handed_in import HandedIn
 from grader.submission.outputs import safe_markdown, safe_outputs
 from grader.submission.restore import mark, restore_graded
 from grader.submission.written import untouched, unwritten
@@ -19,31 +21,24 @@ from grader.submission.written import untouched, unwritten
 # characters, without pictures, of one Markdown cell: what renders it needs minutes for a long line of brackets
 MAX_PROSE = 20_000
 MAX_ALL_PROSE = 60_000
-NO_NOTEBOOK = {  # by the word that stands in the notebook's place; anyone can write such a file, so never more
-    "several": "several notebooks were handed in, and none has the name that it was given out with",
-    "twice": "several notebooks were handed in under the name that it was given out with: hand in one of them",
-    "locked": "the notebook's file cannot be opened: its permissions or its disk forbid it",
-    "none": "no notebook is among the files that were handed in: hand in the .ipynb file itself",
-    "packed": "no notebook was handed in, but an archive: hand in the .ipynb file that is in it, by itself",
-}
-
-
-def placeholder(why):
-    """The bytes that stand for a notebook that is not there; `why` is a key of NO_NOTEBOOK."""
-    return json.dumps({"why_not": why}).encode()
+Cells = list[dict[str, Any]]
 
 
 @dataclass
 class Submission:
-    notebook: dict
-    notes: list = field(default_factory=list)
-    tampered: set = field(default_factory=set)
-    unwritten: set = field(
-        default_factory=set
-    )  # written answers, and functions to train with, that are not there
+    """One notebook, read and repaired once; whoever needs it gets this value.
+
+    `unwritten`: written answers, and functions to train with, that are not there.
+    """
+
+    notebook: dict[str, Any]
+    sha256: str
+    notes: list[str] = field(default_factory=list)
+    tampered: set[str] = field(default_factory=set)
+    unwritten: set[str] = field(default_factory=set)
 
     @property
-    def cells(self):
+    def cells(self) -> list[dict[str, str]]:
         """What the worker may run: code cells with a name to report errors by; grade cells are the grader's own."""
         cells = enumerate(self.notebook["cells"], start=1)
         code = [(number, cell, mark(cell)) for number, cell in cells if cell["cell_type"] == "code"]
@@ -54,36 +49,30 @@ class Submission:
         ]
 
 
-def parse(data):
-    """The JSON document, or Unreadable with the reason."""
-    for why, words in NO_NOTEBOOK.items():
-        if data == placeholder(why):
-            raise Unreadable(words)
-    return reader.parse(data)
-
-
-def source_cells(assignment):
+def source_notebook(assignment: Assignment) -> dict[str, Any]:
     """The instructor's document, its cells' text as students get it but for the solutions."""
-    document = json.loads(assignment.notebook.read_text(encoding="utf-8"))
+    document: dict[str, Any] = json.loads(assignment.notebook.read_bytes())
     for cell in document["cells"]:
         cell["source"] = reader.source(cell).rstrip("\n")
     return document
 
 
-def without_solutions(document):
-    """The document as bytes, every solution cell empty: the blank sheet for what could not be read."""
+def blank(assignment: Assignment) -> Submission:
+    """The sheet for what could not be read: every solution cell empty."""
+    document = source_notebook(assignment)
     for cell in document["cells"]:
         if mark(cell).get("solution"):
             cell["source"] = ""
-    return json.dumps(document).encode()
+    return repair(json.dumps(document).encode(), assignment)
 
 
-def repair(data, assignment):
-    given, source = parse(data), source_cells(assignment)
+def repair(notebook: HandedIn | bytes, assignment: Assignment) -> Submission:
+    """The notebook, whole again; Unreadable if there is none that can be read."""
+    handed_in = notebook if isinstance(notebook, HandedIn) else HandedIn(notebook)
+    given, source = handed_in.document(), source_notebook(assignment)
     cells = [cell for cell in map(_clean_cell, given["cells"]) if cell]
-    submission = Submission(
-        {"nbformat": 4, "nbformat_minor": 5, "metadata": _metadata(source), "cells": cells}
-    )
+    whole = {"nbformat": 4, "nbformat_minor": 5, "metadata": _metadata(source), "cells": cells}
+    submission = Submission(whole, handed_in.sha256)
     if len(cells) < len(given["cells"]):
         submission.notes.append(f"{len(given['cells']) - len(cells)} broken cells were left out")
     if _kernel(given) != _kernel(source):
@@ -98,7 +87,7 @@ def repair(data, assignment):
     return submission
 
 
-def _clean_cell(cell):
+def _clean_cell(cell: Any) -> dict[str, Any] | None:
     """Known fields of known types only; None if it is no cell."""
     if not reader.is_cell(cell):
         return None
@@ -120,7 +109,7 @@ def _clean_cell(cell):
     return kept
 
 
-def _metadata(document):
+def _metadata(document: dict[str, Any]) -> dict[str, Any]:
     return {
         key: document["metadata"][key]
         for key in ("kernelspec", "language_info")
@@ -128,13 +117,13 @@ def _metadata(document):
     }
 
 
-def _kernel(document):
+def _kernel(document: dict[str, Any]) -> Any:
     metadata = document.get("metadata")
     kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
     return kernel.get("name") if isinstance(kernel, dict) else None
 
 
-def _students_prose(cells, source):
+def _students_prose(cells: Cells, source: Cells) -> Cells:
     """Cells without code that are a student's own, their pictures lifted out; the others get the instructor's pictures."""
     own = {cell["source"].strip(): cell.get("attachments") for cell in source}
     found = []
@@ -150,7 +139,7 @@ def _students_prose(cells, source):
     return found
 
 
-def _disarm_markdown(submission, prose):
+def _disarm_markdown(submission: Submission, prose: Cells) -> None:
     """A student's prose is shown without its HTML and not without end: graded answers first, then every cell's beginning."""
     left, was_cut = MAX_ALL_PROSE, False
     answers = [cell for cell in prose if mark(cell)]
@@ -169,7 +158,7 @@ def _disarm_markdown(submission, prose):
         )
 
 
-def _number(cells):
+def _number(cells: Cells) -> None:
     """Cell ids are kept where they are valid and unique."""
     taken, seen = {cell["id"] for cell in cells if isinstance(cell["id"], str)}, set()
     names = (name for n in itertools.count() if (name := f"repaired-{n}") not in taken)

@@ -4,6 +4,8 @@ The same for the functions that a training run marks: the marks are for one who 
 """
 
 import re
+from collections.abc import Collection, Iterable
+from typing import Any
 
 from grader.submission.foreign import NO_WORDS
 from grader.submission.restore import mark
@@ -14,7 +16,7 @@ SOLUTION = re.compile(
 )
 
 
-def unwritten(cells, source):
+def unwritten(cells: list[dict[str, Any]], source: list[dict[str, Any]]) -> set[str]:
     """The ids of answers that nobody needs to read: a student who answered elsewhere in the notebook is read by hand.
 
     A picture can be an answer; data that nobody can read is none.
@@ -37,7 +39,9 @@ def unwritten(cells, source):
     return {name for name, text in answers.items() if not own_lines(given[name], text)}
 
 
-def untouched(stems, cells, source):
+def untouched(
+    stems: Collection[str], cells: Iterable[dict[str, str]], source: list[dict[str, Any]]
+) -> set[str]:
     """Those of `stems` whose solution cells are as they were handed out, with no other cell that defines them.
 
     Texts are compared, nothing is parsed: whoever wants to can get round this look, and gains the marks that training would
@@ -57,11 +61,12 @@ def untouched(stems, cells, source):
     }
 
 
-def definition(name):
+def definition(name: str) -> re.Pattern[str]:
+    """A line that gives the name a meaning."""
     return re.compile(rf"^[ \t]*(?:(?:async )?def {name}\b|{name} *=(?!=))", re.MULTILINE)
 
 
-def is_prose(cell):
+def is_prose(cell: dict[str, Any]) -> bool:
     """Whether it could hold an answer that belongs to another cell: Markdown, or code that is nothing but comments."""
     if mark(cell):
         return False
@@ -70,11 +75,12 @@ def is_prose(cell):
     return bool(lines) and (cell["cell_type"] != "code" or all(line[0] == "#" for line in lines))
 
 
-def own_lines(text, original):
+def own_lines(text: str, original: str) -> list[str]:
     """What the student's text says beside the instructor's words."""
     there = {STUB, NO_WORDS, *map(str.strip, SOLUTION.sub("", original).splitlines())}
     return [line for line in map(str.strip, text.splitlines()) if line and line not in there]
 
 
-def as_words(text):
+def as_words(text: str) -> str:
+    """The text, whatever blanks are in it."""
     return " ".join(text.split())

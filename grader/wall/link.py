@@ -12,6 +12,7 @@ import struct
 import threading
 import time
 
+from grader.errors import SandboxError
 from grader.wall.cgroup import Group, hierarchies
 from grader.wall.inside import wire
 from grader.wall.watchdog import watchdog
@@ -39,10 +40,6 @@ MAX_OBJECTS = 2 * wire.MAX_TREE  # to one request, callbacks included
 # seconds: how long a wait is at most, and how late this process may be back from it
 LOOK, LATE = 0.5, 1.0
 AGAIN = 0.01  # seconds until a channel is read again that had nothing though it said so
-
-
-class SandboxError(Exception):
-    """The sandbox cannot be had or broke: the grader's trouble, never the student's."""
 
 
 class WorkerEnded(Exception):

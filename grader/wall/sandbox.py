@@ -17,11 +17,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from grader.errors import SandboxError
 from grader.text import program
 from grader.wall.cgroup import Group, hierarchies
 from grader.wall.inside import wire
 from grader.wall.inside.seccomp import new_keyring
-from grader.wall.link import SandboxError, Worker
+from grader.wall.link import Worker
 
 INSIDE_UID = 1000
 USERS = range(61000, 64000)  # of this machine, for the workers of a grader that root started

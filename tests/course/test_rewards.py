@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gate import ROOT
-from grader.submission.preflight import Unreadable, parse
+from grader.reader import Unreadable, parse
 from rewards import EXERCISES, ExerciseError, Rewards, from_namespace, load_rewards, probe
 
 STUB = "def {0}(*args, **kwargs):\n    raise NotImplementedError('Exercise {1}: {0}')\n"

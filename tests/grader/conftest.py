@@ -63,7 +63,7 @@ def judge(grader, submission):
 def fix(assignment):
     """Preflight: the repaired submission for a document or for bytes."""
     return lambda data: repair(
-        data if isinstance(data, bytes) else json.dumps(data).encode(), assignment
+        json.dumps(data).encode() if isinstance(data, dict) else data, assignment
     )
 
 

@@ -19,8 +19,9 @@ from toys import TOY, notebook
 from gate import ROOT
 from grader.assignment import load_assignment
 from grader.judging.session import Grader
+from grader.reader import Unreadable
 from grader.submission.outputs import TAG
-from grader.submission.preflight import MAX_PROSE, Unreadable, repair
+from grader.submission.preflight import MAX_PROSE, repair
 
 
 def hand_ins(documents, count, seed):

@@ -1,14 +1,15 @@
 """Which file of a hand-in is graded, and what is said of the others."""
 
+import json
 import os
 import subprocess
 
 import pytest
-from toys import RIGHT
+from toys import RIGHT, notebook
 
 from grader.judging.feedback import missed
 from grader.submission.collect import MAX_FILES, find
-from grader.submission.preflight import NO_NOTEBOOK
+from grader.submission.handed_in import NO_NOTEBOOK
 
 
 @pytest.fixture
@@ -144,3 +145,18 @@ def test_a_left_out_module_is_named_where_the_notebook_imports_it(hand_in, judge
     [note] = missed(verdict, modules)
     assert note == "only the notebook is graded: put the code of helpers.py into it"
     assert missed({"exercises": {"x": judge()}}, modules) == []
+
+
+def test_a_notebook_in_nobodys_folder_goes_by_its_cells(tmp_path):
+    path = tmp_path / "ann/exercise.ipynb"
+    path.parent.mkdir()
+    path.write_text(json.dumps(notebook()))
+
+    def found(*ids, others=("hw2",)):
+        return find(path.parent, "toy", "exercise", others, ids).notebook
+
+    assert found("basket_total_laws") == path
+    assert found("mean_laws") is None, "it is another assignment's"
+    assert found("mean_laws", others=()) == path, "there is no other"
+    path.write_text('{"cells": [{"cell_type": "code"}], "nbformat": 4}')
+    assert found("mean_laws") == path, "nobody can tell whose it is"

@@ -16,7 +16,14 @@ FLOORS = [
     {"grader.gradebook"},
     {"grader.judging", "grader.laws"},
     {"grader.wall", "grader.submission"},
-    {"grader.assignment", "grader.verdict", "grader.text", "grader.store", "grader.reader"},
+    {
+        "grader.assignment",
+        "grader.errors",
+        "grader.verdict",
+        "grader.text",
+        "grader.store",
+        "grader.reader",
+    },
 ]
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import notebook, whole
 
-from grader.submission.preflight import Unreadable, repair
+from grader.reader import Unreadable
+from grader.submission.preflight import repair
 
 trees = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

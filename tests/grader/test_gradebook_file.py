@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from toys import code, notebook
 
 from grader.gradebook.database import trouble
+from grader.store import StateFile
 
 
 def with_mean():
@@ -116,7 +117,7 @@ def locked_after_the_first(class_folder, seconds):
     """The gradebook is locked for so long from the moment that ann's marks are in it."""
 
     def lock():
-        while not (class_folder.folder / "build/grading/toy/done/ann.json").exists():
+        while not StateFile(class_folder.folder, "toy", "ann").read().whole:
             time.sleep(0.01)
         with closing(sqlite3.connect(class_folder.folder / "gradebook.db", timeout=60)) as database:
             database.execute("begin immediate")

@@ -7,7 +7,8 @@ import sys
 import pytest
 from toys import RIGHT, TOY, notebook
 
-from grader.assignment import CourseError, load_assignment
+from grader.assignment import load_assignment
+from grader.errors import CourseError
 
 REGION = "\n### BEGIN HIDDEN TESTS\nassert basket_total(['a']) == 'secret'\n### END HIDDEN TESTS\n"
 

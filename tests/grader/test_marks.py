@@ -7,7 +7,8 @@ import re
 import pytest
 from toys import RIGHT, TOY
 
-from grader.assignment import CourseError, load_assignment
+from grader.assignment import load_assignment
+from grader.errors import CourseError
 from grader.judging.session import Grader
 
 VALUE = "    return sum(get_prices(items)) * (1 - discount)"

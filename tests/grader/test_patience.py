@@ -116,7 +116,7 @@ def test_a_job_that_hangs_is_nobody_s_mark(monkeypatch, submission, tmp_path):
     """Its own limits come first, so this is this machine's trouble: said, not kept, and the next student has a new job."""
     path = tmp_path / "exercise.ipynb"
     path.write_bytes(submission())
-    with Pool(Grader(load_assignment(TOY / "hidden")), 1, TOY / "hidden") as pool:
+    with Pool(Grader(load_assignment(TOY / "hidden")), 1) as pool:
         monkeypatch.setattr(Pool, "_seconds", lambda self: 0.01)
         verdict = pool.submit(path).result()
         monkeypatch.undo()

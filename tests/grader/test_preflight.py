@@ -6,7 +6,7 @@ import pytest
 from toys import RIGHT, notebook, whole
 
 from grader.reader import MAX_BYTES, Unreadable
-from grader.submission.preflight import NO_NOTEBOOK, placeholder
+from grader.submission.handed_in import NO_NOTEBOOK, HandedIn
 from grader.submission.restore import MANY, _summed_up
 from grader.submission.written import is_prose
 
@@ -46,9 +46,13 @@ def test_what_cannot_be_read_says_why(fix, data, reason):
 
 
 @pytest.mark.parametrize("why", NO_NOTEBOOK)
-def test_a_notebook_that_is_not_there_says_why(fix, why):
+def test_a_notebook_that_is_not_there_says_why_and_no_file_says_so(fix, why):
+    none = HandedIn(why_not=why)
     with pytest.raises(Unreadable, match=NO_NOTEBOOK[why].partition(",")[0]):
-        fix(placeholder(why))
+        fix(none)
+    assert none.sha256 == ""
+    with pytest.raises(Unreadable, match="no cells"):
+        fix({"why_not": why})
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])

@@ -1,6 +1,5 @@
 """When a notebook came in: the file's time or the collector's word, and what is staged for nbgrader."""
 
-import json
 import os
 import sqlite3
 from pathlib import Path
@@ -8,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from grader.submission.handed_in import HandedIn
 from grader.submission.timestamps import file_time
 
 
@@ -110,8 +110,9 @@ def test_a_notebook_that_cannot_be_read_is_staged_as_such(class_folder):
         class_folder.folder / "staged",
         class_folder.folder / "submitted",
     )
-    stage.work = class_folder.folder / "work"
-    assert json.loads(stage._stage(entry).read_text()) == {"why_not": "locked"}
+    stage.root = class_folder.folder
+    assert stage._stage(entry) == HandedIn(why_not="locked")
+    assert stage._staged(entry).read_bytes() == b""
 
 
 def timestamps(folder):

@@ -16,13 +16,13 @@ import psutil
 import pytest
 from toys import RIGHT, code, notebook, training_cell
 
-from grader.assignment import CourseError
 from grader.classroom.batch import Batch
 from grader.classroom.slots import Slot
 from grader.classroom.training import TrainingQueue, Untrained
+from grader.errors import CourseError
 from grader.judging.session import Grader
 from grader.judging.training_marks import TrainingMarks, state
-from grader.store import write
+from grader.store import StateFile, write
 from grader.submission.collect import Found
 
 TRAINER = """
@@ -267,14 +267,14 @@ def test_a_mark_that_comes_while_a_notebook_is_judged_counts_in_the_next_run(ass
     path = tmp_path / "submitted/ann/toy/exercise.ipynb"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"{}")
-    batch = Batch(Grader(assignment, training=tmp_path / "marks"), assignment.folder, work=tmp_path)
+    batch = Batch(Grader(assignment, training=tmp_path / "marks"), root=tmp_path)
     batch.submitted, sha = tmp_path / "submitted", hashlib.sha256(b"{}").hexdigest()
-    seen = state({"uses": ""}, batch.judge.marks.read(sha))
+    seen = state("", batch.judge.marks.read(sha))
     verdict = {"sha256": sha, "status": "partial", "training": seen}
-    write(batch.work / "verdicts/ann.json", {"stamp": batch.stamp, "verdict": verdict})
+    StateFile(tmp_path, "toy", "ann").change(stamp=batch.stamp, verdict=verdict)
 
     def asked():
-        pool = SimpleNamespace(submit=lambda *_, name: "a job")
+        pool = SimpleNamespace(submit=lambda *_, **__: "a job")
         return batch._verdict(Found("ann", path), pool) == "a job"
 
     assert not asked()

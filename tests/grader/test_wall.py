@@ -9,8 +9,8 @@ import pytest
 from walls import alive
 
 from gate import ROOT
+from grader.errors import SandboxError
 from grader.judging.session import Grader
-from grader.wall.link import SandboxError
 
 
 def test_the_kernel_says_that_a_worker_is_an_unprivileged_user_of_the_host(attack):

@@ -17,6 +17,7 @@ def grade(tmp_path):
     (tmp_path / "submitted").mkdir()
     (tmp_path / ".venv/bin").mkdir(parents=True)
     (tmp_path / "build/grading").mkdir(parents=True)
+    (tmp_path / "autograded/ada/sentiment").mkdir(parents=True)  # as nbgrader leaves it
     (tmp_path / "gradebook.db").touch()
 
     def run(folder="submitted", code=0, cwd=tmp_path, **variables):

@@ -1,0 +1,182 @@
+"""Several assignments in one course: each sees its own folder, its own laws, and nothing of the others."""
+
+import csv
+import json
+import shutil
+import sys
+
+import pytest
+from toys import ClassFolder, notebook, template
+
+from grader.assignment import load_assignment, load_assignments, the_assignment
+from grader.errors import CourseError
+from grader.store import fingerprint
+
+# the same stem, and a module of the same name, as the first assignment has; something else is asked
+DECLARED = """
+from pathlib import Path
+
+from grader.assignment import Assignment, Limits
+
+
+def right(items):
+    return float(len(items))
+
+
+ASSIGNMENT = Assignment(
+    notebook=Path(__file__).parents[2] / "source/hw2/homework.ipynb", limits=Limits(call_seconds=2)
+)
+"""
+LAW = """
+from assignment import right
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grader.laws import law, near, scalar
+
+
+@law("the number of items", weight=3, value=True)
+@given(items=st.lists(st.text("ab"), min_size=1, max_size=5))
+def test_value(student, items):
+    near(scalar(student(items)), right(items))
+"""
+COUNTS = "def basket_total(items):\n    return len(items)"
+REGION = (
+    "def basket_total(items):\n    ### BEGIN SOLUTION\n    return len(items)\n    ### END SOLUTION"
+)
+
+
+def homework(solution=COUNTS):
+    document = notebook(solution)
+    cells = [c for c in document["cells"] if c["metadata"]]
+    cells[1]["metadata"]["nbgrader"]["points"] = 3
+    return document | {"cells": cells}
+
+
+def add_second(folder):
+    for path, text in {
+        "hidden/hw2/assignment.py": DECLARED,
+        "hidden/hw2/test_basket_total.py": LAW,
+        "source/hw2/homework.ipynb": json.dumps(homework(REGION)),
+    }.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course of two assignments, in which three have handed in this and that."""
+    course = ClassFolder(tmp_path_factory.mktemp("two"))
+    add_second(course.folder)
+    second = json.dumps(homework()).encode()
+    course.hand_in("ann")
+    course.hand_in("ann", second, "hw2/homework.ipynb")
+    course.hand_in("bob")
+    course.hand_in("cat", second, "hw2/homework.ipynb")
+    done = course.grade()
+    assert done.returncode == 0, done.stderr
+    course.said = done.stderr
+    return course
+
+
+def rows(course):
+    with (course.folder / "build/grading/status.csv").open() as file:
+        return {(r["student"], r["assignment"]): r for r in csv.DictReader(file)}
+
+
+def scores(course):
+    course.nbgrader("export")
+    with (course.folder / "grades.csv").open() as file:
+        found = {
+            (r["student_id"], r["assignment"]): float(r["score"]) for r in csv.DictReader(file)
+        }
+    return {key: score for key, score in found.items() if score}
+
+
+def test_each_student_is_graded_for_what_was_handed_in(course):
+    found = {key: (row["status"], row["total"]) for key, row in rows(course).items()}
+    assert found == {
+        ("ann", "toy"): ("graded", "2.0"),
+        ("bob", "toy"): ("graded", "2.0"),
+        ("cat", "toy"): ("missing", ""),
+        ("ann", "hw2"): ("graded", "3.0"),
+        ("bob", "hw2"): ("missing", ""),
+        ("cat", "hw2"): ("graded", "3.0"),
+    }
+
+
+def test_the_gradebook_has_both(course):
+    assert scores(course) == {
+        **{("ann", "toy"): 2.0, ("bob", "toy"): 2.0},
+        **{("ann", "hw2"): 3.0, ("cat", "hw2"): 3.0},
+    }
+
+
+def test_one_of_them_alone_leaves_the_other_as_it_is(course):
+    before = scores(course)
+    course.hand_in("bob", json.dumps(homework()).encode(), "hw2/homework.ipynb")
+    done = course.grade("--assignment", "hw2")
+    assert done.returncode == 0, done.stderr
+    assert {assignment for _, assignment in rows(course)} == {"hw2"}
+    assert scores(course) == before | {("bob", "hw2"): 3.0}
+    shutil.rmtree(course.folder / "submitted/bob/hw2")
+
+
+def test_stock_nbgrader_grades_either(course):
+    course.hand_in(
+        "eve",
+        json.dumps(homework("def basket_total(items):\n    return 0.5")).encode(),
+        "hw2/homework.ipynb",
+    )
+    course.hand_in("eve")
+    for name in ("hw2", "toy"):
+        course.nbgrader("autograde", name, "--student", "eve")
+        course.nbgrader("generate_feedback", name, "--student", "eve")
+        assert list((course.folder / "feedback/eve" / name).glob("*.html"))
+    assert scores(course)["eve", "toy"] == 2.0 and ("eve", "hw2") not in scores(course)
+    shutil.rmtree(course.folder / "submitted/eve")
+
+
+def test_a_single_notebook_needs_a_name(course):
+    path = course.folder / "submitted/ann/hw2/homework.ipynb"
+    check = ("-m", "grader", "check", str(path), "--laws", "hidden")
+    done = course.run(sys.executable, *check)
+    assert done.returncode == 2 and "toy, hw2: name it with --assignment" in done.stderr
+    done = course.run(sys.executable, *check, "--assignment", "hw2")
+    assert done.returncode == 0 and "3 of 3 points, all laws hold" in done.stdout
+    done = course.run(sys.executable, *check, "--assignment", "hw3")
+    assert done.returncode == 2 and "no such assignment: hw3; there are toy, hw2" in done.stderr
+
+
+def test_the_doctor_looks_at_each(course):
+    done = course.run(sys.executable, "-m", "grader", "doctor", "--laws", "hidden")
+    assert (
+        "toy: 1 exercises, 2 points" in done.stdout and "hw2: 1 exercises, 3 points" in done.stdout
+    )
+
+
+@pytest.fixture
+def two(tmp_path):
+    shutil.copytree(template(), tmp_path / "two")
+    add_second(tmp_path / "two")
+    return tmp_path / "two/hidden"
+
+
+def test_laws_of_one_are_none_of_the_other_s_matter(two):
+    first, second = load_assignments(two)
+    before = fingerprint(first, "bwrap"), fingerprint(second, "bwrap")
+    (two / "hw2/test_basket_total.py").write_text(LAW + "\n")
+    assert fingerprint(first, "bwrap") == before[0] and fingerprint(second, "bwrap") != before[1]
+    assert load_assignment(two / "hw2").name == "hw2", "whatever was loaded before"
+
+
+def test_two_of_one_name_are_refused(two):
+    declared = two / "hw2/assignment.py"
+    declared.write_text(declared.read_text().replace("source/hw2/homework", "source/toy/exercise"))
+    with pytest.raises(CourseError, match="two assignments have one name: toy, toy"):
+        the_assignment(two, "toy")
+
+
+def test_a_folder_without_any_is_said_to_be_none(tmp_path):
+    with pytest.raises(CourseError, match="holds no assignment.py, and no folder in it does"):
+        load_assignments(tmp_path)
