@@ -19,7 +19,8 @@ from gate import ROOT, SOURCE
 from grader.assignment import CourseError, load_assignment
 from grader.judging.session import Grader
 from grader.submission.preflight import Unreadable, repair
-from grader.wall.link import SandboxError
+from grader.wall.ends import SandboxError
+from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
 
 OWN = {
     "preset",
@@ -59,7 +60,7 @@ def parse_args(argv=None):
         "--set", nargs="+", default=[], action="extend", metavar="NAME=VALUE", help=text
     )
     text = "none: run the submission WITHOUT a sandbox, as you; only for code you trust"
-    parser.add_argument("--isolation", choices=["bwrap", "none"], default="bwrap", help=text)
+    parser.add_argument("--isolation", choices=list(ISOLATIONS), default=BUBBLEWRAP.name, help=text)
     return parser.parse_args(argv)
 
 

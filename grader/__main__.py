@@ -8,7 +8,8 @@ from pathlib import Path
 
 from grader.assignment import TRAINING, CourseError, load_assignment
 from grader.text import one_line, program
-from grader.wall.link import SandboxError
+from grader.wall.ends import SandboxError
+from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
 
 EXAMPLES = """examples:
   python -m grader check my.ipynb                     what the hidden laws say about one notebook
@@ -73,7 +74,7 @@ def grading_options(parser, jobs):
     text = "training marks; one made by hand, <sha256 of the notebook>.json, counts as it is (default: %(default)s)"
     parser.add_argument("--training", type=Path, default=TRAINING, metavar="FOLDER", help=text)
     text = "none: run student code WITHOUT a sandbox, as you; only for code you trust"
-    parser.add_argument("--isolation", choices=["bwrap", "none"], default="bwrap", help=text)
+    parser.add_argument("--isolation", choices=list(ISOLATIONS), default=BUBBLEWRAP.name, help=text)
 
 
 def positive(text):

@@ -12,9 +12,11 @@ from grader.assignment import CourseError, Limits, exercises, load_assignment
 from grader.gradebook.database import check_exercises, check_file, opened
 from grader.text import program
 from grader.wall.cgroup import hierarchies
+from grader.wall.ends import SandboxError
 from grader.wall.inside import seccomp
-from grader.wall.link import SandboxError
-from grader.wall.sandbox import NO_USER, Sandbox, check_outside
+from grader.wall.mounts import check_outside
+from grader.wall.root import NO_USER
+from grader.wall.sandbox import Sandbox
 
 PACKAGES = ("numpy", "torch", "pytest", "hypothesis", "nbgrader", "nbconvert", "nbformat", "tqdm")
 CONTAINER = """\

@@ -21,7 +21,6 @@ LAW_FIELDS = (
     "outcome",
 )
 INCOMPLETE = "some of its laws did not run, or ran twice"
-NO_WALL = "graded WITHOUT a sandbox (--isolation none)"
 OPEN = ("needs_training", "needs_manual", "infrastructure")  # not marks yet
 
 
@@ -125,7 +124,6 @@ def training_verdict(exercise, training):
 
 def verdict(name, data, marked, isolation, notes=(), unreadable=False):
     """DESIGN's verdict: `total` sums what is graded, `complete` says that nothing is open."""
-    notes = [NO_WALL, *notes] if isolation == "none" else list(notes)
     outcomes = {e["outcome"] for e in marked.values()}
     status = (
         "unreadable"
@@ -146,6 +144,6 @@ def verdict(name, data, marked, isolation, notes=(), unreadable=False):
         "complete": not outcomes & set(OPEN),
         "total": round(math.fsum(e["points"] for e in marked.values()), 4),
         "max_total": math.fsum(e["max_points"] for e in marked.values()),
-        "notes": notes,
+        "notes": list(notes),
         "exercises": marked,
     }

@@ -38,7 +38,7 @@ class Batch:
         self.work = work.resolve() / self.assignment.name
         self.keep_timestamps = keep_timestamps
         self.staged = self.work / "submitted"
-        self.stamp = fingerprint(self.assignment, judge.isolation)
+        self.stamp = fingerprint(self.assignment, judge.isolation.name)
         self.untrained = {}  # after a run: the notebooks that wait for a training run, by their SHA-256
 
     @contextlib.contextmanager

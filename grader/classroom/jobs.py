@@ -100,7 +100,7 @@ class Pool:
     def __init__(self, grader, count, laws):
         """`grader`: a Grader that was never entered, for its plan and settings."""
         self.grader = grader
-        arguments = [str(laws), grader.isolation, str(grader.training or "")]
+        arguments = [str(laws), grader.isolation.name, str(grader.training or "")]
         self.jobs = [Job(arguments) for _ in range(count)]
         self.idle, self.lock = list(self.jobs), threading.Lock()
         self.threads = ThreadPoolExecutor(count)
@@ -147,7 +147,8 @@ class Pool:
             e.stem: open_verdict(e, "infrastructure", "the grading process died or hung twice")
             for e in self.grader.judged(exercises)
         }
-        return verdict(name, read(path), marked, self.grader.isolation)
+        isolation = self.grader.isolation
+        return verdict(name, read(path), marked, isolation.name, isolation.notes)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from grader.submission.preflight import repair, source_cells, without_solutions
 from grader.submission.timestamps import read_timestamp
 from grader.text import program
 from grader.verdict import OPEN
+from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
 
 MOST_BLANK = 30  # lines
 # a gradebook may hold an earlier edition of the course's cells, which nbgrader puts into the notebook
@@ -64,9 +65,10 @@ class SubmissionExporter(NotebookExporter):
         super().__init__(**kwargs)
         self.coursedir = self.parent.coursedir
         self.coursedir.ignore = ["*"]  # autograde copies nothing beside the notebook
-        if self.config.GradeSuites.get("isolation") != "none" and not shutil.which("bwrap"):
+        isolation = ISOLATIONS.get(self.config.GradeSuites.get("isolation"), BUBBLEWRAP)
+        if missing := isolation.missing():
             self.log.error(
-                f"bubblewrap is not installed, so nothing is graded: see `{program()} -m grader doctor`"
+                f"{missing} is not installed, so nothing is graded: see `{program()} -m grader doctor`"
             )
             raise NbGraderException("no sandbox")
         try:
@@ -139,7 +141,7 @@ class GradeSuites(NbGraderPreprocessor):
     laws = Unicode("tests/hidden", help="the folder of laws").tag(config=True)
     training = Unicode(str(TRAINING), help="the folder of training verdicts").tag(config=True)
     isolation = Enum(
-        ["bwrap", "none"], "bwrap", help="none: student code runs WITHOUT a sandbox"
+        list(ISOLATIONS), BUBBLEWRAP.name, help="none: student code runs WITHOUT a sandbox"
     ).tag(config=True)
     graders = {}  # noqa: RUF012  one sandbox for all submissions of this process
     verdicts = {}  # noqa: RUF012  by file name: what `python -m grader run` has already computed

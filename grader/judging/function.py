@@ -6,9 +6,9 @@ import time
 
 from grader.judging.calls import Call, Callback, Ended, Evidence, StudentError
 from grader.text import clean
+from grader.wall.ends import SandboxError, WorkerEnded, out_of_memory
 from grader.wall.inside import wire
 from grader.wall.inside.worker import PARSING
-from grader.wall.link import SandboxError, WorkerEnded, out_of_memory
 
 MAX_CALLBACKS = 200
 MAX_RESTARTS = 5

@@ -2,7 +2,7 @@
 
 import re
 
-from grader.wall.link import WorkerEnded
+from grader.wall.ends import WorkerEnded
 
 
 def digest(assignment, cells, sandbox):

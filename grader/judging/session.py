@@ -17,7 +17,9 @@ from grader.verdict import (
     unread_verdict,
     verdict,
 )
-from grader.wall.sandbox import Sandbox, check_outside
+from grader.wall.isolation import ISOLATIONS
+from grader.wall.mounts import check_outside
+from grader.wall.sandbox import Sandbox
 
 UNTOUCHED = "the cell of {0} is as it was handed out, and no other cell defines {0}"
 
@@ -26,16 +28,16 @@ class Grader:
     """`with Grader(assignment) as grader: grader.check(path)` gives the verdict as a dict."""
 
     def __init__(self, assignment, isolation="bwrap", training=None):
-        """`training`: a folder of training marks."""
-        self.assignment, self.isolation = assignment, isolation
+        """`isolation`: a name of ISOLATIONS; `training`: a folder of training marks."""
+        self.assignment, self.isolation = assignment, ISOLATIONS[isolation]
         self.training = Path(training).resolve() if training else None
         self.marks = TrainingMarks(assignment, self.training, isolation)
-        if isolation != "none":
+        if self.isolation.nested:
             check_outside(
                 assignment.folder, assignment.notebook, *assignment.training_files, Path.cwd()
             )
         self.plan = exercises(assignment)
-        self.sandbox = Sandbox(list(assignment.preload), assignment.limits, isolation)
+        self.sandbox = Sandbox(list(assignment.preload), assignment.limits, self.isolation)
 
     def __enter__(self):
         self.sandbox.start()
@@ -66,13 +68,15 @@ class Grader:
             submission = repair(data, self.assignment)
         except Unreadable as reason:
             marked = {e.stem: unread_verdict(e, str(reason)) for e in plan}
-            return verdict(name, data, marked, self.isolation, [str(reason)], unreadable=True)
+            notes = [*self.isolation.notes, str(reason)]
+            return verdict(name, data, marked, self.isolation.name, notes, unreadable=True)
         known = {"sha256": hashlib.sha256(data).hexdigest()}
         if any(exercise.kind == "training" for exercise in plan):
             known["uses"] = digest(self.assignment, submission.cells, self.sandbox)
         trained = self.marks.read(**known)
         marked = self._marks(plan, submission, trained)
-        made = verdict(name, data, marked, self.isolation, submission.notes)
+        notes = [*self.isolation.notes, *submission.notes]
+        made = verdict(name, data, marked, self.isolation.name, notes)
         return made | {"training": state(known, trained)} if "uses" in known else made
 
     def _marks(self, plan, submission, trained):

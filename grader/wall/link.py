@@ -6,100 +6,22 @@ import json
 import math
 import os
 import select
-import signal
 import socket
 import struct
 import threading
 import time
 
 from grader.wall.cgroup import Group, hierarchies
+from grader.wall.ends import SandboxError, WorkerEnded, how_it_ended, out_of_memory
 from grader.wall.inside import wire
+from grader.wall.messages import check_message
 from grader.wall.watchdog import watchdog
 
-# every field that the worker may send, with its type; anything else is no message
-FIELDS = {
-    "n": int,
-    "is": str,
-    "at": list,
-    "name": str,
-    "defined": bool,
-    "errors": list,
-    "modified": list,
-    "type": str,
-    "bases": list,
-    "text": str,
-    "place": str,
-}
-ERROR = {"cell": str, "type": str, "bases": list, "text": str, "place": str}
-ITEMS = {"at": int, "errors": dict, "modified": (int, str), "bases": str}  # what the lists hold
-MAX_ITEMS = 200  # of each: base classes, errors, arguments that were changed
-TREES = ("value", "earlier", "args", "kwargs")  # checked by wire.unpack
 MAX_ANSWER = 2 * (wire.MAX_HEADER + wire.MAX_BUFFERS)  # bytes to one request, callbacks included
 MAX_OBJECTS = 2 * wire.MAX_TREE  # to one request, callbacks included
 # seconds: how long a wait is at most, and how late this process may be back from it
 LOOK, LATE = 0.5, 1.0
 AGAIN = 0.01  # seconds until a channel is read again that had nothing though it said so
-
-
-class SandboxError(Exception):
-    """The sandbox cannot be had or broke: the grader's trouble, never the student's."""
-
-
-class WorkerEnded(Exception):
-    """The worker is gone; `outcome` is the typed reason, `words` says it to the student.
-
-    `doubtful`: this machine or somebody on it may have ended it, so the student deserves a second chance.
-    """
-
-    def __init__(self, outcome, words, doubtful=False):
-        super().__init__(words)
-        self.outcome, self.words, self.doubtful = outcome, words, doubtful
-
-
-def how_it_ended(word, short_of_memory, limits):
-    """The typed end of a worker.
-
-    Args:
-        word: its doorman's last: "exit 3", "signal 9"; "" when the doorman went without one; None while it lives.
-        short_of_memory: what `Group.out_of_memory` says.
-    """
-    if word is None and short_of_memory not in ("machine", "own"):
-        # or this machine is so slow that the doorman had no turn
-        return WorkerEnded("crash", "the process closed the grader's channel", doubtful=True)
-    kind, _, number = (word or "").partition(" ")
-    if kind == "exit":
-        return WorkerEnded("crash", f"the process ended itself (exit code {number})")
-    sent = int(number) if kind == "signal" else None  # None: the doorman is gone or silent
-    if sent == signal.SIGXCPU:
-        return WorkerEnded("timeout", f"more than {limits.cpu_seconds} seconds of computing")
-    killed = sent in (None, signal.SIGKILL)
-    if killed and short_of_memory == "machine":
-        return out_of_memory()
-    if killed and short_of_memory == "own":
-        return WorkerEnded("out_of_memory", f"more than {limits.memory_mb} MB of memory")
-    if sent is None:  # and nothing inside can end it
-        return WorkerEnded("infrastructure", "the sandbox went down", doubtful=True)
-    if killed and short_of_memory == "unknown":
-        words = f"more than {limits.memory_mb} MB of memory"
-        return WorkerEnded("out_of_memory", words, doubtful=True)
-    words = f"the process was ended by signal {sent} ({signal.strsignal(sent)})"
-    return WorkerEnded("crash", words, doubtful=sent in (signal.SIGKILL, signal.SIGTERM))
-
-
-def check(fields, types):
-    """WireError if a field is unknown, of another type, or a list without end."""
-    for name, value in fields.items():
-        if not isinstance(value, types.get(name, ())):
-            raise wire.WireError(f"no such field: {name}")
-        if isinstance(value, list) and len(value) > MAX_ITEMS:
-            raise wire.WireError(f"far too many {name}")
-        if isinstance(value, list) and not all(isinstance(item, ITEMS[name]) for item in value):
-            raise wire.WireError(f"not what {name} holds")
-
-
-def out_of_memory():
-    """The end of a worker because this process, not that one, is short of memory: sizes are bounded on the wire."""
-    return WorkerEnded("infrastructure", "this machine ran out of memory", doubtful=True)
 
 
 class Worker:
@@ -114,7 +36,7 @@ class Worker:
         self.status, status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.status.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         request = {
-            "nested": isolation != "none",
+            "nested": isolation.nested,
             "limits": dataclasses.asdict(limits),
             "grouped": bool(hierarchies()),
         }
@@ -132,7 +54,7 @@ class Worker:
         self.pid, self.uid, _ = struct.unpack("3i", ancillary[0][2][:12])
         self.pidfd = os.pidfd_open(self.pid)
         self.group = Group(self.pid, limits)
-        if self.uid == 0 and isolation != "none":
+        if self.uid == 0 and isolation.nested:
             self.kill()
             raise SandboxError("the worker would run as root of this machine: refused")
         self.status.send(b"go")
@@ -174,9 +96,7 @@ class Worker:
         """What `on_message` makes of it; if it fails, then because of what the worker wrote."""
         if reply.get("n") != self.number:
             raise wire.WireError("out of step")
-        check({name: value for name, value in reply.items() if name not in TREES}, FIELDS)
-        for error in reply.get("errors", ()):
-            check(error, ERROR)
+        check_message(reply)
         try:
             return on_message(reply, arrays)
         except MemoryError:
@@ -280,6 +200,4 @@ class Worker:
 
     def _signal(self):
         with contextlib.suppress(ProcessLookupError):
-            if self.isolation == "none":  # no process namespace: its session has to do
-                os.killpg(self.pid, signal.SIGKILL)
-            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+            self.isolation.kill(self.pid, self.pidfd)

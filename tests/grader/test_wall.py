@@ -10,7 +10,7 @@ from walls import alive
 
 from gate import ROOT
 from grader.judging.session import Grader
-from grader.wall.link import SandboxError
+from grader.wall.ends import SandboxError
 
 
 def test_the_kernel_says_that_a_worker_is_an_unprivileged_user_of_the_host(attack):

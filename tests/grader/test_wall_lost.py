@@ -15,7 +15,7 @@ from grader.judging.calls import Ended
 from grader.judging.function import Student
 from grader.submission.preflight import repair
 from grader.wall.cgroup import Group, hierarchies
-from grader.wall.link import how_it_ended
+from grader.wall.ends import how_it_ended
 from grader.wall.sandbox import Sandbox
 
 # Whether a SIGKILL was for want of memory only cgroups can tell.

@@ -14,7 +14,7 @@ from grader.classroom.jobs import Job
 from grader.judging.calls import Ended
 from grader.judging.function import Student
 from grader.submission.preflight import repair
-from grader.wall.link import WorkerEnded
+from grader.wall.ends import WorkerEnded
 
 URGENT = """
 ends = []

@@ -1,0 +1,42 @@
+"""What a message of a worker may hold: anything else is none, whatever it means."""
+
+from typing import Any
+
+from grader.wall.inside import wire
+
+# every field that the worker may send, with its type; anything else is no message
+FIELDS = {
+    "n": int,
+    "is": str,
+    "at": list,
+    "name": str,
+    "defined": bool,
+    "errors": list,
+    "modified": list,
+    "type": str,
+    "bases": list,
+    "text": str,
+    "place": str,
+}
+ERROR = {"cell": str, "type": str, "bases": list, "text": str, "place": str}
+ITEMS = {"at": int, "errors": dict, "modified": (int, str), "bases": str}  # what the lists hold
+MAX_ITEMS = 200  # of each: base classes, errors, arguments that were changed
+TREES = ("value", "earlier", "args", "kwargs")  # checked by wire.unpack
+
+
+def check_message(message: dict[str, Any]) -> None:
+    """WireError if a field is unknown, of another type, or a list without end; values are for `wire.unpack` to check."""
+    check({name: value for name, value in message.items() if name not in TREES}, FIELDS)
+    for error in message.get("errors", ()):
+        check(error, ERROR)
+
+
+def check(fields, types):
+    """WireError if a field is unknown, of another type, or a list without end."""
+    for name, value in fields.items():
+        if not isinstance(value, types.get(name, ())):
+            raise wire.WireError(f"no such field: {name}")
+        if isinstance(value, list) and len(value) > MAX_ITEMS:
+            raise wire.WireError(f"far too many {name}")
+        if isinstance(value, list) and not all(isinstance(item, ITEMS[name]) for item in value):
+            raise wire.WireError(f"not what {name} holds")
