@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from grader.assignment import load_assignment
-from grader.judging.function import Student
+from grader.judging.function import SubmittedFunction
 from grader.judging.session import read
 from grader.judging.suite import configure_hypothesis
 from grader.submission.preflight import repair
@@ -51,6 +51,6 @@ def student(request, running):
         ).cells
         sandbox = running.enter_context(Sandbox(list(assignment.preload), assignment.limits))
         running.sandboxes[folder] = (cells, assignment, sandbox)
-    student = Student(request.path.stem.removeprefix("test_"), *running.sandboxes[folder])
+    student = SubmittedFunction(request.path.stem.removeprefix("test_"), *running.sandboxes[folder])
     yield student
     student.close()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import grader
 from grader.assignment import CourseError, load_assignment
-from grader.judging.function import ALL_CALLS
+from grader.judging.patience import ALL_CALLS
 from grader.judging.session import Grader, read
 from grader.verdict import open_verdict, verdict
 from grader.wall.inside.zygote import memory_in_use

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from grader.assignment import CourseError, activate
 from grader.judging.calls import Ended, StudentError
 from grader.judging.causes import common_cause
-from grader.judging.function import Student
+from grader.judging.function import SubmittedFunction
 from grader.text import clean
 from grader.verdict import adds_up
 
@@ -192,7 +192,9 @@ def explain(rows):
 def run(assignment, plan, cells, sandbox):
     """The rows of every exercise in `plan` that has laws, for the submission's code cells."""
     students = {
-        e.stem: Student(e.stem, cells, assignment, sandbox) for e in plan if e.kind == "laws"
+        e.stem: SubmittedFunction(e.stem, cells, assignment, sandbox)
+        for e in plan
+        if e.kind == "laws"
     }
     plugin = LawPlugin(students)
     run_pytest(assignment, plugin)

@@ -10,10 +10,15 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
 
+from grader.assignment import Limits
 from grader.wall.cgroup import Group, hierarchies
 from grader.wall.ends import SandboxError, WorkerEnded, how_it_ended, out_of_memory
 from grader.wall.inside import wire
+from grader.wall.isolation import Isolation
 from grader.wall.messages import check_message
 from grader.wall.watchdog import watchdog
 
@@ -23,11 +28,24 @@ MAX_OBJECTS = 2 * wire.MAX_TREE  # to one request, callbacks included
 LOOK, LATE = 0.5, 1.0
 AGAIN = 0.01  # seconds until a channel is read again that had nothing though it said so
 
+# what is made of a message: another one with its buffers, nothing, or None: this was the reply
+Answer = tuple[dict[str, Any], list[bytes]] | tuple[()] | None
+Moved = TypeVar("Moved")  # what is sent or received: bytes, or their number
+OnMessage = Callable[[dict[str, Any], list[bytes]], Answer]
+
 
 class Worker:
-    def __init__(self, control, limits, isolation):
+    """A process that runs one function of one submission; it lives until `kill`, or its own end."""
+
+    since: float  # on the monotonic clock: when the worker's was last read …
+    deadline: float  # … and when its time is up
+    room: int  # bytes that it may still send in answer to this request …
+    objects: list[int]  # … and objects
+
+    def __init__(self, control: socket.socket, limits: Limits, isolation: Isolation) -> None:
         """Ask the zygote at the other end of `control` for a worker; OSError if it gives none."""
-        self.limits, self.isolation, self.number, self.pidfd = limits, isolation, 0, None
+        self.limits, self.isolation, self.number = limits, isolation, 0
+        self.pidfd: int | None = None
         self.given_back, self.shot = 0.0, False  # seconds; whether the watchdog had to end it
         self.ending = threading.Lock()
         self.data, data = socket.socketpair()
@@ -59,8 +77,18 @@ class Worker:
             raise SandboxError("the worker would run as root of this machine: refused")
         self.status.send(b"go")
 
-    def request(self, message, buffers, seconds, on_message):
-        """Send a request; give the first reply that `on_message` leaves alone (None) instead of answering it."""
+    def request(
+        self,
+        message: dict[str, Any],
+        buffers: list[bytes],
+        seconds: float,
+        on_message: OnMessage,
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        """Send a request; give the first reply that `on_message` leaves alone (None) instead of answering it.
+
+        Raises:
+            WorkerEnded: no reply within that time, or none that can be read, or the worker has gone.
+        """
         self.number += 1
         self.since = time.monotonic()
         self.deadline, self.room, self.objects = self.since + seconds, MAX_ANSWER, [MAX_OBJECTS]
@@ -82,7 +110,7 @@ class Worker:
                 "crash", "the process wrote to the grader's channel or returned far too much"
             ) from None
 
-    def _asked(self, question, on_message):
+    def _asked(self, question: bytes, on_message: OnMessage) -> tuple[dict[str, Any], list[bytes]]:
         self._send(question)
         while True:
             reply, arrays = wire.read_frame(self._read)
@@ -92,7 +120,9 @@ class Worker:
             if answer:
                 self._send(wire.frame({"n": self.number, **answer[0]}, answer[1]))
 
-    def _understood(self, on_message, reply, arrays):
+    def _understood(
+        self, on_message: OnMessage, reply: dict[str, Any], arrays: list[bytes]
+    ) -> Answer:
         """What `on_message` makes of it; if it fails, then because of what the worker wrote."""
         if reply.get("n") != self.number:
             raise wire.WireError("out of step")
@@ -104,13 +134,13 @@ class Worker:
         except Exception as error:
             raise wire.WireError("not understood") from error
 
-    def give_back(self, seconds):
+    def give_back(self, seconds: float) -> None:
         """What took so long was not the worker: it has that much longer."""
         self.given_back += seconds
         self.deadline += seconds
 
     @contextlib.contextmanager
-    def on_our_time(self):
+    def on_our_time(self) -> Iterator[None]:
         """What the trusted side computes for the worker: its clock stands still, and the watchdog's."""
         start, held, self.deadline = time.monotonic(), self.deadline, math.inf
         try:
@@ -119,7 +149,7 @@ class Worker:
             self.since, self.deadline = time.monotonic(), held
             self.give_back(self.since - start)
 
-    def _wait(self, event):
+    def _wait(self, event: int) -> None:
         """Until the worker is ready or its time is up, which stands still while this process does (a paused machine).
 
         Its time is up also while it is ready: what never ends may always be. `since` is when its clock was last read.
@@ -138,36 +168,39 @@ class Worker:
             elif ready:
                 return
 
-    def _moved(self, event, move, *arguments):
+    def _moved(self, event: int, move: Callable[[], Moved]) -> Moved:
         """What `move` gives once the channel is ready. It never waits itself: only `_wait` does."""
         while True:
             self._wait(event)
             try:
-                return move(*arguments)
+                return move()
             except BlockingIOError:
                 time.sleep(AGAIN)
 
-    def _send(self, data):
+    def _send(self, data: bytes) -> None:
         view, flags = memoryview(data), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
         while view:
-            view = view[self._moved(select.POLLOUT, self.data.send, view, flags) :]
+            send = partial(self.data.send, view, flags)
+            view = view[self._moved(select.POLLOUT, send) :]
 
-    def _read(self, size):
+    def _read(self, size: int) -> bytes:
         self.room -= size
         if self.room < 0:
             raise wire.WireError("far too much")
         data = bytearray()
         while len(data) < size:
             most = min(size - len(data), 1 << 20)
-            chunk = self._moved(select.POLLIN, self.data.recv, most, socket.MSG_DONTWAIT)
+            receive = partial(self.data.recv, most, socket.MSG_DONTWAIT)
+            chunk = self._moved(select.POLLIN, receive)
             if not chunk:
                 raise EOFError
             data += chunk
         return bytes(data)
 
-    def _ended(self):
+    def _ended(self) -> WorkerEnded:
         """How the worker came to its end, as its doorman and the kernel tell it."""
         self.status.settimeout(2)
+        word: str | None
         try:
             word = self.status.recv(64).decode(errors="replace")
         except TimeoutError:
@@ -178,26 +211,26 @@ class Worker:
         self.kill()
         return how_it_ended(word, short_of_memory, self.limits)
 
-    def kill(self):
+    def kill(self) -> None:
         """Ends the worker and, as its first process goes, everything it started."""
         with self.ending:
             if self.pidfd is None:
                 return
-            self._signal()
+            self._signal(self.pidfd)
             os.close(self.pidfd)
             self.pidfd = None
             self.data.close()
             self.status.close()
         self.group.remove()
 
-    def _shoot(self):
+    def _shoot(self) -> None:
         """What the watchdog does: end the worker, and with it whatever waits for it."""
         with self.ending:
             if self.pidfd is not None:
                 self.shot = True
-                self._signal()
+                self._signal(self.pidfd)
                 self.data.shutdown(socket.SHUT_RDWR)
 
-    def _signal(self):
+    def _signal(self, pidfd: int) -> None:
         with contextlib.suppress(ProcessLookupError):
-            self.isolation.kill(self.pid, self.pidfd)
+            self.isolation.kill(self.pid, pidfd)

@@ -12,7 +12,8 @@ from toys import RIGHT, TOY
 from grader.assignment import Limits, load_assignment
 from grader.classroom.jobs import Pool
 from grader.judging.calls import Ended
-from grader.judging.function import ALL_CALLS, Student
+from grader.judging.function import SubmittedFunction
+from grader.judging.patience import ALL_CALLS
 from grader.judging.session import Grader
 from grader.submission.preflight import repair
 from grader.wall.sandbox import Sandbox
@@ -33,7 +34,7 @@ def student(assignment, sandbox, submission, solution, seconds_per_price=0.0, **
     limits = replace(assignment.limits, strikes=1, **limits)
     slow = replace(assignment, provides={"shop.get_prices": get_prices}, limits=limits)
     cells = repair(submission(solution), slow).cells
-    return Student("basket_total", cells, slow, sandbox)
+    return SubmittedFunction("basket_total", cells, slow, sandbox)
 
 
 def test_a_slow_answer_of_ours_uses_up_neither_deadline_nor_patience(
@@ -89,7 +90,9 @@ def test_loading_takes_of_the_exercise_s_patience_however_often_it_begins_anew(
     start = time.monotonic()
     with pytest.raises(Ended, match="altogether") as end:
         total(["a"])
-    assert end.value.outcome == "timeout" and total.over is end.value and total.worker is None
+    assert (
+        end.value.outcome == "timeout" and total.patience.over is end.value and total.worker is None
+    )
     assert time.monotonic() - start < 2.0 + 4 * 1.0 + 5  # 1.0: unhurried; 5: a busy machine
 
 
@@ -137,5 +140,5 @@ def test_a_machine_that_stands_still_costs_no_marks(assignment, grader, submissi
         other = subprocess.Popen([sys.executable, "-c", stop])
         assert total(["a"]) == 1.0
         assert other.wait() == 0
-    assert total.strikes == 0 and total.over is None
+    assert total.patience.strikes == 0 and total.patience.over is None
     total.close()
