@@ -4,8 +4,9 @@ from typing import Any
 
 from grader.wall.inside import wire
 
-# every field that the worker may send, with its type; anything else is no message
-FIELDS = {
+Types = dict[str, type | tuple[type, ...]]  # of each field
+# every field that the worker may send; anything else is no message
+FIELDS: Types = {
     "n": int,
     "is": str,
     "at": list,
@@ -18,8 +19,9 @@ FIELDS = {
     "text": str,
     "place": str,
 }
-ERROR = {"cell": str, "type": str, "bases": list, "text": str, "place": str}
-ITEMS = {"at": int, "errors": dict, "modified": (int, str), "bases": str}  # what the lists hold
+ERROR: Types = {"cell": str, "type": str, "bases": list, "text": str, "place": str}
+# what the lists hold
+ITEMS: Types = {"at": int, "errors": dict, "modified": (int, str), "bases": str}
 MAX_ITEMS = 200  # of each: base classes, errors, arguments that were changed
 TREES = ("value", "earlier", "args", "kwargs")  # checked by wire.unpack
 
@@ -31,7 +33,7 @@ def check_message(message: dict[str, Any]) -> None:
         check(error, ERROR)
 
 
-def check(fields, types):
+def check(fields: dict[str, Any], types: Types) -> None:
     """WireError if a field is unknown, of another type, or a list without end."""
     for name, value in fields.items():
         if not isinstance(value, types.get(name, ())):
