@@ -13,9 +13,10 @@ from grader.assignment import Limits, load_assignment
 from grader.classroom.jobs import Pool
 from grader.judging.calls import Ended
 from grader.judging.function import SubmittedFunction
-from grader.judging.patience import ALL_CALLS
+from grader.judging.patience import ALL_CALLS, UNHURRIED, whole
 from grader.judging.session import Grader
 from grader.submission.preflight import repair
+from grader.wall.ends import WorkerEnded
 from grader.wall.sandbox import Sandbox
 
 BUSY = RIGHT.replace(
@@ -142,3 +143,36 @@ def test_a_machine_that_stands_still_costs_no_marks(assignment, grader, submissi
         assert other.wait() == 0
     assert total.patience.strikes == 0 and total.patience.over is None
     total.close()
+
+
+# --- the value
+
+
+@pytest.fixture
+def patience():
+    return whole(Limits(exercise_seconds=10.0, answer_seconds=7.0))
+
+
+def test_only_slow_calls_use_patience_up_and_all_calls_what_is_left(patience):
+    after = patience.begun().after(UNHURRIED, UNHURRIED).begun().after(1.0 + UNHURRIED, UNHURRIED)
+    assert (after.slow, after.left) == (9.0, 10.0 * ALL_CALLS - 1.0 - 2 * UNHURRIED)
+    assert after.over is None and after.answered(3.0).answering == 4.0
+    assert after.begun().after(9.5 + UNHURRIED, UNHURRIED).over.outcome == "timeout"
+
+
+def test_one_doubtful_end_is_spared_and_what_it_took_comes_back(patience):
+    doubtful, sure = (WorkerEnded("crash", "it died", doubtful=d) for d in (True, False))
+    lost = patience.begun().answered(2.0).after(60.0, UNHURRIED)
+    assert lost.over is not None and lost.spares(doubtful) and not lost.spares(sure)
+    spared = lost.sparing()
+    assert (spared.slow, spared.left, spared.over) == (10.0, 10.0 * ALL_CALLS, None)
+    assert spared.answering == 5.0, "our own answers took that long all the same"
+    assert not spared.spares(doubtful)
+
+
+def test_strikes_are_the_student_s_ends_alone(patience):
+    ours, theirs = (WorkerEnded(outcome, "gone") for outcome in ("infrastructure", "crash"))
+    once = patience.struck(ours, 2).struck(theirs, 2)
+    assert once.strikes == 1 and once.over is None
+    twice = once.struck(theirs, 2)
+    assert twice.over.outcome == "crash" and "ended so 2 times (gone)" in twice.over.words
