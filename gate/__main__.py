@@ -21,6 +21,7 @@ from grader.errors import GraderError
 from grader.judging.session import Grader
 from grader.reader import Unreadable
 from grader.submission.preflight import repair
+from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
 
 OWN = {
     "preset",
@@ -60,7 +61,7 @@ def parse_args(argv=None):
         "--set", nargs="+", default=[], action="extend", metavar="NAME=VALUE", help=text
     )
     text = "none: run the submission WITHOUT a sandbox, as you; only for code you trust"
-    parser.add_argument("--isolation", choices=["bwrap", "none"], default="bwrap", help=text)
+    parser.add_argument("--isolation", choices=list(ISOLATIONS), default=BUBBLEWRAP.name, help=text)
     return parser.parse_args(argv)
 
 

@@ -59,7 +59,7 @@ def run_gate(request: Request, judge_laws: Grader) -> dict[str, Any]:
     configs = [request.config(seed) for seed in request.seeds]
     stems = configs[0].required_exercises()
     laws = {} if request.skip_laws else judge_laws.check(request.notebook, stems)["exercises"]
-    verdict = header(request, configs[0], judge_laws.isolation, laws)
+    verdict = header(request, configs[0], judge_laws.isolation.name, laws)
     failing = [stem for stem, row in laws.items() if row["points"] < row["max_points"]]
     if failing:
         ours = [stem for stem in failing if laws[stem]["outcome"] == "infrastructure"]

@@ -16,7 +16,7 @@ import sentiment
 from gate import ROOT
 from grader.assignment import Assignment
 from grader.judging.calls import Ended, StudentError
-from grader.judging.function import Student
+from grader.judging.function import SubmittedFunction
 from grader.submission.preflight import repair
 from grader.wall.sandbox import Sandbox
 from lab.config import TrainConfig
@@ -117,7 +117,7 @@ class WalledRewards:
         cells, trained = repair(notebook, assignment).cells, training_assignment(assignment, config)
         stems = [stem for stem in config.required_exercises() if stem != TRUSTED]
         self.sentiment_model = config.sentiment_model
-        self.students = {stem: Student(stem, cells, trained, sandbox) for stem in stems}
+        self.students = {stem: SubmittedFunction(stem, cells, trained, sandbox) for stem in stems}
 
     def __enter__(self) -> Rewards:
         sentiment.use_model(self.sentiment_model)  # a cell may score texts before the run does
@@ -132,7 +132,7 @@ class WalledRewards:
             student.close()
 
 
-def walled(student: Student) -> Callable[..., Any]:
+def walled(student: SubmittedFunction) -> Callable[..., Any]:
     """Return a function that has `student` compute [B] rewards from B texts or a [B] tensor, and checks them.
 
     Raises:

@@ -14,7 +14,9 @@ from grader.gradebook.database import check_exercises, check_file, opened
 from grader.text import program
 from grader.wall.cgroup import hierarchies
 from grader.wall.inside import seccomp
-from grader.wall.sandbox import NO_USER, Sandbox, check_outside
+from grader.wall.mounts import check_outside
+from grader.wall.root import NO_USER
+from grader.wall.sandbox import Sandbox
 
 PACKAGES = ("numpy", "torch", "pytest", "hypothesis", "nbgrader", "nbconvert", "nbformat", "tqdm")
 SIGNS = {True: "ok", False: "MISSING", None: "note"}

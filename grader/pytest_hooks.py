@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from grader.assignment import Assignment, load_assignment
-from grader.judging.function import Student
+from grader.judging.function import SubmittedFunction
 from grader.judging.suite import configure_hypothesis
 from grader.submission.handed_in import read
 from grader.submission.preflight import repair
@@ -55,8 +55,10 @@ def running(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], Running
 @pytest.fixture(scope="module")
 def student(
     request: pytest.FixtureRequest, running: Callable[[Path], Running]
-) -> Iterator[Student]:
+) -> Iterator[SubmittedFunction]:
     """The function that the laws file is about, behind the wall."""
-    student = Student(request.path.stem.removeprefix("test_"), *running(request.path.parent))
+    student = SubmittedFunction(
+        request.path.stem.removeprefix("test_"), *running(request.path.parent)
+    )
     yield student
     student.close()

@@ -41,7 +41,6 @@ OPEN = (Outcome.NEEDS_TRAINING, Outcome.NEEDS_MANUAL, Outcome.INFRASTRUCTURE)
 VALUE_CAP = 0.4  # an exercise whose value law fails earns at most this share
 CAPPED = "the main law is broken: of what the others are worth, {:g} count"
 INCOMPLETE = "some of its laws did not run, or ran twice"
-NO_WALL = "graded WITHOUT a sandbox (--isolation none)"
 
 
 class LawVerdict(TypedDict):
@@ -227,7 +226,7 @@ def verdict(
         "complete": complete,
         "total": round(math.fsum(e["points"] for e in marked.values()), 4),
         "max_total": math.fsum(e["max_points"] for e in marked.values()),
-        "notes": [NO_WALL, *notes] if isolation == "none" else [*notes],
+        "notes": [*notes],
         "exercises": marked,
     }
 

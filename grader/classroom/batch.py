@@ -45,7 +45,7 @@ class Batch:
         self.work = self.root / WORK / self.assignment.name
         self.keep_timestamps = keep_timestamps
         self.staged = self.work / "submitted"
-        self.stamp = fingerprint(self.assignment, judge.isolation)
+        self.stamp = fingerprint(self.assignment, judge.isolation.name)
         # after a run: the notebooks that wait for a training run, by their SHA-256
         self.untrained: dict[str, Untrained] = {}
 

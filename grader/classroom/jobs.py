@@ -18,7 +18,7 @@ from typing import IO, Any, Self
 
 from grader.assignment import Kind, load_assignment
 from grader.errors import CourseError
-from grader.judging.function import ALL_CALLS
+from grader.judging.patience import ALL_CALLS
 from grader.judging.session import Grader
 from grader.submission.handed_in import HandedIn, read
 from grader.verdict import Outcome, Verdict, open_verdict, verdict
@@ -115,7 +115,7 @@ class Pool:
         """`grader`: one that was never entered, for its plan and settings."""
         self.grader = grader
         laws = grader.assignment.folder
-        arguments = [str(laws), grader.isolation, str(grader.training or "")]
+        arguments = [str(laws), grader.isolation.name, str(grader.training or "")]
         self.jobs = [Job(arguments) for _ in range(count)]
         self.idle, self.lock = list(self.jobs), threading.Lock()
         self.threads = ThreadPoolExecutor(count)
@@ -176,7 +176,8 @@ class Pool:
             for e in self.grader.judged(request["exercises"])
         }
         digest = "" if request["why_not"] else read(request["path"]).sha256
-        return verdict(request["name"], digest, marked, self.grader.isolation)
+        isolation = self.grader.isolation
+        return verdict(request["name"], digest, marked, isolation.name, isolation.notes)
 
 
 if __name__ == "__main__":

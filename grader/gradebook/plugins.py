@@ -36,6 +36,7 @@ from grader.submission.preflight import Submission, blank, repair
 from grader.submission.timestamps import read_timestamp
 from grader.text import program
 from grader.verdict import OPEN, ExerciseVerdict, Outcome, Verdict
+from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
 
 MOST_BLANK = 30  # lines
 # a gradebook may hold an earlier edition of the course's cells, which nbgrader puts into the notebook
@@ -95,9 +96,10 @@ class SubmissionExporter(NotebookExporter):
         self.converter = cast(Any, self.parent)
         self.coursedir = self.converter.coursedir
         self.coursedir.ignore = ["*"]  # autograde copies nothing beside the notebook
-        if self.config.GradeSuites.get("isolation") != "none" and not shutil.which("bwrap"):
+        isolation = ISOLATIONS.get(self.config.GradeSuites.get("isolation"), BUBBLEWRAP)
+        if missing := isolation.missing():
             self.log.error(
-                f"bubblewrap is not installed, so nothing is graded: see `{program()} -m grader doctor`"
+                f"{missing} is not installed, so nothing is graded: see `{program()} -m grader doctor`"
             )
             raise NbGraderException("no sandbox")
         known = judged(self.converter)
@@ -192,7 +194,7 @@ class GradeSuites(NbGraderPreprocessor):
     laws = Unicode(str(LAWS), help="the folder of laws").tag(config=True)
     training = Unicode(str(TRAINING), help="the folder of training verdicts").tag(config=True)
     isolation = Enum(
-        ["bwrap", "none"], "bwrap", help="none: student code runs WITHOUT a sandbox"
+        list(ISOLATIONS), BUBBLEWRAP.name, help="none: student code runs WITHOUT a sandbox"
     ).tag(config=True)
 
     def preprocess(

@@ -2,12 +2,16 @@
 
 import itertools
 import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from grader.text import clean, show
 from grader.wall.inside.wire import as_array
+
+Value = Any  # what crosses the wire: numbers, texts, arrays, and lists, tuples and dicts of them
 
 ALMOST = 1e-5
 LOOKED_AT = 10_000  # numbers of one answer, to tell whether it is a constant
@@ -24,16 +28,18 @@ class Callback:
 
 @dataclass
 class Call:
+    """One call of the submitted function, and what came of it."""
+
     stem: str
-    args: tuple
-    kwargs: dict
-    got: object = None
-    modified: tuple = ()
-    earlier: object = None  # what the call before gave, read again after this one
-    callbacks: list = field(default_factory=list)
+    args: tuple[Value, ...]
+    kwargs: dict[str, Value]
+    got: Value = None
+    modified: tuple[int | str, ...] = ()  # places and names of arguments that it changed
+    earlier: Value = None  # what the call before gave, read again after this one
+    callbacks: list[Callback] = field(default_factory=list)
 
     @property
-    def shown(self):
+    def shown(self) -> str:
         """The call as the student would write it."""
         given = [show(arg) for arg in self.args]
         given += [f"{name}={show(arg)}" for name, arg in self.kwargs.items()]
@@ -43,11 +49,10 @@ class Call:
 class StudentError(Exception):
     """An exception of the student's code, as words and names; the object itself never crosses."""
 
-    def __init__(self, description, load_errors=()):
-        self.type_name, self.message = (
-            clean(str(description.get("type"))),
-            clean(str(description.get("text")), 500),
-        )
+    def __init__(self, description: Mapping[str, Any], load_errors: Sequence[str] = ()) -> None:
+        """`description`: the worker's; `load_errors`: what had failed when the notebook was loaded."""
+        self.type_name = clean(str(description.get("type")))
+        self.message = clean(str(description.get("text")), 500)
         self.bases = {str(name) for name in description.get("bases") or []}
         self.place = clean(str(description.get("place") or ""))
         if self.place and self.is_a("SyntaxError"):
@@ -57,14 +62,15 @@ class StudentError(Exception):
             words += f"; before that, {load_errors[0]}"
         super().__init__(words)
 
-    def is_a(self, name):
+    def is_a(self, name: str) -> bool:
+        """Whether it is of the class of this name, or of one derived from it."""
         return name in self.bases
 
 
 class WrongError(StudentError):
     """An exception of another kind than the law asks for."""
 
-    def __init__(self, error, expected):
+    def __init__(self, error: StudentError, expected: str) -> None:
         self.__dict__.update(error.__dict__)
         self.expected = expected
         Exception.__init__(self, str(error))
@@ -73,7 +79,7 @@ class WrongError(StudentError):
 class Ended(BaseException):
     """The law cannot go on: time-out, crash, nothing implemented. Not an Exception, so hypothesis does not shrink it."""
 
-    def __init__(self, outcome, words):
+    def __init__(self, outcome: str, words: str) -> None:
         super().__init__(words)
         self.outcome, self.words = outcome, words
 
@@ -81,10 +87,12 @@ class Ended(BaseException):
 class Evidence:
     """What the answers have in common: a constant or an identity earns nothing, whatever laws it happens to keep."""
 
-    def __init__(self):
-        self.values, self.answered, self.identity = set(), False, True
+    def __init__(self) -> None:
+        self.values: set[str] = set()
+        self.answered, self.identity = False, True
 
-    def add(self, call):
+    def add(self, call: Call) -> None:
+        """Look at one answer."""
         self.answered = True
         if len(self.values) < 2:
             self.values |= set(itertools.islice(_words(call.got), LOOKED_AT))
@@ -93,7 +101,7 @@ class Evidence:
                 _same(argument, call.got) for argument in (*call.args, *call.kwargs.values())
             )
 
-    def trivial(self):
+    def trivial(self) -> str:
         """Why the function earns nothing, or an empty string."""
         if not self.answered:
             return "it never returned a value"
@@ -104,19 +112,19 @@ class Evidence:
         return "it returns what it was given" if self.identity else ""
 
 
-def _nearly(number):
+def _nearly(number: float) -> float:
     """With three digits, and 0 for what is almost that: a little noise makes no answer of a constant."""
     return 0.0 if abs(number) < ALMOST else float(f"{number:.3g}")
 
 
-def _parts(value):
+def _parts(value: Value) -> Collection[Value] | None:
     """What a list, tuple or array holds, or a dict's pairs, to be looked at one by one; None for anything else."""
     if isinstance(value, dict):
         return value.items()
     return value if isinstance(value, (list, tuple, np.ndarray)) else None
 
 
-def _words(value):
+def _words(value: Value) -> Iterator[str]:
     """Every number and text in an answer as a word, a dict as one. No array is made of it: texts could make that vast."""
     value = _plain(value)
     if isinstance(value, np.ndarray):
@@ -131,7 +139,7 @@ def _words(value):
         yield from words
 
 
-def _same(argument, got):
+def _same(argument: Value, got: Value) -> bool:
     """Whether they hold the same, be it in lists, tuples or arrays; what is looked at the argument bounds."""
     argument, got = _plain(argument), _plain(got)
     given, parts = _parts(argument), _parts(got)
@@ -145,7 +153,9 @@ def _same(argument, got):
     return all(map(_same, given, parts))
 
 
-def _plain(value):
+def _plain(value: Value) -> Value:
     """A tensor as an array, and what has no dimension as a number."""
     array = as_array(value)
-    return value if array is None else array if array.ndim else array.item()
+    if array is None:
+        return value
+    return array if array.ndim else array.item()

@@ -3,7 +3,11 @@
 A wrong cause costs a student more than none, so a cause is named only on the evidence of several wrong numbers.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 LEAST = 3  # distinct wrong numbers without which no cause is named
 MOST = 200  # of them are kept of one example
@@ -14,16 +18,26 @@ NEARLY = "it is nearly right: is something rounded, or computed in half precisio
 VAGUE, COMMON, DESCRIBED, LAST = 1, 10, 20, 30  # ranks; an exercise's own causes have 0
 
 
-class Fits(dict):
+Array = NDArray[Any]  # [B]
+Pair = tuple[float, ...]  # (got, expected)
+Candidate = ArrayLike | Callable[[], ArrayLike]  # what a mistake gives
+
+
+class Fits(dict[str, int]):
     """The words of each cause that explains one result, with its rank; `wrong` holds its wrong (got, expected).
 
     A right result has none of these: it is explained by the causes that change nothing there.
     """
 
-    wrong: frozenset = frozenset()
+    wrong: frozenset[Pair] = frozenset()
 
 
-def matching(got, expected, causes, vague=None):
+def matching(
+    got: ArrayLike,
+    expected: ArrayLike,
+    causes: Mapping[str, Candidate],
+    vague: Mapping[str, Candidate] | None = None,
+) -> Fits:
     """Which causes explain one wrong result, for a law's `hint`.
 
     Args:
@@ -50,7 +64,7 @@ def matching(got, expected, causes, vague=None):
     return fits
 
 
-def common(right):
+def common(right: Array) -> dict[str, Candidate]:
     """What may be done to a right result [B]: words → what comes of it."""
     size, mean = len(right), right.mean()
     span, std = np.ptp(right) or 1, (size > 1 and right.std(ddof=1)) or 1
@@ -125,7 +139,7 @@ def common(right):
     }
 
 
-def described(got, right):
+def described(got: Array, right: Array) -> dict[str, Candidate]:
     """What can be said of a result [B] without knowing why; a number in the words must be the same in every example."""
     largest, smallest = np.argmax(np.abs(right)), np.argmin(np.abs(right))
     factor, offset = got[largest] / right[largest], got[smallest] - right[smallest]
@@ -148,7 +162,7 @@ def described(got, right):
     return found
 
 
-def precision(got, right):
+def precision(got: Array, right: Array) -> list[str]:
     """The words for a result that is right but for rounding: in half precision exactly, or in some other way."""
     error, scale = np.abs(got - right), np.abs(right)
     found = [NEARLY] if (error <= 1e-3 + ROUNDING * scale).all() else []
@@ -157,7 +171,7 @@ def precision(got, right):
     return found
 
 
-def _is_half(values):
+def _is_half(values: Array) -> bool:
     """Whether every number is one that float16 or bfloat16 can hold."""
     single = np.asarray(values, dtype=np.float32)
     exact = (single == values).all() and np.isfinite(single).all()
@@ -165,7 +179,7 @@ def _is_half(values):
     return bool(exact and (in_float16 or not (single.view(np.uint32) & 0xFFFF).any()))
 
 
-def _explains(candidate, got, expected, off):
+def _explains(candidate: Candidate, got: Array, expected: Array, off: Array) -> bool:
     """Whether the result of a mistake is what the student got: nearly, and where that is `off`, far nearer than what is right."""
     try:
         value = np.asarray(candidate() if callable(candidate) else candidate, dtype=np.float64)
@@ -176,7 +190,7 @@ def _explains(candidate, got, expected, off):
     return np.allclose(value, got, rtol=2e-4, atol=1e-5) and bool(nearer[off].all())
 
 
-def common_cause(fits):
+def common_cause(fits: Sequence[Fits]) -> str | None:
     """The words of the one cause of the lowest rank that explains all of `fits`, which `matching` gave; None if there is not just one."""
     wrong = frozenset().union(*(f.wrong for f in fits))
     if len(wrong) < LEAST:
@@ -190,13 +204,13 @@ def common_cause(fits):
     return best[0] if len(best) == 1 else None
 
 
-def explains(words, rank, fits):
+def explains(words: str, rank: int, fits: Sequence[Fits]) -> bool:
     """Whether a cause explains every wrong result and, if it is an exact one, changes no right one."""
     exact = rank in (0, COMMON)
     return all(words in f for f in fits if f.wrong or exact)
 
 
-def _both_ways(wrong):
+def _both_ways(wrong: frozenset[Pair]) -> bool:
     """Whether the errors look like rounding: many, and of both signs. A small term too many is off one way."""
     above = sum(got > expected for got, expected in wrong)
     return len(wrong) >= 2 * LEAST and min(above, len(wrong) - above) >= len(wrong) / 5

@@ -1,11 +1,14 @@
 """What a training run uses of a notebook, as one digest: notebooks that agree in it are trained once."""
 
 import re
+from typing import Any
 
-from grader.wall.link import WorkerEnded
+from grader.assignment import Assignment
+from grader.wall.ends import WorkerEnded
+from grader.wall.sandbox import Sandbox
 
 
-def digest(assignment, cells, sandbox):
+def digest(assignment: Assignment, cells: list[dict[str, Any]], sandbox: Sandbox) -> str:
     """SHA-256 of the statements that `assignment.training_uses` need; "" where none are named, or nobody can tell.
 
     A worker reads the notebook, for a parser's time and memory are the student's; it runs none of it, so its answer is
@@ -13,7 +16,8 @@ def digest(assignment, cells, sandbox):
     """
     if not assignment.training_uses:
         return ""
-    worker, message = None, {"do": "tell", "stems": list(assignment.training_uses), "cells": cells}
+    message = {"do": "tell", "stems": list(assignment.training_uses), "cells": cells}
+    worker = None
     try:
         worker = sandbox.worker(assignment.limits)
         reply, _ = worker.request(message, [], assignment.limits.load_seconds, lambda *_: None)
@@ -22,5 +26,5 @@ def digest(assignment, cells, sandbox):
     finally:
         if worker is not None:
             worker.kill()
-    said = reply.get("text", "")
+    said: str = reply.get("text", "")
     return said if re.fullmatch("[0-9a-f]{64}", said) else ""

@@ -23,7 +23,9 @@ from grader.verdict import (
     unread_verdict,
     verdict,
 )
-from grader.wall.sandbox import Sandbox, check_outside
+from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
+from grader.wall.mounts import check_outside
+from grader.wall.sandbox import Sandbox
 
 UNTOUCHED = "the cell of {0} is as it was handed out, and no other cell defines {0}"
 
@@ -34,19 +36,19 @@ class Grader:
     def __init__(
         self,
         assignment: Assignment,
-        isolation: str = "bwrap",
+        isolation: str = BUBBLEWRAP.name,
         training: str | Path | None = None,
     ) -> None:
-        """`training`: a folder of training marks."""
-        self.assignment, self.isolation = assignment, isolation
+        """`isolation`: a name of ISOLATIONS; `training`: a folder of training marks."""
+        self.assignment, self.isolation = assignment, ISOLATIONS[isolation]
         self.training = Path(training).resolve() if training else None
         self.marks = TrainingMarks(assignment, self.training, isolation)
-        if isolation != "none":
+        if self.isolation.nested:
             check_outside(
                 assignment.folder, assignment.notebook, *assignment.training_files, Path.cwd()
             )
         self.plan = exercises(assignment)
-        self.sandbox = Sandbox(list(assignment.preload), assignment.limits, isolation)
+        self.sandbox = Sandbox(list(assignment.preload), assignment.limits, self.isolation)
 
     def __enter__(self) -> Self:
         self.sandbox.start()
@@ -100,14 +102,16 @@ class Grader:
         self, name: str, sha256: str, reason: str, exercises: Collection[str] | None
     ) -> Verdict:
         marked = {e.stem: unread_verdict(e, reason) for e in self.judged(exercises)}
-        return verdict(name, sha256, marked, self.isolation, [reason], unreadable=True)
+        notes = [*self.isolation.notes, reason]
+        return verdict(name, sha256, marked, self.isolation.name, notes, unreadable=True)
 
     def _judge(self, submission: Submission, name: str, plan: list[Exercise]) -> Verdict:
         trains = any(exercise.kind == Kind.TRAINING for exercise in plan)
         uses = digest(self.assignment, submission.cells, self.sandbox) if trains else ""
         trained = self.marks.read(submission.sha256, uses)
         marked = self._marks(plan, submission, trained)
-        made = verdict(name, submission.sha256, marked, self.isolation, submission.notes)
+        notes = [*self.isolation.notes, *submission.notes]
+        made = verdict(name, submission.sha256, marked, self.isolation.name, notes)
         if trains:
             made["training"] = state(uses, trained)
         return made

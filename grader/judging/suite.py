@@ -16,7 +16,7 @@ from grader.assignment import Assignment, Exercise, Kind, activate
 from grader.errors import CourseError
 from grader.judging.calls import Ended, StudentError
 from grader.judging.causes import common_cause
-from grader.judging.function import Student
+from grader.judging.function import SubmittedFunction
 from grader.laws import Law
 from grader.text import clean
 from grader.verdict import Outcome, adds_up
@@ -204,12 +204,14 @@ def explain(rows: Iterable[Row]) -> None:
 def run(
     assignment: Assignment,
     plan: Sequence[Exercise],
-    cells: Sequence[dict[str, str]],
+    cells: list[dict[str, str]],
     sandbox: Sandbox,
 ) -> tuple[dict[str, list[Row]], dict[str, str]]:
     """The rows of every exercise in `plan` that has laws, for the submission's code cells."""
     students = {
-        e.stem: Student(e.stem, cells, assignment, sandbox) for e in plan if e.kind == Kind.LAWS
+        e.stem: SubmittedFunction(e.stem, cells, assignment, sandbox)
+        for e in plan
+        if e.kind == Kind.LAWS
     }
     plugin = LawPlugin(students)
     run_pytest(assignment, plugin)

@@ -9,6 +9,9 @@ import itertools
 import os
 import time
 from pathlib import Path
+from typing import ClassVar
+
+from grader.assignment import Limits
 
 ROOT = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
@@ -17,7 +20,7 @@ SHARE = 0.5
 numbers = itertools.count()
 
 
-def hierarchies():
+def hierarchies() -> dict[Path, tuple[str, ...]]:
     """The folders below which groups can be made, each with the files that carry its limits; empty if there are none.
 
     There are none unless they limit memory: `cpu.` files come where that controller is there as well.
@@ -26,7 +29,7 @@ def hierarchies():
         return unified()
     if os.geteuid() != 0:
         return {}
-    found = {
+    found: dict[Path, tuple[str, ...]] = {
         ROOT / "memory": ("memory.limit_in_bytes",),
         ROOT / "pids": ("pids.max",),
         ROOT / "cpu": ("cpu.shares",),
@@ -35,14 +38,13 @@ def hierarchies():
     return usable if ROOT / "memory" in usable else {}
 
 
-def unified():
+def unified() -> dict[Path, tuple[str, ...]]:
     """The same of cgroup v2, where one folder has it all."""
     for folder in candidates():
         given = folder / "cgroup.subtree_control"
         for name in ("memory", "pids", "cpu"):
-            with contextlib.suppress(
-                OSError
-            ):  # a container's root may make groups, but not limit them
+            # a container's root may make groups, but not limit them
+            with contextlib.suppress(OSError):
                 given.write_text(f"+{name}")
         with contextlib.suppress(OSError):
             controllers = set(given.read_text().split())
@@ -52,7 +54,7 @@ def unified():
     return {}
 
 
-def candidates():
+def candidates() -> list[Path]:
     """Whoever moves a process must own the folder above both groups: root's is the top, a user's one above its own group."""
     if os.geteuid() == 0:
         return [ROOT]
@@ -61,11 +63,12 @@ def candidates():
     return [folder for group in groups for folder in group.parents if folder.is_relative_to(ROOT)]
 
 
-def writable(folder):
+def writable(folder: Path) -> bool:
+    """Whether groups can be made in it, and processes moved from it."""
     return os.access(folder, os.W_OK) and os.access(folder / "cgroup.procs", os.W_OK)
 
 
-def values(limits):
+def values(limits: Limits) -> dict[str, int]:
     """What each file says under these limits."""
     return {
         "memory.max": limits.memory_mb << 20,
@@ -79,14 +82,15 @@ def values(limits):
 class Group:
     """One worker's share of the machine; without cgroups it holds no folder and limits nothing."""
 
-    leftover = []  # noqa: RUF012  folders whose processes were still dying when they should have gone
+    # folders whose processes were still dying when they should have gone
+    leftover: ClassVar[list[Path]] = []
 
-    def __init__(self, pid, limits):
+    def __init__(self, pid: int, limits: Limits) -> None:
+        """Put the process `pid` into a new group with these limits."""
         said = values(limits)
-        self.folders = []
-        with contextlib.suppress(
-            OSError
-        ):  # a machine may offer cgroups and refuse them: the other limits remain
+        self.folders: list[Path] = []
+        # a machine may offer cgroups and refuse them: the other limits remain
+        with contextlib.suppress(OSError):
             for parent, files in hierarchies().items():
                 folder = parent / f"grader-{os.getpid()}-{next(numbers)}"
                 folder.mkdir()
@@ -97,7 +101,7 @@ class Group:
                     (folder / "memory.swap.max").write_text("0")
                 (folder / "cgroup.procs").write_text(str(pid))
 
-    def out_of_memory(self):
+    def out_of_memory(self) -> str:
         """For want of whose memory the kernel ended a process here: "own", "machine", or "none" was short.
 
         Without cgroups nobody can tell: "unknown".
@@ -113,20 +117,23 @@ class Group:
                     return "machine" if at_limit.strip() == "0" else "own"
         return "unknown"
 
-    def remove(self):
+    def remove(self) -> None:
+        """Take the group away, now or, while its processes are still dying, with one of the next."""
         Group.leftover += self.folders
         self.folders = []
         Group.leftover = [folder for folder in Group.leftover if not removed(folder)]
 
     @classmethod
-    def remove_all(cls, seconds=2):
+    def remove_all(cls, seconds: float = 2) -> None:
+        """Take away what is left over, as far as it is dead within that time."""
         end = time.monotonic() + seconds
         while cls.leftover and time.monotonic() < end:
             cls.leftover = [folder for folder in cls.leftover if not removed(folder)]
             time.sleep(0.01)
 
 
-def removed(folder):
+def removed(folder: Path) -> bool:
+    """Whether it is gone now."""
     try:
         folder.rmdir()
     except FileNotFoundError:

@@ -6,103 +6,48 @@ import json
 import math
 import os
 import select
-import signal
 import socket
 import struct
 import threading
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
 
+from grader.assignment import Limits
 from grader.errors import SandboxError
+from grader.verdict import Outcome
 from grader.wall.cgroup import Group, hierarchies
+from grader.wall.ends import WorkerEnded, how_it_ended, out_of_memory
 from grader.wall.inside import wire
+from grader.wall.isolation import Isolation
+from grader.wall.messages import check_message
 from grader.wall.watchdog import watchdog
 
-# every field that the worker may send, with its type; anything else is no message
-FIELDS = {
-    "n": int,
-    "is": str,
-    "at": list,
-    "name": str,
-    "defined": bool,
-    "errors": list,
-    "modified": list,
-    "type": str,
-    "bases": list,
-    "text": str,
-    "place": str,
-}
-ERROR = {"cell": str, "type": str, "bases": list, "text": str, "place": str}
-ITEMS = {"at": int, "errors": dict, "modified": (int, str), "bases": str}  # what the lists hold
-MAX_ITEMS = 200  # of each: base classes, errors, arguments that were changed
-TREES = ("value", "earlier", "args", "kwargs")  # checked by wire.unpack
 MAX_ANSWER = 2 * (wire.MAX_HEADER + wire.MAX_BUFFERS)  # bytes to one request, callbacks included
 MAX_OBJECTS = 2 * wire.MAX_TREE  # to one request, callbacks included
 # seconds: how long a wait is at most, and how late this process may be back from it
 LOOK, LATE = 0.5, 1.0
 AGAIN = 0.01  # seconds until a channel is read again that had nothing though it said so
 
-
-class WorkerEnded(Exception):
-    """The worker is gone; `outcome` is the typed reason, `words` says it to the student.
-
-    `doubtful`: this machine or somebody on it may have ended it, so the student deserves a second chance.
-    """
-
-    def __init__(self, outcome, words, doubtful=False):
-        super().__init__(words)
-        self.outcome, self.words, self.doubtful = outcome, words, doubtful
-
-
-def how_it_ended(word, short_of_memory, limits):
-    """The typed end of a worker.
-
-    Args:
-        word: its doorman's last: "exit 3", "signal 9"; "" when the doorman went without one; None while it lives.
-        short_of_memory: what `Group.out_of_memory` says.
-    """
-    if word is None and short_of_memory not in ("machine", "own"):
-        # or this machine is so slow that the doorman had no turn
-        return WorkerEnded("crash", "the process closed the grader's channel", doubtful=True)
-    kind, _, number = (word or "").partition(" ")
-    if kind == "exit":
-        return WorkerEnded("crash", f"the process ended itself (exit code {number})")
-    sent = int(number) if kind == "signal" else None  # None: the doorman is gone or silent
-    if sent == signal.SIGXCPU:
-        return WorkerEnded("timeout", f"more than {limits.cpu_seconds} seconds of computing")
-    killed = sent in (None, signal.SIGKILL)
-    if killed and short_of_memory == "machine":
-        return out_of_memory()
-    if killed and short_of_memory == "own":
-        return WorkerEnded("out_of_memory", f"more than {limits.memory_mb} MB of memory")
-    if sent is None:  # and nothing inside can end it
-        return WorkerEnded("infrastructure", "the sandbox went down", doubtful=True)
-    if killed and short_of_memory == "unknown":
-        words = f"more than {limits.memory_mb} MB of memory"
-        return WorkerEnded("out_of_memory", words, doubtful=True)
-    words = f"the process was ended by signal {sent} ({signal.strsignal(sent)})"
-    return WorkerEnded("crash", words, doubtful=sent in (signal.SIGKILL, signal.SIGTERM))
-
-
-def check(fields, types):
-    """WireError if a field is unknown, of another type, or a list without end."""
-    for name, value in fields.items():
-        if not isinstance(value, types.get(name, ())):
-            raise wire.WireError(f"no such field: {name}")
-        if isinstance(value, list) and len(value) > MAX_ITEMS:
-            raise wire.WireError(f"far too many {name}")
-        if isinstance(value, list) and not all(isinstance(item, ITEMS[name]) for item in value):
-            raise wire.WireError(f"not what {name} holds")
-
-
-def out_of_memory():
-    """The end of a worker because this process, not that one, is short of memory: sizes are bounded on the wire."""
-    return WorkerEnded("infrastructure", "this machine ran out of memory", doubtful=True)
+# what is made of a message: another one with its buffers, nothing, or None: this was the reply
+Answer = tuple[dict[str, Any], list[bytes]] | tuple[()] | None
+Moved = TypeVar("Moved")  # what is sent or received: bytes, or their number
+OnMessage = Callable[[dict[str, Any], list[bytes]], Answer]
 
 
 class Worker:
-    def __init__(self, control, limits, isolation):
+    """A process that runs one function of one submission; it lives until `kill`, or its own end."""
+
+    since: float  # on the monotonic clock: when the worker's was last read …
+    deadline: float  # … and when its time is up
+    room: int  # bytes that it may still send in answer to this request …
+    objects: list[int]  # … and objects
+
+    def __init__(self, control: socket.socket, limits: Limits, isolation: Isolation) -> None:
         """Ask the zygote at the other end of `control` for a worker; OSError if it gives none."""
-        self.limits, self.isolation, self.number, self.pidfd = limits, isolation, 0, None
+        self.limits, self.isolation, self.number = limits, isolation, 0
+        self.pidfd: int | None = None
         self.given_back, self.shot = 0.0, False  # seconds; whether the watchdog had to end it
         self.ending = threading.Lock()
         self.data, data = socket.socketpair()
@@ -111,7 +56,7 @@ class Worker:
         self.status, status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.status.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         request = {
-            "nested": isolation != "none",
+            "nested": isolation.nested,
             "limits": dataclasses.asdict(limits),
             "grouped": bool(hierarchies()),
         }
@@ -129,13 +74,23 @@ class Worker:
         self.pid, self.uid, _ = struct.unpack("3i", ancillary[0][2][:12])
         self.pidfd = os.pidfd_open(self.pid)
         self.group = Group(self.pid, limits)
-        if self.uid == 0 and isolation != "none":
+        if self.uid == 0 and isolation.nested:
             self.kill()
             raise SandboxError("the worker would run as root of this machine: refused")
         self.status.send(b"go")
 
-    def request(self, message, buffers, seconds, on_message):
-        """Send a request; give the first reply that `on_message` leaves alone (None) instead of answering it."""
+    def request(
+        self,
+        message: dict[str, Any],
+        buffers: list[bytes],
+        seconds: float,
+        on_message: OnMessage,
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        """Send a request; give the first reply that `on_message` leaves alone (None) instead of answering it.
+
+        Raises:
+            WorkerEnded: no reply within that time, or none that can be read, or the worker has gone.
+        """
         self.number += 1
         self.since = time.monotonic()
         self.deadline, self.room, self.objects = self.since + seconds, MAX_ANSWER, [MAX_OBJECTS]
@@ -147,17 +102,17 @@ class Worker:
             if not self.shot and not isinstance(error, TimeoutError):
                 raise self._ended() from None
             self.kill()
-            raise WorkerEnded("timeout", f"no answer within {seconds:g} seconds") from None
+            raise WorkerEnded(Outcome.TIMEOUT, f"no answer within {seconds:g} seconds") from None
         except MemoryError:
             self.kill()
             raise out_of_memory() from None
         except wire.WireError:
             self.kill()
             raise WorkerEnded(
-                "crash", "the process wrote to the grader's channel or returned far too much"
+                Outcome.CRASH, "the process wrote to the grader's channel or returned far too much"
             ) from None
 
-    def _asked(self, question, on_message):
+    def _asked(self, question: bytes, on_message: OnMessage) -> tuple[dict[str, Any], list[bytes]]:
         self._send(question)
         while True:
             reply, arrays = wire.read_frame(self._read)
@@ -167,13 +122,13 @@ class Worker:
             if answer:
                 self._send(wire.frame({"n": self.number, **answer[0]}, answer[1]))
 
-    def _understood(self, on_message, reply, arrays):
+    def _understood(
+        self, on_message: OnMessage, reply: dict[str, Any], arrays: list[bytes]
+    ) -> Answer:
         """What `on_message` makes of it; if it fails, then because of what the worker wrote."""
         if reply.get("n") != self.number:
             raise wire.WireError("out of step")
-        check({name: value for name, value in reply.items() if name not in TREES}, FIELDS)
-        for error in reply.get("errors", ()):
-            check(error, ERROR)
+        check_message(reply)
         try:
             return on_message(reply, arrays)
         except MemoryError:
@@ -181,13 +136,13 @@ class Worker:
         except Exception as error:
             raise wire.WireError("not understood") from error
 
-    def give_back(self, seconds):
+    def give_back(self, seconds: float) -> None:
         """What took so long was not the worker: it has that much longer."""
         self.given_back += seconds
         self.deadline += seconds
 
     @contextlib.contextmanager
-    def on_our_time(self):
+    def on_our_time(self) -> Iterator[None]:
         """What the trusted side computes for the worker: its clock stands still, and the watchdog's."""
         start, held, self.deadline = time.monotonic(), self.deadline, math.inf
         try:
@@ -196,7 +151,7 @@ class Worker:
             self.since, self.deadline = time.monotonic(), held
             self.give_back(self.since - start)
 
-    def _wait(self, event):
+    def _wait(self, event: int) -> None:
         """Until the worker is ready or its time is up, which stands still while this process does (a paused machine).
 
         Its time is up also while it is ready: what never ends may always be. `since` is when its clock was last read.
@@ -215,36 +170,39 @@ class Worker:
             elif ready:
                 return
 
-    def _moved(self, event, move, *arguments):
+    def _moved(self, event: int, move: Callable[[], Moved]) -> Moved:
         """What `move` gives once the channel is ready. It never waits itself: only `_wait` does."""
         while True:
             self._wait(event)
             try:
-                return move(*arguments)
+                return move()
             except BlockingIOError:
                 time.sleep(AGAIN)
 
-    def _send(self, data):
+    def _send(self, data: bytes) -> None:
         view, flags = memoryview(data), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
         while view:
-            view = view[self._moved(select.POLLOUT, self.data.send, view, flags) :]
+            send = partial(self.data.send, view, flags)
+            view = view[self._moved(select.POLLOUT, send) :]
 
-    def _read(self, size):
+    def _read(self, size: int) -> bytes:
         self.room -= size
         if self.room < 0:
             raise wire.WireError("far too much")
         data = bytearray()
         while len(data) < size:
             most = min(size - len(data), 1 << 20)
-            chunk = self._moved(select.POLLIN, self.data.recv, most, socket.MSG_DONTWAIT)
+            receive = partial(self.data.recv, most, socket.MSG_DONTWAIT)
+            chunk = self._moved(select.POLLIN, receive)
             if not chunk:
                 raise EOFError
             data += chunk
         return bytes(data)
 
-    def _ended(self):
+    def _ended(self) -> WorkerEnded:
         """How the worker came to its end, as its doorman and the kernel tell it."""
         self.status.settimeout(2)
+        word: str | None
         try:
             word = self.status.recv(64).decode(errors="replace")
         except TimeoutError:
@@ -255,28 +213,26 @@ class Worker:
         self.kill()
         return how_it_ended(word, short_of_memory, self.limits)
 
-    def kill(self):
+    def kill(self) -> None:
         """Ends the worker and, as its first process goes, everything it started."""
         with self.ending:
             if self.pidfd is None:
                 return
-            self._signal()
+            self._signal(self.pidfd)
             os.close(self.pidfd)
             self.pidfd = None
             self.data.close()
             self.status.close()
         self.group.remove()
 
-    def _shoot(self):
+    def _shoot(self) -> None:
         """What the watchdog does: end the worker, and with it whatever waits for it."""
         with self.ending:
             if self.pidfd is not None:
                 self.shot = True
-                self._signal()
+                self._signal(self.pidfd)
                 self.data.shutdown(socket.SHUT_RDWR)
 
-    def _signal(self):
+    def _signal(self, pidfd: int) -> None:
         with contextlib.suppress(ProcessLookupError):
-            if self.isolation == "none":  # no process namespace: its session has to do
-                os.killpg(self.pid, signal.SIGKILL)
-            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+            self.isolation.kill(self.pid, pidfd)

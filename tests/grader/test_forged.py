@@ -7,7 +7,7 @@ import pytest
 from toys import RIGHT
 
 from grader.judging.calls import Ended
-from grader.judging.function import Student
+from grader.judging.function import SubmittedFunction
 from grader.submission.preflight import repair
 
 LINK = """
@@ -35,7 +35,7 @@ def outcome(assignment, grader, submission):
             assignment, limits=dataclasses.replace(assignment.limits, strikes=1, **limits)
         )
         cells = repair(submission(solution), changed).cells
-        made.append(Student("basket_total", cells, changed, grader.sandbox))
+        made.append(SubmittedFunction("basket_total", cells, changed, grader.sandbox))
         with pytest.raises(Ended) as end:
             made[-1](["a"], discount=0.0)
         return end.value.outcome

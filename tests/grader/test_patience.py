@@ -12,9 +12,11 @@ from toys import RIGHT, TOY
 from grader.assignment import Limits, load_assignment
 from grader.classroom.jobs import Pool
 from grader.judging.calls import Ended
-from grader.judging.function import ALL_CALLS, Student
+from grader.judging.function import SubmittedFunction
+from grader.judging.patience import ALL_CALLS, UNHURRIED, whole
 from grader.judging.session import Grader
 from grader.submission.preflight import repair
+from grader.wall.ends import WorkerEnded
 from grader.wall.sandbox import Sandbox
 
 BUSY = RIGHT.replace(
@@ -33,7 +35,7 @@ def student(assignment, sandbox, submission, solution, seconds_per_price=0.0, **
     limits = replace(assignment.limits, strikes=1, **limits)
     slow = replace(assignment, provides={"shop.get_prices": get_prices}, limits=limits)
     cells = repair(submission(solution), slow).cells
-    return Student("basket_total", cells, slow, sandbox)
+    return SubmittedFunction("basket_total", cells, slow, sandbox)
 
 
 def test_a_slow_answer_of_ours_uses_up_neither_deadline_nor_patience(
@@ -89,7 +91,9 @@ def test_loading_takes_of_the_exercise_s_patience_however_often_it_begins_anew(
     start = time.monotonic()
     with pytest.raises(Ended, match="altogether") as end:
         total(["a"])
-    assert end.value.outcome == "timeout" and total.over is end.value and total.worker is None
+    assert (
+        end.value.outcome == "timeout" and total.patience.over is end.value and total.worker is None
+    )
     assert time.monotonic() - start < 2.0 + 4 * 1.0 + 5  # 1.0: unhurried; 5: a busy machine
 
 
@@ -137,5 +141,38 @@ def test_a_machine_that_stands_still_costs_no_marks(assignment, grader, submissi
         other = subprocess.Popen([sys.executable, "-c", stop])
         assert total(["a"]) == 1.0
         assert other.wait() == 0
-    assert total.strikes == 0 and total.over is None
+    assert total.patience.strikes == 0 and total.patience.over is None
     total.close()
+
+
+# --- the value
+
+
+@pytest.fixture
+def patience():
+    return whole(Limits(exercise_seconds=10.0, answer_seconds=7.0))
+
+
+def test_only_slow_calls_use_patience_up_and_all_calls_what_is_left(patience):
+    after = patience.begun().after(UNHURRIED, UNHURRIED).begun().after(1.0 + UNHURRIED, UNHURRIED)
+    assert (after.slow, after.left) == (9.0, 10.0 * ALL_CALLS - 1.0 - 2 * UNHURRIED)
+    assert after.over is None and after.answered(3.0).answering == 4.0
+    assert after.begun().after(9.5 + UNHURRIED, UNHURRIED).over.outcome == "timeout"
+
+
+def test_one_doubtful_end_is_spared_and_what_it_took_comes_back(patience):
+    doubtful, sure = (WorkerEnded("crash", "it died", doubtful=d) for d in (True, False))
+    lost = patience.begun().answered(2.0).after(60.0, UNHURRIED)
+    assert lost.over is not None and lost.spares(doubtful) and not lost.spares(sure)
+    spared = lost.sparing()
+    assert (spared.slow, spared.left, spared.over) == (10.0, 10.0 * ALL_CALLS, None)
+    assert spared.answering == 5.0, "our own answers took that long all the same"
+    assert not spared.spares(doubtful)
+
+
+def test_strikes_are_the_student_s_ends_alone(patience):
+    ours, theirs = (WorkerEnded(outcome, "gone") for outcome in ("infrastructure", "crash"))
+    once = patience.struck(ours, 2).struck(theirs, 2)
+    assert once.strikes == 1 and once.over is None
+    twice = once.struck(theirs, 2)
+    assert twice.over.outcome == "crash" and "ended so 2 times (gone)" in twice.over.words

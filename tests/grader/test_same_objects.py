@@ -2,7 +2,7 @@
 
 import pytest
 
-from grader.judging.function import Student
+from grader.judging.function import SubmittedFunction
 from grader.submission.preflight import repair
 
 BY_ID = """KEPT = {}
@@ -25,7 +25,7 @@ def ask(assignment, grader, submission):
 
     def ask(solution):
         cells = repair(submission(solution), assignment).cells
-        asked.append(Student("basket_total", cells, assignment, grader.sandbox))
+        asked.append(SubmittedFunction("basket_total", cells, assignment, grader.sandbox))
         return asked[-1]
 
     yield ask

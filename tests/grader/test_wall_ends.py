@@ -12,8 +12,8 @@ from walls import LIMITS, alive, ended
 
 from gate import ROOT
 from grader.wall.cgroup import hierarchies
+from grader.wall.ends import WorkerEnded
 from grader.wall.inside import wire
-from grader.wall.link import WorkerEnded
 from grader.wall.sandbox import Sandbox
 
 

@@ -10,7 +10,7 @@ from walls import LIMITS, ask, ended
 from grader.assignment import Limits
 from grader.wall import cgroup, link
 from grader.wall.cgroup import hierarchies
-from grader.wall.link import WorkerEnded
+from grader.wall.ends import WorkerEnded
 from grader.wall.sandbox import Sandbox
 
 

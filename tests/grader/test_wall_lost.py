@@ -12,10 +12,10 @@ from toys import RIGHT
 from walls import LIMITS, alive
 
 from grader.judging.calls import Ended
-from grader.judging.function import Student
+from grader.judging.function import SubmittedFunction
 from grader.submission.preflight import repair
 from grader.wall.cgroup import Group, hierarchies
-from grader.wall.link import how_it_ended
+from grader.wall.ends import how_it_ended
 from grader.wall.sandbox import Sandbox
 
 # Whether a SIGKILL was for want of memory only cgroups can tell.
@@ -37,7 +37,7 @@ def student(assignment, own, submission):
     def make(get_prices, solution=RIGHT, **notebook):
         changed = replace(assignment, provides={"shop.get_prices": get_prices})
         cells = repair(submission(solution, **notebook), changed).cells
-        made.append(Student("basket_total", cells, changed, own))
+        made.append(SubmittedFunction("basket_total", cells, changed, own))
         return made[-1]
 
     yield make
@@ -85,7 +85,7 @@ def test_what_this_machine_kills_once_is_silently_done_again(own, student, victi
     who.append(student(unlucky(victim, 1, own, who)))
     total = who[0]
     assert total(["a", "b"]) == 2.0
-    assert total.strikes == 0 and len(total.calls) == 1
+    assert total.patience.strikes == 0 and len(total.calls) == 1
     assert total(["a"]) == 1.0
 
 
@@ -103,7 +103,7 @@ def test_a_second_death_in_one_call_has_its_outcome(own, student, victim, outcom
     who.append(student(unlucky(victim, 2, own, who)))
     with pytest.raises(Ended) as end:
         who[0](["a"])
-    assert (end.value.outcome, who[0].strikes) == (outcome, strikes)
+    assert (end.value.outcome, who[0].patience.strikes) == (outcome, strikes)
     assert who[0](["a"]) == 1.0
 
 
@@ -114,7 +114,7 @@ def test_what_is_surely_the_student_s_doing_gets_no_second_chance(own, student, 
     total = student(lambda items: asked.append(items) or [1.0], ending)
     with pytest.raises(Ended) as end:
         total(["a"])
-    assert (end.value.outcome, total.strikes, len(asked)) == ("crash", 1, 1)
+    assert (end.value.outcome, total.patience.strikes, len(asked)) == ("crash", 1, 1)
 
 
 def test_a_student_who_kills_its_own_process_is_marked_for_it(own, student):
@@ -123,8 +123,8 @@ def test_a_student_who_kills_its_own_process_is_marked_for_it(own, student):
     for strikes in (1, 2):
         with pytest.raises(Ended) as end:
             total(["a"])
-        assert (end.value.outcome, total.strikes) == (KILLED, strikes)
-    assert total.over is not None
+        assert (end.value.outcome, total.patience.strikes) == (KILLED, strikes)
+    assert total.patience.over is not None
 
 
 @pytest.mark.parametrize("signal", [9, 15])
@@ -135,7 +135,11 @@ def test_who_dies_again_and_again_has_one_second_chance_an_exercise(own, student
     for _ in range(8):
         with contextlib.suppress(Ended):
             answers.append(total(["a"]))
-    assert len(answers) == 3 and total.strikes == 2 and total.over.outcome in ("crash", KILLED)
+    assert (
+        len(answers) == 3
+        and total.patience.strikes == 2
+        and total.patience.over.outcome in ("crash", KILLED)
+    )
 
 
 def test_two_deaths_while_loading_are_one_too_many(own, student):
@@ -144,7 +148,7 @@ def test_two_deaths_while_loading_are_one_too_many(own, student):
     for _ in range(2):
         with pytest.raises(Ended, match="DIES") as end:
             total(["a"])
-        assert end.value.outcome != "infrastructure" and len(total.skip) == 1
+        assert end.value.outcome != "infrastructure" and len(total.loading.skip) == 1
 
 
 @pytest.mark.parametrize("victim", [the_worker, bubblewrap])
@@ -154,7 +158,7 @@ def test_a_cell_whose_worker_this_machine_killed_is_not_left_out(own, student, v
     prices = unlucky(victim, 1, own, who)
     who.append(student(prices, solution, before=["FIRST = get_prices(['a'])"]))
     assert who[0](["a", "b"]) == 2.0
-    assert who[0].skip == [] and who[0].load_errors == []
+    assert who[0].loading.skip == [] and who[0].loading.errors == []
 
 
 def test_students_who_share_a_lost_sandbox_all_go_on(own, student):
@@ -162,7 +166,7 @@ def test_students_who_share_a_lost_sandbox_all_go_on(own, student):
     assert [total(["a"]) for total in several] == [1.0] * 3
     own.process.kill()
     assert [total(["a"]) for total in several] == [1.0] * 3
-    assert sum(total.strikes for total in several) == 0
+    assert sum(total.patience.strikes for total in several) == 0
 
 
 # --- who is to blame, by what the doorman and the kernel say
@@ -232,7 +236,7 @@ def test_trouble_of_the_trusted_side_is_infrastructure_and_no_strike(student, be
     total = student(get_prices, shrugs, before=before)
     with pytest.raises(Ended, match=r"shop.get_prices failed: OSError: the shop burned") as end:
         total(["a"])
-    assert (end.value.outcome, total.strikes) == ("infrastructure", 0)
+    assert (end.value.outcome, total.patience.strikes) == ("infrastructure", 0)
     broken.clear()
     assert total(["a", "b"]) == 2.0
 

@@ -12,9 +12,9 @@ from walls import ended
 
 from grader.classroom.jobs import Job
 from grader.judging.calls import Ended
-from grader.judging.function import Student
+from grader.judging.function import SubmittedFunction
 from grader.submission.preflight import repair
-from grader.wall.link import WorkerEnded
+from grader.wall.ends import WorkerEnded
 
 URGENT = """
 ends = []
@@ -91,7 +91,7 @@ def student(assignment, grader, submission):
         limits = replace(assignment.limits, **limits)
         changed = replace(assignment, provides={"shop.get_prices": get_prices}, limits=limits)
         cells = repair(submission(solution), changed).cells
-        made.append(Student("basket_total", cells, changed, grader.sandbox))
+        made.append(SubmittedFunction("basket_total", cells, changed, grader.sandbox))
         return made[-1]
 
     yield make
@@ -108,7 +108,7 @@ def test_the_watchdog_stands_still_while_the_trusted_side_computes(student, monk
     monkeypatch.setattr("grader.wall.watchdog.GRACE", 0.1)
     total = student(slow, call_seconds=0.3, load_seconds=0.3)
     assert [total(["a"]) for _ in range(2)] == [1.0, 1.0]
-    assert total.strikes == 0 and not total.spared
+    assert total.patience.strikes == 0 and not total.patience.spared
 
 
 def test_the_time_of_our_answers_is_bounded_altogether(student):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from grader.assignment import Limits
+from grader.wall.ends import WorkerEnded
 from grader.wall.inside import wire
-from grader.wall.link import WorkerEnded
 from grader.wall.sandbox import Sandbox
 
 LIMITS = Limits(memory_mb=200, processes=20, scratch_mb=16, cpu_seconds=3)

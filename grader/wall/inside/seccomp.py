@@ -23,8 +23,9 @@ KEYCTL = {"x86_64": 250, "aarch64": 219}  # not for student code: the doorman as
 # None: that machine has a newer call only
 MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
+Calls = dict[str, tuple[int, int | None]]
 # their contents: modules, the scratch folder, pipes
-FILES = {
+FILES: Calls = {
     "read": (0, 63), "write": (1, 64), "readv": (19, 65), "writev": (20, 66),
     "pread64": (17, 67), "pwrite64": (18, 68), "preadv": (295, 69), "pwritev": (296, 70),
     "lseek": (8, 62), "sendfile": (40, 71), "copy_file_range": (326, 285), "openat": (257, 56),
@@ -34,7 +35,7 @@ FILES = {
     "truncate": (76, 45), "fallocate": (285, 47), "fadvise64": (221, 223),
 }  # fmt: skip
 # their names: `import`, `os`, `shutil`, `tempfile`
-NAMES = {
+NAMES: Calls = {
     "newfstatat": (262, 79), "fstat": (5, 80), "statx": (332, 291), "statfs": (137, 43),
     "fstatfs": (138, 44), "stat": (4, None), "lstat": (6, None), "faccessat": (269, 48),
     "faccessat2": (439, 439), "access": (21, None), "readlinkat": (267, 78),
@@ -49,26 +50,26 @@ NAMES = {
     "llistxattr": (195, 12), "flistxattr": (196, 13),
 }  # fmt: skip
 # subprocess, pools of processes: `select` and pipes
-WAITING = {
+WAITING: Calls = {
     "pipe2": (293, 59), "pipe": (22, None), "ppoll": (271, 73), "poll": (7, None),
     "pselect6": (270, 72), "select": (23, None), "epoll_create1": (291, 20),
     "epoll_create": (213, None), "epoll_ctl": (233, 21), "epoll_pwait": (281, 22),
     "epoll_wait": (232, None), "eventfd2": (290, 19),
 }  # fmt: skip
 # the one socket that is there from the start; none can be made
-CHANNEL = {
+CHANNEL: Calls = {
     "sendto": (44, 206), "recvfrom": (45, 207), "sendmsg": (46, 211), "recvmsg": (47, 212),
     "shutdown": (48, 210), "getsockname": (51, 204), "getpeername": (52, 205),
     "getsockopt": (55, 209), "setsockopt": (54, 208),
 }  # fmt: skip
 # allocators of Python, numpy and torch; `mmap`
-MEMORY = {
+MEMORY: Calls = {
     "brk": (12, 214), "mmap": (9, 222), "munmap": (11, 215), "mremap": (25, 216),
     "mprotect": (10, 226), "madvise": (28, 233), "msync": (26, 227), "mlock": (149, 228),
     "munlock": (150, 229), "membarrier": (324, 283),
 }  # fmt: skip
 # faults, `signal`, the end of a process of one's own
-SIGNALS = {
+SIGNALS: Calls = {
     "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139),
     "rt_sigsuspend": (130, 133), "rt_sigpending": (127, 136), "rt_sigtimedwait": (128, 137),
     "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "sigaltstack": (131, 132),
@@ -77,12 +78,12 @@ SIGNALS = {
     "alarm": (37, None), "setitimer": (38, 103), "getitimer": (36, 102),
 }  # fmt: skip
 # clocks, `sleep`
-TIME = {
+TIME: Calls = {
     "clock_gettime": (228, 113), "clock_getres": (229, 114), "clock_nanosleep": (230, 115),
     "nanosleep": (35, 101), "gettimeofday": (96, 169), "time": (201, None), "times": (100, 153),
 }  # fmt: skip
 # locks of threads and OpenMP, and how many processors there are
-THREADS = {
+THREADS: Calls = {
     "futex": (202, 98), "futex_waitv": (449, 449), "set_robust_list": (273, 99),
     "get_robust_list": (274, 100), "set_tid_address": (218, 96), "rseq": (334, 293),
     "gettid": (186, 178), "sched_yield": (24, 124), "sched_getaffinity": (204, 123),
@@ -91,7 +92,7 @@ THREADS = {
     "sched_get_priority_min": (147, 126), "getcpu": (309, 168), "arch_prctl": (158, None),
 }  # fmt: skip
 # fork by the doorman, subprocess, multiprocessing; limits can only be lowered
-PROCESSES = {
+PROCESSES: Calls = {
     "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281),
     "exit": (60, 93), "exit_group": (231, 94), "wait4": (61, 260), "waitid": (247, 95),
     "getpid": (39, 172), "getppid": (110, 173), "getuid": (102, 174), "geteuid": (107, 175),
@@ -103,13 +104,13 @@ PROCESSES = {
     "getrusage": (98, 165),
 }  # fmt: skip
 # what Python and torch ask at start; chance
-MACHINE = {
+MACHINE: Calls = {
     "uname": (63, 160), "sysinfo": (99, 179), "getrandom": (318, 278),
 }  # fmt: skip
 NEEDED = FILES | NAMES | WAITING | CHANNEL | MEMORY | SIGNALS | TIME | THREADS | PROCESSES | MACHINE
 
 # Calls that are many in one: by (x86_64, aarch64), the argument that says what is asked, and what may be.
-COMMANDS = {
+COMMANDS: dict[str, tuple[int, int, int, dict[str, int]]] = {
     # descriptors and their flags; no locks, leases or notes of changes (dnotify), no larger pipes
     "fcntl": (72, 25, 1, {"F_DUPFD": 0, "F_GETFD": 1, "F_SETFD": 2, "F_GETFL": 3, "F_SETFL": 4, "F_DUPFD_CLOEXEC": 1030}),
     # is it a terminal, how wide, how much is there to read; nothing that types into a terminal (TIOCSTI, TIOCLINUX)
@@ -134,32 +135,32 @@ ALLOW, KILL = 0x7FFF0000, 0x80000000
 DENIED = 0x00050000  # with the error's number in its lower half
 
 
-def new_keyring():
+def new_keyring() -> None:
     """Leave the session keyring that came along from whoever logged in: it passes through every fork and namespace."""
     number = KEYCTL.get(platform.machine())
     if number is not None:
         ctypes.CDLL(None).syscall(number, KEYCTL_JOIN_SESSION_KEYRING, None)
 
 
-def instruction(code, value, then=0, otherwise=0):
+def instruction(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
     """`then` and `otherwise` say how many instructions to skip."""
     return struct.pack("HBBI", code, then, otherwise, value)
 
 
-def allow_if(value):
+def allow_if(value: int) -> list[bytes]:
     return [instruction(EQUAL, value, otherwise=1), instruction(RETURN, ALLOW)]
 
 
-def only_if(number, lines):
+def only_if(number: int, lines: list[bytes]) -> list[bytes]:
     return [instruction(EQUAL, number, otherwise=len(lines)), *lines]
 
 
-def argument(position):
+def argument(position: int) -> bytes:
     """The lower half, which is all that the kernel looks at in the calls above."""
     return instruction(LOAD, ARGUMENTS + 8 * position)
 
 
-def program(machine):
+def program(machine: str) -> bytes:
     """The filter as instructions."""
     column = list(MACHINES).index(machine)
     lines = [
@@ -169,12 +170,13 @@ def program(machine):
         instruction(LOAD, NUMBER),
     ]
     for numbers in NEEDED.values():
-        if numbers[column] is not None:
-            lines += allow_if(numbers[column])
-    for name, (*numbers, position, commands) in COMMANDS.items():
+        if (known := numbers[column]) is not None:
+            lines += allow_if(known)
+    for name, (on_x86_64, on_aarch64, position, commands) in COMMANDS.items():
         allowed = [line for command in commands.values() for line in allow_if(command)]
         refused = instruction(RETURN, DENIED | REFUSED[name])
-        lines += only_if(numbers[column], [argument(position), *allowed, refused])
+        number = (on_x86_64, on_aarch64)[column]
+        lines += only_if(number, [argument(position), *allowed, refused])
     refused = instruction(RETURN, DENIED | errno.EPERM)
     new = [argument(0), instruction(ANY_BIT, NEW_NAMESPACES, otherwise=1), refused]
     lines += only_if(CLONE[column], [*new, instruction(RETURN, ALLOW)])
@@ -185,7 +187,7 @@ class Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("lines", ctypes.c_char_p)]
 
 
-def close_doors():
+def close_doors() -> None:
     """For this process and all it starts, for good; on a machine of a kind not listed only the other walls stand."""
     if platform.machine() not in MACHINES:
         return

@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 LOOK = 0.02  # seconds between two looks
@@ -16,20 +17,20 @@ OWN = ("RssAnon", "RssShmem", "VmSwap", "VmPTE")
 SHARED_OUT = ("Pss_Anon", "Pss_Shmem", "SwapPss")  # the same, but what n processes share counts 1/n
 
 
-def sizes(path, names):
+def sizes(path: str, names: Iterable[str]) -> int:
     """Bytes of these lines together; lines that are not there, as those of a process that has just ended, are 0."""
     fields = dict(line.split(":", 1) for line in Path(path).read_text().splitlines() if ":" in line)
     return sum(int(fields[name].split()[0]) << 10 for name in names if name in fields)
 
 
-def at_most(pid):
+def at_most(pid: str) -> int:
     """Bytes of one process, those that it shares with others counted in full."""
     with contextlib.suppress(OSError):  # it has gone
         return sizes(f"/proc/{pid}/status", OWN)
     return 0
 
 
-def fairly(pid):
+def fairly(pid: str) -> int:
     """The same with shares, which takes milliseconds; in full of a process that refuses to be looked at."""
     with contextlib.suppress(OSError):
         shares = sizes(f"/proc/{pid}/smaps_rollup", SHARED_OUT)
@@ -37,13 +38,14 @@ def fairly(pid):
     return at_most(pid)
 
 
-def too_much(allowed):
+def too_much(allowed: int) -> bool:
+    """Whether all processes but this one hold more than these bytes."""
     names = [path.name for path in Path("/proc").iterdir()]
     pids = [name for name in names if name.isdigit() and name != "1"]
     return sum(map(at_most, pids)) > allowed and sum(map(fairly, pids)) > allowed
 
 
-def watch(memory):
+def watch(memory: int) -> None:
     """End every process but this one once they hold more than `memory` bytes beside what they were forked with.
 
     Twice in a row, because a process that starts another shares all its memory with it for an instant.

@@ -5,10 +5,24 @@ A value is a JSON scalar, or a list that begins with its kind: ["l", items], ["t
 ["a", dtype, shape, buffer number] for an array or tensor, ["o", type name] for what cannot cross.
 """
 
+from __future__ import annotations
+
 import array
 import json
 import math
 import sys
+
+TYPE_CHECKING = False  # as in typing, which is not loaded: no worker needs it
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+    import numpy as np
+
+    Value = Any  # whatever there is to cross …
+    Tree = Any  # … and how it crosses, as JSON
+    Message = dict[str, Any]
+    Array = np.ndarray[Any, Any]
 
 MAX_HEADER = 4 << 20
 MAX_BUFFERS = 32 << 20
@@ -49,22 +63,26 @@ class TooLarge(Exception):
 class Opaque:
     """Stands for a value that does not cross the wire: only the name of its type does."""
 
-    def __init__(self, type_name):
+    def __init__(self, type_name: str) -> None:
         self.type_name = type_name
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{self.type_name}>"
 
 
-def frame(message, buffers=()):
+def frame(message: Message, buffers: Sequence[bytes] = ()) -> bytes:
+    """The message as it crosses; WireError if it is too large."""
     header = json.dumps({**message, "sizes": [len(buffer) for buffer in buffers]}).encode()
     if len(header) > MAX_HEADER or sum(map(len, buffers)) > MAX_BUFFERS:
         raise WireError("too large to cross")
     return b"".join([len(header).to_bytes(4, "big"), header, *buffers])
 
 
-def read_frame(read):
-    """`read(n)` gives exactly n bytes. Nothing is allocated before its size was checked."""
+def read_frame(read: Callable[[int], bytes]) -> tuple[Message, list[bytes]]:
+    """A message and its buffers; WireError if it is none.
+
+    `read(n)` gives exactly n bytes. Nothing is allocated before its size was checked.
+    """
     size = int.from_bytes(read(4), "big")
     if size > MAX_HEADER:
         raise WireError("header too large")
@@ -79,9 +97,9 @@ def read_frame(read):
     return message, [read(n) for n in sizes]
 
 
-def pack(value, buffers):
+def pack(value: Value, buffers: list[bytes]) -> Tree:
     """The value as a JSON tree; its arrays are appended to `buffers`. What cannot cross becomes opaque."""
-    mine = []
+    mine: list[bytes] = []
     try:
         tree = _pack(value, mine, 0, [MAX_NODES, MAX_BUFFERS // 2], len(buffers))
     except TooLarge:
@@ -90,7 +108,7 @@ def pack(value, buffers):
     return tree
 
 
-def pack_arguments(args, kwargs, buffers):
+def pack_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], buffers: list[bytes]) -> Message:
     """As fields of a message; what cannot cross becomes opaque by itself, so the call stays a call."""
     if len(args) + len(kwargs) > MAX_NODES:
         raise WireError("too many arguments to cross")
@@ -100,7 +118,7 @@ def pack_arguments(args, kwargs, buffers):
     }
 
 
-def _pack(value, buffers, depth, budget, first):
+def _pack(value: Value, buffers: list[bytes], depth: int, budget: list[int], first: int) -> Tree:
     budget[0] -= _nodes(value)
     if depth > MAX_DEPTH or budget[0] < 0:
         raise TooLarge
@@ -126,17 +144,17 @@ def _pack(value, buffers, depth, budget, first):
     return ["o", value.type_name if isinstance(value, Opaque) else type(value).__name__[:100]]
 
 
-def _nodes(value):
+def _nodes(value: object) -> int:
     """What a value counts for by itself, without what it holds."""
     return 1 + (len(value) // 16 if isinstance(value, str) else 0)
 
 
-def _holds(shape):
+def _holds(shape: Iterable[int]) -> bool:
     """Whether an array of this shape is its bytes: one of [10⁹, 0] has none, and is 10⁹ lists as a list."""
     return 0 not in shape or math.prod(size or 1 for size in shape) <= MAX_NODES
 
 
-def as_array(value):
+def as_array(value: Value) -> Array | None:
     """A NumPy array if the value is an array of any library's, a tensor or a NumPy scalar, of a plain dtype, else None."""
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
@@ -149,16 +167,20 @@ def as_array(value):
         return None
     try:
         value = numpy.asarray(value)
-    except Exception:  # noqa: BLE001  somebody's own class
+    except Exception:  # somebody's own class
         return None
-    if value.dtype == numpy.longdouble or (
-        value.dtype == object and not value.size
-    ):  # pandas, empty
+    pandas_empty = value.dtype == object and not value.size
+    if value.dtype == numpy.longdouble or pandas_empty:
         value = value.astype(numpy.float64)
     return value if str(value.dtype) in DTYPES else None
 
 
-def unpack(tree, buffers, arrays=lambda array: array, left=None):
+def unpack(
+    tree: Tree,
+    buffers: Sequence[bytes],
+    arrays: Callable[[Array], Any] = lambda array: array,
+    left: list[int] | None = None,
+) -> Value:
     """The inverse of `pack`.
 
     Args:
@@ -174,10 +196,12 @@ def unpack(tree, buffers, arrays=lambda array: array, left=None):
 class _Unpacking:
     """One tree's way in: what it may still hold, and the buffers that no array has taken yet."""
 
-    def __init__(self, buffers, arrays, left):
+    def __init__(
+        self, buffers: Sequence[bytes], arrays: Callable[[Array], Any], left: list[int]
+    ) -> None:
         self.left, self.buffers, self.arrays = left, dict(enumerate(buffers)), arrays
 
-    def value(self, tree, depth):
+    def value(self, tree: Tree, depth: int) -> Value:
         self.left[0] -= _nodes(tree)
         if self.left[0] < 0 or depth > MAX_DEPTH + 1:  # arguments stand in a tuple of their own
             raise WireError("too deep or too large")
@@ -197,7 +221,7 @@ class _Unpacking:
             raise WireError("unknown kind")
         return self.arrays(self.array(body, tree[2], tree[3]))
 
-    def array(self, dtype, shape, number):
+    def array(self, dtype: str, shape: list[int], number: int) -> Array:
         import numpy
 
         if not all(type(size) is int and size >= 0 for size in shape) or not _holds(shape):
@@ -206,7 +230,7 @@ class _Unpacking:
         return numpy.frombuffer(bytearray(self.buffers.pop(number)), dtype).reshape(shape)
 
 
-def _text(value):
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise WireError("not a text")
     return value

@@ -4,8 +4,10 @@ Student code shares this process, so nothing it can do to it is worth anything: 
 side treats them as the student's answer.
 """
 
+from __future__ import annotations
 import __future__
 
+import ast
 import builtins
 import contextlib
 import hashlib
@@ -18,6 +20,15 @@ import types
 
 from . import slices, wire
 
+if wire.TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+    from typing import Any, NoReturn
+
+    from .wire import Array, Message, Value
+
+    Before = tuple[tuple[Any, ...], dict[str, Any], Value]  # arguments and result of a call
+
 MAX_TEXT = 2000
 PARSING = -1  # stands for a statement's number while a cell is parsed: that can end the process too
 
@@ -25,10 +36,11 @@ PARSING = -1  # stands for a statement's number while a cell is parsed: that can
 class Link:
     """The worker's end of the wire: every message carries the number of the request it belongs to."""
 
-    def __init__(self, sock):
+    def __init__(self, sock: socket.socket) -> None:
         self.sock, self.number = sock, 0
 
-    def read(self, size):
+    def read(self, size: int) -> bytes:
+        """Exactly so many bytes; the process ends with the channel."""
         data = bytearray()
         while len(data) < size:
             chunk = self.sock.recv(min(size - len(data), 1 << 16))
@@ -37,16 +49,18 @@ class Link:
             data += chunk
         return bytes(data)
 
-    def receive(self):
+    def receive(self) -> tuple[Message, list[bytes]]:
+        """The next request, or the answer to a callback."""
         message, buffers = wire.read_frame(self.read)
         self.number = message["n"]
         return message, buffers
 
-    def send(self, message, buffers=()):
+    def send(self, message: Message, buffers: Sequence[bytes] = ()) -> None:
+        """Say something about the request that came last."""
         self.sock.sendall(wire.frame({"n": self.number, **message}, buffers))
 
 
-def describe_error(error):
+def describe_error(error: BaseException) -> Message:
     """Type, base classes, message and place of the student's exception; its own __str__ may fail or be endless."""
     try:
         text = str(error)[:MAX_TEXT]
@@ -67,7 +81,7 @@ def describe_error(error):
     }
 
 
-def provide(link, names, namespace):
+def provide(link: Link, names: list[str], namespace: dict[str, Any]) -> None:
     """Each name "module.function" becomes a global and a module's attribute; a call goes back to the trusted side."""
     for full_name in names:
         module_name, name = full_name.rsplit(".", 1)
@@ -77,9 +91,9 @@ def provide(link, names, namespace):
         namespace[name] = function
 
 
-def _callback(link, full_name, name):
-    def provided(*args, **kwargs):
-        buffers = []
+def _callback(link: Link, full_name: str, name: str) -> Callable[..., Any]:
+    def provided(*args: Value, **kwargs: Value) -> Value:
+        buffers: list[bytes] = []
         given = wire.pack_arguments(args, kwargs, buffers)
         link.send({"is": "callback", "name": full_name, **given}, buffers)
         message, buffers = link.receive()
@@ -91,9 +105,10 @@ def _callback(link, full_name, name):
     return provided
 
 
-def load(link, request, namespace):
+def load(link: Link, request: Message, namespace: dict[str, Any]) -> None:
     """Execute the needed statements one by one: a failing line does not take the function below it."""
-    errors, statements = [], []
+    errors: list[Message] = []
+    statements: list[slices.Statement] = []
     for number, cell in enumerate(request["cells"]):
         if [number, PARSING] in request["skip"]:
             continue
@@ -113,7 +128,14 @@ def load(link, request, namespace):
     link.send({"is": "loaded", "errors": errors[:20], "defined": defined})
 
 
-def execute(link, request, statements, namespace, errors):
+def execute(
+    link: Link,
+    request: Message,
+    statements: list[slices.Statement],
+    namespace: dict[str, Any],
+    errors: list[Message],
+) -> None:
+    """Run the statements that are not to be skipped; what fails is put with `errors`."""
     future = 0  # `from __future__ import annotations` holds for the cells below it too
     for statement in statements:
         cell, at = request["cells"][statement.cell], [statement.cell, statement.index]
@@ -121,20 +143,22 @@ def execute(link, request, statements, namespace, errors):
             continue
         link.send({"is": "progress", "at": at})
         try:
-            tree = slices.ast.Module([statement.node], [])
-            code = compile(tree, f"<cell {cell['id']}>", "exec", flags=future)
+            tree = ast.Module([statement.node], [])
+            # else it would inherit those of this file
+            code = compile(tree, f"<cell {cell['id']}>", "exec", flags=future, dont_inherit=True)
             future |= code.co_flags & __future__.annotations.compiler_flag
             exec(code, namespace)
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
             errors.append({"cell": cell["id"], **describe_error(error)})
 
 
-def tell(link, request):
+def tell(link: Link, request: Message) -> None:
     """Answer with a digest of all that these functions need of the notebook, of which nothing has run yet.
 
     A statement counts as Python reads it, whatever its comments and line breaks; a cell that Python cannot read counts whole.
     """
-    statements, said = [], []
+    statements: list[slices.Statement] = []
+    said: list[Any] = []
     for number, cell in enumerate(request["cells"]):
         try:
             statements += [
@@ -145,20 +169,22 @@ def tell(link, request):
             said.append(cell["source"])
     for stem in request["stems"]:
         needed = slices.needed_statements(statements, stem)
-        said.append([stem, *(slices.ast.dump(statement.node) for statement in needed)])
+        said.append([stem, *(ast.dump(statement.node) for statement in needed)])
     text = json.dumps(said).encode()
     link.send({"is": "told", "text": hashlib.sha256(text).hexdigest()})
 
 
-def to_arrays(kind):
+def to_arrays(kind: str) -> Callable[[Array], Any]:
+    """What makes an argument of a NumPy array: "torch" tensors, or nothing else."""
     if kind == "torch":
         import torch
 
-        return torch.from_numpy
+        make: Callable[[Array], Any] = torch.from_numpy
+        return make
     return lambda array: array
 
 
-def refilled(before, new):
+def refilled(before: Value, new: Value) -> Value:
     """The object that an earlier call was given, now holding the new values, if it can; else the new one."""
     with contextlib.suppress(Exception):  # whatever student code made of it
         if type(before) is list is type(new):
@@ -170,7 +196,14 @@ def refilled(before, new):
     return new
 
 
-def call(link, function, request, buffers, arrays, before):
+def call(
+    link: Link,
+    function: Callable[..., Any],
+    request: Message,
+    buffers: list[bytes],
+    arrays: Callable[[Array], Any],
+    before: Before | None,
+) -> Before:
     """Answer one call and give its arguments and result; `before` are those of the call whose objects come again."""
     args, kwargs = (wire.unpack(request[part], buffers, arrays) for part in ("args", "kwargs"))
     if before is not None and len(before[0]) == len(args):
@@ -199,17 +232,19 @@ def call(link, function, request, buffers, arrays, before):
     return args, kwargs, result
 
 
-def fingerprint(value):
-    buffers = []
+def fingerprint(value: Value) -> tuple[str, list[bytes]]:
+    """Equal for what would cross as the same."""
+    buffers: list[bytes] = []
     return repr(wire.pack(value, buffers)), buffers
 
 
-def main(sock):
+def main(sock: socket.socket) -> NoReturn:
+    """Answer requests until the process is killed."""
     link = Link(sock)
-    sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: any text can be printed
-    sys.modules["__main__"] = types.ModuleType(
-        "__main__"
-    )  # as in Jupyter, it holds the notebook's names
+    # as stderr: any text can be printed
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    # as in Jupyter, it holds the notebook's names
+    sys.modules["__main__"] = types.ModuleType("__main__")
     namespace = vars(sys.modules["__main__"])
     namespace |= dict.fromkeys(slices.IN_NOTEBOOKS, slices.Nothing())
     before = None

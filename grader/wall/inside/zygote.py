@@ -6,6 +6,8 @@ IPC namespaces before any student code runs, so one worker can neither see nor s
     zygote ── fork ── doorman (pid 1 of the new namespace; says how the worker ended) ── fork ── worker
 """
 
+from __future__ import annotations
+
 import ctypes
 import gc
 import importlib
@@ -21,6 +23,12 @@ import threading
 from pathlib import Path
 
 from . import seccomp, watch, worker
+from .wire import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from .wire import Message
 
 # of <linux/sched.h>: mount, host name, IPC, user, process and network namespaces
 CLONE_NEW_ALL = 0x20000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000
@@ -35,12 +43,14 @@ CAPABILITY_VERSION_3 = 0x20080522
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def demand(result, what):
+def demand(result: int, what: str) -> None:
+    """OSError if the C library's call failed."""
     if result != 0:
         raise OSError(ctypes.get_errno(), what)
 
 
-def enter_namespaces():
+def enter_namespaces() -> None:
+    """New ones of every kind, in which this user is as ordinary as outside."""
     uid, gid = os.getuid(), os.getgid()
     demand(libc.unshare(CLONE_NEW_ALL), "unshare")
     Path("/proc/self/setgroups").write_text("deny")
@@ -48,7 +58,7 @@ def enter_namespaces():
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
 
 
-def private_mounts(scratch_mb):
+def private_mounts(scratch_mb: int) -> None:
     """A /proc that shows this namespace only, and scratch space that dies with the worker."""
     options = f"size={scratch_mb}m,nr_inodes={SCRATCH_FILES},mode=1777".encode()
     if libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None) == 0:
@@ -60,19 +70,20 @@ def private_mounts(scratch_mb):
         demand(mounted, "mount scratch space")
 
 
-def drop_capabilities():
+def drop_capabilities() -> None:
+    """All that the new namespaces brought, for this process and whatever it starts."""
     for capability in range(64):  # numbers this kernel does not know are refused, harmlessly
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     demand(libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
 
 
-def hide_cgroup():
+def hide_cgroup() -> None:
     """Whichever this process is in becomes "/": its name must not tell what the worker is for. There may be none."""
     libc.unshare(CLONE_NEWCGROUP)
 
 
-def in_cgroup():
+def in_cgroup() -> bool:
     """Whether the trusted side has really put this process into a cgroup."""
     try:
         return "/grader-" in Path("/proc/self/cgroup").read_text()
@@ -80,17 +91,20 @@ def in_cgroup():
         return False
 
 
-def memory_in_use():
+def memory_in_use() -> tuple[int, int]:
     """Bytes of data, and of addresses, that the forked zygote brought along: its imports are not the student's memory."""
     try:
         sizes = Path("/proc/self/statm").read_text().split()
     except OSError:  # /proc is hidden
         return 1 << 30, 16 << 30
-    pages = (int(sizes[5]), int(sizes[0]))
-    return tuple(-(-number * resource.getpagesize() // ROUND) * ROUND for number in pages)
+    return _rounded_up(int(sizes[5])), _rounded_up(int(sizes[0]))
 
 
-def limit(limits, grouped):
+def _rounded_up(pages: int) -> int:
+    return -(-pages * resource.getpagesize() // ROUND) * ROUND
+
+
+def limit(limits: Message, grouped: bool) -> None:
     """`grouped`: a cgroup counts the memory, shared mappings among it; without one only addresses can be counted."""
     data, addresses = memory_in_use()
     allowed = limits["memory_mb"] * 2**20
@@ -106,7 +120,7 @@ def limit(limits, grouped):
         set_limit(getattr(resource, f"RLIMIT_{name}"), value, value)
 
 
-def set_limit(kind, soft, hard):
+def set_limit(kind: int, soft: int, hard: int) -> None:
     """Or what this machine allows, where that is less."""
     given = resource.getrlimit(kind)[1]
     if given != resource.RLIM_INFINITY:
@@ -114,7 +128,7 @@ def set_limit(kind, soft, hard):
     resource.setrlimit(kind, (soft, hard))
 
 
-def doorman(data, status, request):
+def doorman(data: socket.socket, status: socket.socket, request: Message) -> None:
     """Runs as pid 1: waits for leave to start, then for the worker's end, and takes every process along."""
     seccomp.new_keyring()
     if request["nested"]:
@@ -141,7 +155,7 @@ def doorman(data, status, request):
     status.send(last_word(child))
 
 
-def last_word(child):
+def last_word(child: int) -> bytes:
     """How the worker ended, once it has; until then orphans are buried."""
     while True:
         pid, ended = os.wait()
@@ -152,7 +166,8 @@ def last_word(child):
     return reason.encode()
 
 
-def serve(data, status, limits):
+def serve(data: socket.socket, status: socket.socket, limits: Message) -> NoReturn:
+    """Become the worker, with nothing open but its channel."""
     status.close()
     null = os.open("/dev/null", os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -173,7 +188,10 @@ def serve(data, status, limits):
         os._exit(70)
 
 
-def spawn(request, data, status, control):
+def spawn(
+    request: Message, data: socket.socket, status: socket.socket, control: socket.socket
+) -> None:
+    """Start a doorman and forget it."""
     if os.fork():
         os.wait()
         return
@@ -190,7 +208,7 @@ def spawn(request, data, status, control):
         os._exit(0)
 
 
-def same_numbers():
+def same_numbers() -> None:
     """Random numbers are the same for everybody and every time, where the student does not ask for others."""
     random.seed(0)
     for name, seed in {"numpy": "random.seed", "torch": "manual_seed"}.items():
@@ -198,13 +216,14 @@ def same_numbers():
             operator.attrgetter(seed)(sys.modules[name])(0)
 
 
-def one_thread():
+def one_thread() -> None:
     """Said again in each fork: torch's pool of threads does not survive one, and threads of the student would race to rebuild it."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 
 
-def main():
+def main() -> None:
+    """Import what is asked for, say so, and fork a worker for each request until the channel closes."""
     control = socket.socket(fileno=int(sys.argv[1]))
     for name in json.loads(sys.argv[2]):
         importlib.import_module(name)

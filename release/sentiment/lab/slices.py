@@ -12,6 +12,7 @@ import itertools
 import re
 import symtable
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 # `(?!\s)`: the leading space is taken as a whole, or a line of spaces would cost its length squared
@@ -27,31 +28,35 @@ LAMBDA = "<lambda>"
 
 @dataclass
 class Statement:
+    """One statement of a notebook, and what it has to do with names."""
+
     cell: int
     index: int
     node: ast.stmt
-    binds: set = field(default_factory=set)
-    uses: set = field(default_factory=set)
-    changes: set = field(default_factory=set)  # the names whose objects this statement changes
-    sets: set = field(
-        default_factory=set
-    )  # the names that calling what it defines binds or changes
-    calls: set = field(default_factory=set)  # the names that it does nothing with but call them
-    value: str = ""  # the function that it puts somewhere, as in `torch.Tensor.mean_of = mean_of`
+    binds: set[str] = field(default_factory=set)
+    uses: set[str] = field(default_factory=set)
+    # the names whose objects this statement changes
+    changes: set[str] = field(default_factory=set)
+    # the names that calling what it defines binds or changes
+    sets: set[str] = field(default_factory=set)
+    # the names that it does nothing with but call them
+    calls: set[str] = field(default_factory=set)
+    # the function that it puts somewhere, as in `torch.Tensor.mean_of = mean_of`
+    value: str = ""
     is_import: bool = False
 
 
 class Nothing:
     """Stands for what a notebook has to show things with: whatever is asked of it, it does nothing."""
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: object, **kwargs: object) -> "Nothing":
         return self
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> "Nothing":
         return self
 
 
-def parse(source):
+def parse(source: str) -> list[ast.stmt]:
     """The cell's statements; IPython's magics and shell lines are blanked where Python stops at them.
 
     Its lines end with "\\n", as `reader.source` gives them: `str.splitlines` counts lines that Python does not.
@@ -70,7 +75,7 @@ def parse(source):
     return list(_one_import_each(ast.parse("\n".join(plain)).body))
 
 
-def _blank(lines, number):
+def _blank(lines: list[str], number: int) -> bool:
     """Make Python of the magic in this line, and of the lines it goes on in; False if there is none."""
     if not 0 <= number < len(lines):
         return False
@@ -87,7 +92,7 @@ def _blank(lines, number):
     return True
 
 
-def _one_import_each(body):
+def _one_import_each(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """`import a, b` as two statements: that there is no `a` here does not take `b` away."""
     for node in body:
         if isinstance(node, ast.Import):
@@ -99,24 +104,25 @@ def _one_import_each(body):
 class _OwnScopes(ast.NodeTransformer):
     """Comprehensions as generators: since Python 3.12 a symbol table takes the others' variables for its own."""
 
-    def visit_ListComp(self, node):
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
         self.generic_visit(node)
         return ast.GeneratorExp(node.elt, node.generators)
 
     visit_SetComp = visit_ListComp
 
-    def visit_DictComp(self, node):
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
         self.generic_visit(node)
         return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
 
 
-def describe(cell, index, node):
+def describe(cell: int, index: int, node: ast.stmt) -> Statement:
+    """What statement `index` of this cell has to do with names."""
     scoped = _OwnScopes().visit(copy.deepcopy(node))
     top = symtable.symtable(ast.unparse(scoped), "cell", "exec")
     statement = Statement(
         cell, index, node, is_import=isinstance(node, (ast.Import, ast.ImportFrom))
     )
-    inside = set()
+    inside: set[str] = set()
     for symbol in top.get_symbols():
         if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace():
             statement.binds.add(symbol.get_name())
@@ -141,11 +147,11 @@ def describe(cell, index, node):
     return statement
 
 
-def _names(name_of, *parts):
+def _names(name_of: Callable[[ast.AST], str | None], *parts: Iterable[ast.AST]) -> Iterator[str]:
     return filter(None, map(name_of, itertools.chain(*parts)))
 
 
-def _decorators(node, kind):
+def _decorators(node: ast.AST, kind: type[ast.expr]) -> Iterator[str]:
     """The names behind decorators: of `@f` and `@f(x)`, where `kind` is Name, or of `@object.method`."""
     for decorator in getattr(node, "decorator_list", ()):
         target = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -153,13 +159,13 @@ def _decorators(node, kind):
             yield name
 
 
-def _tables(table):
+def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
     for child in table.get_children():
         yield child
         yield from _tables(child)
 
 
-def _at_once(node):
+def _at_once(node: ast.AST) -> Iterator[ast.AST]:
     """The statement and those inside it that run with it: in loops and branches, not in functions and classes."""
     yield node
     if not isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.Lambda)):
@@ -168,11 +174,12 @@ def _at_once(node):
                 yield from _at_once(child)
 
 
-def _changed_name(node):
+def _changed_name(node: ast.AST) -> str | None:
+    target: ast.expr
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         target = node.value.func
         if _called_name(node) in ("setattr", "delattr") and node.value.args:
-            target = ast.Attribute(node.value.args[0])
+            target = ast.Attribute(node.value.args[0], "")
     elif isinstance(node, (ast.Assign, ast.Delete)):
         target = node.targets[0]
     elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
@@ -182,27 +189,28 @@ def _changed_name(node):
     return _root(target) if isinstance(target, (ast.Attribute, ast.Subscript)) else None
 
 
-def _root(target):
+def _root(target: ast.AST) -> str | None:
     while isinstance(target, (ast.Attribute, ast.Subscript, ast.Call)):
         target = target.func if isinstance(target, ast.Call) else target.value
     return target.id if isinstance(target, ast.Name) else None
 
 
-def _called_name(node):
+def _called_name(node: ast.AST) -> str | None:
     value = node.value if isinstance(node, (ast.Expr, ast.Assign)) else None
     called = isinstance(value, ast.Call) and value.func
     return called.id if isinstance(called, ast.Name) else None
 
 
-def _put_in_place(node):
+def _put_in_place(node: ast.stmt) -> str:
     """The name of the function that `torch.Tensor.mean_of = mean_of` or `setattr(torch.Tensor, "mean_of", mean_of)` puts there."""
     value = node.value if isinstance(node, ast.Assign) else None
-    if isinstance(node, ast.Expr) and _called_name(node) == "setattr" and len(node.value.args) == 3:
-        value = node.value.args[2]
+    call = node.value if isinstance(node, ast.Expr) else None
+    if isinstance(call, ast.Call) and _called_name(node) == "setattr" and len(call.args) == 3:
+        value = call.args[2]
     return LAMBDA if isinstance(value, ast.Lambda) else getattr(value, "id", "")
 
 
-def needed_statements(statements, stem):
+def needed_statements(statements: list[Statement], stem: str) -> list[Statement]:
     """The statements, in their order, that the function `stem` needs.
 
     Each name is followed once, when it turns out to be needed: the time is linear in the size of the notebook.
@@ -212,26 +220,29 @@ def needed_statements(statements, stem):
     binding, changing, using, calling = (
         _numbers(statements, kind) for kind in ("binds", "changes", "uses", "calls")
     )
-    setting = defaultdict(set)  # name → the functions that set it
+    setting: defaultdict[str, set[str]] = defaultdict(set)  # name → the functions that set it
     for function, sets in {name: s.sets for s in statements for name in s.binds - {stem}}.items():
         for name in sets:
             setting[name].add(function)
     # `torch.save(model)` must not pull the training in: a change to a module, or a call, never makes more names needed
     lacking = [s.uses - BUILTINS for s in statements]
-    lacking_more = [  # to define a function does no harm
+    # to define a function does no harm
+    lacking_more = [
         set() if isinstance(s.node, FUNCTIONS) else uses - s.calls
         for uses, s in zip(lacking, statements, strict=True)
     ]
-    changes_module, calls_setter = set(), set()
+    changes_module: set[int] = set()
+    calls_setter: set[int] = set()
     chosen = {n for n, s in enumerate(statements) if s.value in functions and s.changes & imported}
-    needed, kept, names = set(), set(), [stem, "*"]
+    needed: set[str] = set()
+    kept: set[int] = set()
+    names = [stem, "*"]
     while names or chosen:
         for number in chosen - kept:
             kept.add(number)
             names += statements[number].uses
         chosen = set()
-        name = names.pop() if names else None
-        if name is None or name in needed:
+        if not names or (name := names.pop()) in needed:
             continue
         needed.add(name)
         (changes_module if name in imported else chosen).update(changing[name])
@@ -249,9 +260,9 @@ def needed_statements(statements, stem):
     return [statements[number] for number in sorted(kept)]
 
 
-def _numbers(statements, kind):
+def _numbers(statements: list[Statement], kind: str) -> defaultdict[str, set[int]]:
     """Name → the numbers of the statements that have it in their field `kind`."""
-    found = defaultdict(set)
+    found: defaultdict[str, set[int]] = defaultdict(set)
     for number, statement in enumerate(statements):
         for name in getattr(statement, kind):
             found[name].add(number)

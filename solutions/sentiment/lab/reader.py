@@ -52,7 +52,7 @@ def text(data: bytes) -> str:
     return data.decode(json.detect_encoding(data))
 
 
-def parse(data: bytes) -> dict:
+def parse(data: bytes) -> dict[str, Any]:
     """Return the notebook as Jupyter stores it; raises Unreadable with the reason."""
     try:
         document = json.loads(text(data))
@@ -78,7 +78,7 @@ def parse(data: bytes) -> dict:
     return document
 
 
-def code_cells(document: dict) -> list[dict]:
+def code_cells(document: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a notebook's code cells in order; what is no cell is left out."""
     return [cell for cell in document["cells"] if is_cell(cell) and cell["cell_type"] == "code"]
 
@@ -88,14 +88,14 @@ def is_cell(cell: Any) -> bool:
     return isinstance(cell, dict) and cell.get("cell_type") in KINDS
 
 
-def clues(cell: dict) -> dict:
+def clues(cell: dict[str, Any]) -> dict[str, Any]:
     """Return what nbgrader has noted on a cell, {} where it has nothing."""
     metadata = cell.get("metadata")
     noted = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     return noted if isinstance(noted, dict) else {}
 
 
-def source(cell: dict) -> str:
+def source(cell: dict[str, Any]) -> str:
     """Return a cell's text, of UTF-8's characters only."""
     return with_newlines(joined(cell.get("source")).encode("utf-8", "replace").decode())
 
