@@ -20,15 +20,12 @@ from grader.assignment import CourseError, load_course
 from grader.judging.session import Grader
 from grader.submission.preflight import Unreadable, repair
 from grader.wall.link import SandboxError
+from lab.command import print_anything
+from lab.errors import ConfigError, LabError
 
-OWN = {
-    "preset",
-    "seed",
-    "output_dir",
-    "save_steps",
-    "rewards",
-    "resume",
-}  # the gate's, or options of their own
+# settings that are the gate's, or options of their own
+OWN = {"preset", "seed", "output_dir", "save_steps", "rewards", "resume"}
+EXPECTED = (CourseError, SandboxError, Unreadable, LabError, OSError)  # one line explains them
 REPORTS = ("smoke.json", "smoke.html", "smoke.xml")
 BOOLEANS = {"true": True, "false": False}
 
@@ -67,7 +64,7 @@ def other_settings(pairs):
     """Return NAME=VALUE pairs as TrainConfig's settings; ConfigError for a value of the wrong type."""
     from dataclasses import fields
 
-    from lab.config import ConfigError, TrainConfig
+    from lab.config import TrainConfig
 
     kinds, settings = {f.name: f.type for f in fields(TrainConfig)}, {}
     for pair in pairs:
@@ -126,28 +123,17 @@ def summary(verdict):
     return "\n".join([*lines, f"verdict: {'pass' if verdict['passed'] else 'fail'}"])
 
 
-def expected():
-    """Return the errors that one line explains."""
-    from lab.config import ConfigError
-    from lab.pretrained import ModelUnavailable
-    from rewards import ExerciseError
-    from train import OutOfMemory
-
-    ours = (CourseError, SandboxError, Unreadable, OSError)
-    return (*ours, ConfigError, ExerciseError, ModelUnavailable, OutOfMemory)
-
-
 def main(argv=None):
     """0 for a pass, 1 for a fail, 2 when nothing could be judged: one line says why."""
-    # a file's name, or a sign of ours, may be more than a terminal can show
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     options = parse_args(argv)
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
         return judge(options)
-    except expected() as error:
+    except EXPECTED as error:
         print(f"gate: {error}", file=sys.stderr)
-    except Exception:  # noqa: BLE001  a fault of ours: Python's own exit code would be a verdict
+    # a fault of ours: Python's own exit code would be a verdict
+    except Exception:
         traceback.print_exc()
     return 2
 

@@ -25,6 +25,7 @@ from gate import ROOT
 from grader.assignment import load_course
 from grader.classroom.slots import cores, cpu
 from grader.judging.session import Grader
+from lab.command import print_anything
 
 RUNS = ROOT / "docs" / "calibration.jsonl"
 REPORT = ROOT / "docs" / "calibration.md"
@@ -128,7 +129,7 @@ def store(rows):
 
 def main(argv=None):
     """0 when every case went as it must, else 1."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     options = parse_args(argv)
     if not options.report:
         calibrate(options)

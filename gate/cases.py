@@ -9,12 +9,11 @@ from typing import Any
 from gate import SOURCE
 from gate.number_format import float32_throughout
 from gate.submissions import Submission, read
+from gate.walled_rewards import TRUSTED
+from lab.config import TrainConfig
 
-CALLED = (
-    "sentiment_reward",
-    "exponential_shaping",
-    "forward_kl_reward",
-)  # by the trainer; 3a is not
+# the exercises that the trainer calls across the wall
+CALLED = [stem for stem in TrainConfig.from_preset("smoke").required_exercises() if stem != TRUSTED]
 # The smallest size that decides: smoke's own steps and completions, without the validation half-way. With 24 steps, or with
 # 32 completions a step, honest rewards gain 0.29 and fail (one run each).
 SMALLEST = {"validation_steps": 0}

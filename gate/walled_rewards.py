@@ -20,7 +20,9 @@ from grader.judging.function import Student
 from grader.submission.preflight import repair
 from grader.wall.sandbox import Sandbox
 from lab.config import TrainConfig
-from rewards import ExerciseError, Rewards, checked, load_rewards
+from lab.errors import ExerciseError
+from lab.exercises import checked
+from rewards import Rewards, load_rewards
 
 SCORER = "sentiment.get_sentiment_scores"
 TRUSTED = "sequence_log_probs"  # exercise 3a: sees whole logits, so the trusted side computes it

@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 from nbconvert.preprocessors import ExecutePreprocessor
 
+from lab.command import print_anything
 from tools.build import NOTEBOOK, ROOT, SOURCE, build_release, export_solutions
 
 OUT = ROOT / "build" / "demo"
@@ -64,7 +65,7 @@ def final_table(compared: Path, seconds: float) -> str:
 
 def main() -> int:
     """Run the demo; any failure ends it with that step's own message."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

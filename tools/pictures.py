@@ -12,6 +12,7 @@ import matplotlib
 from PIL import Image, ImageChops
 
 from gate import ROOT, SOURCE
+from lab.command import print_anything
 from lab.plots import COLOURS, MARKERS, STYLES, axes
 from lab.runs import load_run
 from tools.classroom import Classroom
@@ -108,7 +109,7 @@ def gate_picture(folder: Path) -> None:
 
 def main() -> None:
     """Make them all."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     argparse.ArgumentParser(prog="python -m tools.pictures", description=__doc__).parse_args()
     PICTURES.mkdir(exist_ok=True)
     reward_curve()

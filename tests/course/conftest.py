@@ -42,14 +42,6 @@ def own_place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def own_examples(monkeypatch):
-    """Keep one test's student code from spoiling the examples of the next."""
-    import checks
-
-    monkeypatch.setattr(checks, "EXAMPLES", copy.deepcopy(checks.EXAMPLES))
-
-
-@pytest.fixture
 def float32(monkeypatch):
     """Language models compute in float32 on every processor, for comparisons with an oracle; not in other processes."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)

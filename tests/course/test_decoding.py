@@ -7,8 +7,8 @@ import torch
 from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig, MistralConfig
 
 from lab import decoding
-from lab.config import ConfigError
 from lab.decoding import Decoder, draw, up_to_first
+from lab.errors import ConfigError
 from lab.measure import generate
 
 pytestmark = pytest.mark.usefixtures("float32")

@@ -8,7 +8,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Robe
 
 import sentiment
 from lab import pretrained
-from lab.pretrained import ModelUnavailable, model_path
+from lab.errors import ModelUnavailable
+from lab.pretrained import model_path
 from sentiment import get_sentiment_scores, positive_labels, use_model
 
 STARS = {0: "1 star", 1: "2 stars", 2: "3 stars", 3: "4 stars", 4: "5 stars"}
