@@ -15,8 +15,10 @@ from pathlib import Path
 import nbformat
 from nbconvert.preprocessors import ExecutePreprocessor
 
+from gate import ROOT, SOURCE
 from lab.command import print_anything
-from tools.build import NOTEBOOK, ROOT, SOURCE, build_release, export_solutions
+from tools.build import build_release
+from tools.solutions import NOTEBOOK, export_solutions
 
 OUT = ROOT / "build" / "demo"
 CELL_SECONDS = 600  # the longest cell makes four training runs

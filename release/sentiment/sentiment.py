@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lab.pretrained import ModelUnavailable, load
+from lab.errors import ModelUnavailable
+from lab.pretrained import load
 
 if TYPE_CHECKING:
     import torch

@@ -95,11 +95,11 @@ def python() -> Callable[..., subprocess.CompletedProcess]:
 @pytest.fixture(scope="session")
 def solutions(tmp_path_factory) -> Path:
     """The reference solutions of exercises 1 to 4, as `--rewards` takes them."""
-    from tools.build import SOLUTIONS, export_solutions
+    from tools.build import EXPORTED
+    from tools.solutions import export_solutions
 
-    committed = SOLUTIONS / "rewards_solution.py"
-    if committed.is_file():
-        return committed
+    if EXPORTED.is_file():
+        return EXPORTED
     exported = tmp_path_factory.mktemp("solutions") / "rewards_solution.py"
     exported.write_text(export_solutions(), encoding="utf-8")
     return exported

@@ -224,8 +224,26 @@ def test_differences_name_changed_missing_and_extra_files(tmp_path):
     assert build.differences(fresh, committed) == ["b", "c", "d"]
 
 
+def test_solutions_hold_the_executed_notebook_and_the_exported_functions_alone(
+    tmp_path, monkeypatch
+):
+    assert build.strangers(build.SOLUTIONS) == []
+    folder = tmp_path / "sentiment"
+    (folder / "lab").mkdir(parents=True)
+    for name in (build.NOTEBOOK, "train.py", "lab/config.py"):
+        (folder / name).touch()
+    (tmp_path / build.EXPORTED.name).touch()
+    monkeypatch.setattr(build, "SOLUTIONS", tmp_path)
+    monkeypatch.setattr(build, "EXECUTED", folder / build.NOTEBOOK)
+    monkeypatch.setattr(build, "EXPORTED", tmp_path / build.EXPORTED.name)
+    assert build.strangers(tmp_path) == ["sentiment/lab/config.py", "sentiment/train.py"]
+    build.prune_solutions()
+    assert [path.name for path in folder.iterdir()] == [build.NOTEBOOK]
+    assert build.strangers(tmp_path) == []
+
+
 def test_committed_solutions_are_executed_and_complete():
-    notebook = nbformat.read(build.SOLUTIONS / build.ASSIGNMENT / build.NOTEBOOK, as_version=4)
+    notebook = nbformat.read(build.EXECUTED, as_version=4)
     executed = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     assert all(cell.execution_count for cell in executed)
     assert not [out for cell in executed for out in cell.outputs if out.output_type == "error"]

@@ -11,16 +11,15 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lab.config import ConfigError
+from lab.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
 GRAPH_WIDTH = 16  # prompts are padded to a multiple of this before a graph: few widths, few graphs
-CHECK_EVERY = (
-    8  # steps between questions whether all rows have ended, which a GPU has to be waited for
-)
+# steps between questions whether all rows have ended, which a GPU has to be waited for
+CHECK_EVERY = 8
 
 
 class Rows:
@@ -170,9 +169,8 @@ class Decoder:
         rows = Rows(self.model, len(prompt_ids), width, self.most)
         if not self.graphs:
             return rows, lambda: self.advance(rows)
-        self.read_prompts(
-            rows, prompt_ids
-        )  # gives the cache its memory before anything is recorded
+        # gives the cache its memory before anything is recorded
+        self.read_prompts(rows, prompt_ids)
         self.recorded[key] = rows, recorded(lambda: self.advance(rows))
         return self.recorded[key]
 

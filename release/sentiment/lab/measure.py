@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import sentiment
 from data import SPLITS, prompt_texts
-from lab.config import ConfigError
 from lab.decoding import Decoder
+from lab.errors import ConfigError
 from lab.pretrained import autocast
 from lab.reference import to_sequences
 
@@ -133,9 +133,8 @@ def mean_nll(
         count = int(rows.completion_mask.sum())
         if not count:
             continue
-        labels = rows.token_ids.masked_fill(
-            rows.completion_mask == 0, -100
-        )  # -100: not counted in transformers' loss
+        # -100: not counted in transformers' loss
+        labels = rows.token_ids.masked_fill(rows.completion_mask == 0, -100)
         with torch.inference_mode(), autocast():
             output = model(
                 input_ids=rows.token_ids.to(model.device),

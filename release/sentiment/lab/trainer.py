@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data import load_prompts
-from lab.config import ConfigError, TrainConfig, world_size
+from lab.config import TrainConfig, world_size
+from lab.errors import ConfigError
 from lab.policy import attach
 from lab.pretrained import compute_dtype, device
 
@@ -136,9 +137,7 @@ def device_name() -> str:
     import torch
 
     threads = torch.get_num_threads()
-    name = (
-        torch.cuda.get_device_name(device())
-        if torch.cuda.is_available()
-        else f"CPU, {threads} thread{'s' * (threads > 1)}"
-    )
+    name = f"CPU, {threads} thread" if threads == 1 else f"CPU, {threads} threads"
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name(device())
     return f"{name}, {str(compute_dtype()).removeprefix('torch.')}"
