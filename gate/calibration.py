@@ -63,9 +63,9 @@ def rate(errors: int, runs: int) -> str:
     return f"{errors} of {runs} (below {bound:.0%})".replace("%", " %")
 
 
-def report(rows: list[Row]) -> str:
+def report(runs: Iterable[Row]) -> str:
     """Return docs/calibration.md."""
-    rows = judged(rows)
+    rows = judged(runs)
     dates = ", ".join(sorted({row["date"] for row in rows}))
     devices = " or ".join(sorted({row["device"] for row in rows}))
     cpu = ", ".join(sorted({row["cpu"] for row in rows}))

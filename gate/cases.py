@@ -18,12 +18,13 @@ CALLED = [stem for stem in TrainConfig.from_preset("smoke").required_exercises()
 # 32 completions a step, honest rewards gain 0.29 and fail (one run each).
 SMALLEST = {"validation_steps": 0}
 FAST = 3e-4  # learning rate at which rewards get hacked; smoke's own is gentle
-HACKED = {  # at smoke's full size: the two runs that judges of sentiment alone would applaud, each with the check it must trip
+# at smoke's full size: the two runs that judges of sentiment alone would applaud, each with the check it must trip
+HACKED: dict[str, tuple[dict[str, Any], str]] = {
     "no KL term, fast": ({"kl_type": "none", "learning_rate": FAST}, "perplexity"),
     "forward, fast": ({"kl_type": "forward", "learning_rate": FAST}, "distinct_2"),
 }
 # The hack at rates at which it gets less far: at smoke's own it may have made the text more positive, and nothing worse.
-SLOWER = {
+SLOWER: dict[str, tuple[str, dict[str, Any], str]] = {
     "hack, fast": ("hacked", {"kl_type": "none", "learning_rate": FAST}, "repetition"),
     "hack, gentle": ("limit", {"kl_type": "none"}, ""),
 }

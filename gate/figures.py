@@ -80,7 +80,7 @@ def figures(before: dict[str, Any], after: dict[str, Any], judge: Judge) -> dict
     """
     prompts = [item["prompt"] for item in after["completions"]]
     texts = {"base": texts_of(before), "trained": texts_of(after)}
-    scores = {
+    scores: dict[str, dict[str, Sequence[float]]] = {
         "": {"base": scores_of(before), "trained": scores_of(after)},
         "judge_": {who: judge.scores(words) for who, words in texts.items()},
         "vader_": {who: vader_scores(words) for who, words in texts.items()},

@@ -91,7 +91,9 @@ class TimedScorer:
 
     def __init__(self, at_once: int) -> None:
         """`at_once`: after how many texts the clock is looked at."""
-        self.at_once, self.start, self.spent = at_once, time.monotonic(), None
+        self.at_once, self.start = at_once, time.monotonic()
+        # None before the first call, which is free: it may load the classifier
+        self.spent: float | None = None
 
     def __call__(self, texts: list[str]) -> list[float]:
         """Return the texts' scores, or end the run."""
@@ -102,9 +104,8 @@ class TimedScorer:
         start = time.monotonic()
         scores = sentiment.get_sentiment_scores(texts, BATCH)
         now = time.monotonic()
-        # the first call is free: it may load the classifier
-        self.spent = 0.0 if self.spent is None else self.spent + now - start
-        if self.spent > SCORING_SECONDS + now - self.start - self.spent:
+        self.spent = spent = 0.0 if self.spent is None else self.spent + now - start
+        if spent > SCORING_SECONDS + now - self.start - spent:
             raise Ended("timeout", "scoring texts took longer than all the rest of the run")
         return scores
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from PIL import Image, ImageChops
@@ -43,7 +44,11 @@ def reward_curve() -> None:
     runs = {label: load_run(SOURCE / "saved_runs" / name) for label, name in RUNS.items()}
     for plot, (key, words) in zip(plots, SHOWN.items(), strict=True):
         for index, (label, run) in enumerate(runs.items()):
-            look = {"color": COLOURS[index], "linestyle": STYLES[index], "marker": MARKERS[index]}
+            look: dict[str, Any] = {
+                "color": COLOURS[index],
+                "linestyle": STYLES[index],
+                "marker": MARKERS[index],
+            }
             plot.plot(*run.curve(f"validation/{key}"), label=label, **look)
         plot.set(xlabel="optimiser step (measured on held-out prompts)", title=words)
     plots[0].legend(frameon=False, loc="lower right")
@@ -76,7 +81,9 @@ def photograph(page: Path, name: str, width: int, height: int) -> None:
     with Image.open(target) as image:
         shot = image.convert("RGB")
     blank = Image.new("RGB", shot.size, shot.getpixel((shot.width - 1, shot.height - 1)))
-    _, _, right, bottom = ImageChops.difference(shot, blank).getbbox()
+    box = ImageChops.difference(shot, blank).getbbox()
+    assert box, f"the picture of {page.name} is blank"
+    _, _, right, bottom = box
     kept = (0, 0, min(right + 12, shot.width), min(bottom + 12, shot.height))
     shot.crop(kept).quantize(64).save(target, optimize=True)
 
