@@ -6,10 +6,8 @@ target mixes the review's label with the n-gram teacher's opinion; averaged weig
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,35 +24,10 @@ from tools.recipes.pretraining import (
     train_tokenizer,
 )
 from tools.recipes.reviews import Review, load_reviews
+from tools.recipes.stages import Recipe, Stage
 from tools.recipes.teacher import Teacher
 from tools.recipes.training import make_optimizers, schedule, take_step, update_average
 from tools.recipes.windows import Window, window_sets
-
-
-class Stage(NamedTuple):
-    """A stage of fine-tuning: passes over one window of every review and `copies` whole Rotten Tomatoes snippets more."""
-
-    passes: int
-    copies: int
-    rate: float  # learning rate
-    decay: float  # share of the steps, at the end, over which the rate falls linearly to zero
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What the shipped weights were trained with; a pass is over one window of every training review."""
-
-    pretraining_passes: int = 8
-    pretraining_rate: float = 3e-3
-    stages: tuple[Stage, ...] = (Stage(7, 0, 2e-3, 0.5), Stage(2, 4, 1e-3, 1.0))
-    batch: int = 64
-    weight_decay: float = 0.05
-    masked: float = 0.2  # share of tokens to predict in pre-training
-    dropped: float = 0.1  # share of tokens replaced by [MASK] in fine-tuning
-    teacher_share: float = 0.7  # of the target; the rest is the review's label
-    average: float = 0.998  # of the weight average, per step
-    seed: int = 20261122
-
 
 RECIPE = Recipe()
 

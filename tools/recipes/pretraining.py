@@ -1,7 +1,6 @@
 """What the classifier starts from: WordPiece, the shape of the network, masked-language-model pre-training."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,11 +9,9 @@ from torch.nn import functional as F
 from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
 
 from tools.recipes.reviews import Review
+from tools.recipes.stages import Recipe
 from tools.recipes.training import make_optimizers, schedule, take_step
 from tools.recipes.windows import Window, by_length, draw_windows
-
-if TYPE_CHECKING:
-    from tools.recipes.classifier import Recipe
 
 Inputs = Mapping[str, torch.Tensor]  # ids and masks, [B, T] each
 Batch = tuple[Inputs, list[Window]]
@@ -99,7 +96,7 @@ def mlm_loss(
 
 
 def pretrain(
-    tokenizer: BertTokenizerFast, reviews: Sequence[Review], recipe: "Recipe"
+    tokenizer: BertTokenizerFast, reviews: Sequence[Review], recipe: Recipe
 ) -> BertForMaskedLM:
     """Return a `BertForMaskedLM` trained on the reviews' windows."""
     model = BertForMaskedLM(configuration(dropout=0.0))
