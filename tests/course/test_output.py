@@ -66,10 +66,8 @@ def test_every_command_is_tried():
         for path in (ROOT / folder).rglob("*.py")
         if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
     }
-    parts = {
-        "grader/classroom/jobs.py",
-        "grader/wall/leash.py",
-    }  # of a command, with a pipe for an output
+    # of a command, with a pipe for an output
+    parts = {"grader/classroom/jobs.py", "grader/wall/leash.py"}
     names = {c if c.endswith(".py") else c.replace(".", "/") + ".py" for c in COMMANDS}
     packages = {name.replace(".py", "/__main__.py") for name in names}
     assert found - parts <= names | packages

@@ -101,9 +101,12 @@ def test_a_run_counts_no_longer_once_something_it_depends_on_changes(monkeypatch
     assert run_key(cells, replace(config, seed=7)) != before
     assert run_key(cells, replace(config, output_dir="elsewhere")) == before
     assert run_key([{"source": "x = 2"}], config) != before
-    monkeypatch.setattr(
-        Path, "read_bytes", lambda path: read_bytes(path) + b" " * str(path).endswith(changed)
-    )
+
+    def edited(path):
+        data = read_bytes(path)
+        return data + b" " if str(path).endswith(changed) else data
+
+    monkeypatch.setattr(Path, "read_bytes", edited)
     assert run_key(cells, config) != before
 
 
