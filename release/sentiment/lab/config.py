@@ -213,7 +213,8 @@ def parse_args(argv: list[str] | None = None) -> TrainConfig:
     class Parser(OneLineErrors, HfArgumentParser):
         """As transformers makes one from a dataclass."""
 
-    parser = Parser(TrainConfig, description=__doc__, allow_abbrev=False)
+    # mypy does not follow transformers, whose parser begins with the dataclass
+    parser = Parser(TrainConfig, description=__doc__, allow_abbrev=False)  # type: ignore[arg-type]
     named, _ = parser.parse_known_args(argv)
     parser.set_defaults(**PRESETS[named.preset])
     config = TrainConfig(**vars(parser.parse_args(argv)))

@@ -134,12 +134,12 @@ class Decoder:
             input_ids=token_ids, attention_mask=attention_mask, past_key_values=cache, use_cache=True, logits_to_keep=1,
             position_ids=(attention_mask.cumsum(dim=1) - 1).clamp(min=0),
         ).logits[:, -1]  # fmt: skip
-        row_prompt = torch.tensor(row_prompt, device=token_ids.device)
+        chosen = torch.tensor(row_prompt, device=token_ids.device)
         rows.cache.reset()
         for i, layer in enumerate(cache.layers):
-            rows.cache.update(layer.keys[row_prompt], layer.values[row_prompt], i)
-        rows.start(attention_mask[row_prompt])
-        return logits[row_prompt]
+            rows.cache.update(layer.keys[chosen], layer.values[chosen], i)
+        rows.start(attention_mask[chosen])
+        return logits[chosen]
 
     def record(self, rows: Rows, logits: "torch.Tensor") -> None:
         """Draw the next token of every row from its logits [B, V] and note it."""

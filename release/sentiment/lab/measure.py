@@ -47,6 +47,10 @@ class Evaluation:
         """Return everything but the completions."""
         return {name: value for name, value in asdict(self).items() if name != "completions"}
 
+    def figures(self) -> dict[str, float]:
+        """Return the numbers alone."""
+        return {name: value for name, value in self.metrics().items() if not isinstance(value, str)}
+
 
 def check_length(
     flag: str, most: int, name: str, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"

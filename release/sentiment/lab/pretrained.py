@@ -65,7 +65,7 @@ def compute_dtype() -> "torch.dtype":
     if torch.cuda.is_available():
         ampere = torch.cuda.get_device_capability(device()) >= (8, 0)
         return torch.bfloat16 if ampere else torch.float16
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return torch.bfloat16 if capabilities.get("avx512_bf16") else torch.float32
 
 
@@ -90,7 +90,7 @@ def hub_reachable() -> bool:
 
 
 def load(
-    auto_class: type, name: str, kind: str, dtype: "torch.dtype"
+    auto_class: Any, name: str, kind: str, dtype: "torch.dtype"
 ) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
     """Load a model and its tokenizer in evaluation mode on `device()`.
 
@@ -113,7 +113,7 @@ def load(
     return model.to(device()).eval(), tokenizer
 
 
-def from_pretrained(auto_class: type, name: str, kind: str, **options: Any) -> Any:
+def from_pretrained(auto_class: Any, name: str, kind: str, **options: Any) -> Any:
     """Call `auto_class.from_pretrained`; a ModelUnavailable says what to do when that fails."""
     from safetensors import SafetensorError
     from transformers.utils import logging

@@ -73,7 +73,7 @@ class Tracker(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Append the trainer's metrics to history.jsonl and print the few that matter."""
-        if not self.is_main or "reward" not in (logs or {}):
+        if not self.is_main or logs is None or "reward" not in logs:
             return
         self.append({"step": state.global_step, **logs})
         if state.global_step % max(1, self.config.max_steps // 10) == 0:
@@ -143,11 +143,7 @@ class Tracker(TrainerCallback):
             max_new_tokens=self.config.max_completion_length,
             temperature=VALIDATION_TEMPERATURE,
         )
-        metrics = {
-            f"validation/{name}": value
-            for name, value in result.metrics().items()
-            if name != "model"
-        }
+        metrics = {f"validation/{name}": value for name, value in result.figures().items()}
         self.append({"step": step, **metrics})
         print(
             f"step {step:>4}/{self.config.max_steps}  held-out prompts: P(positive) {result.mean_sentiment:.3f} ± {result.std_sentiment:.3f}, "
@@ -175,13 +171,11 @@ class Tracker(TrainerCallback):
 
     def finish(self) -> None:
         """Write the last evaluation and mark the run finished; its checkpoints have served."""
+        assert self.after is not None, "training has ended"
         self.record |= {"status": "finished", "final": self.after.metrics()}
-        before = json.loads((self.folder / "completions.json").read_text(encoding="utf-8"))[
-            "before"
-        ]
-        write_json(
-            self.folder / "completions.json", {"before": before, "after": self.after.completions}
-        )
+        path = self.folder / "completions.json"
+        before = json.loads(path.read_text(encoding="utf-8"))["before"]
+        write_json(path, {"before": before, "after": self.after.completions})
         self.write_record()
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         if self.wandb_run:

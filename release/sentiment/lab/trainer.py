@@ -35,7 +35,8 @@ def hidden_module(name: str, hide: bool) -> Iterator[None]:
     if not hide or name in sys.modules:
         yield
         return
-    sys.modules[name] = None
+    modules: dict[str, Any] = sys.modules  # None in it stands for a package that is not there
+    modules[name] = None
     try:
         yield
     finally:
@@ -48,7 +49,7 @@ def show_wandb() -> None:
 
     for name, module in list(sys.modules.items()):
         if name.startswith("trl.") and "wandb" not in vars(module):
-            module.wandb = wandb
+            vars(module)["wandb"] = wandb
 
 
 def build_trainer(
