@@ -14,12 +14,21 @@ ENCODINGS = [
     {"PYTHONIOENCODING": "cp437"},
     {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"},
 ]
+
+
+def modules():
+    """The course's own modules, as they import each other."""
+    folder = ROOT / "source/sentiment"
+    for path in folder.rglob("*.py"):
+        yield ".".join(path.relative_to(folder).with_suffix("").parts)
+
+
 # A file that is opened in the locale's encoding is an error in the course's own modules.
 STRICT = {
     "PYTHONWARNDEFAULTENCODING": "1",
     "PYTHONWARNINGS": ",".join(
         ["ignore::EncodingWarning", "error::EncodingWarning:__main__"]
-        + [f"error::EncodingWarning:{p.stem}" for p in (ROOT / "source/sentiment").glob("*.py")]
+        + [f"error::EncodingWarning:{name}" for name in modules()]
     ),
 }
 PRINTS_ARROWS = """
