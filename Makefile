@@ -29,9 +29,10 @@ test: setup lint  ## everything that needs no GPU and no network
 	$(BIN)/python -m tools.build check
 	$(BIN)/python -m pytest -n logical --dist loadfile
 
-lint: setup  ## ruff: format and rules, notebook included
+lint: setup  ## ruff: format and rules, notebook included; mypy: the annotations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 lint-ci:  ## lint the workflows, the Dockerfile and the shell scripts (fetches its own tools; needs Node.js)
 	bash ci/lint_ci.sh
@@ -83,7 +84,7 @@ models: setup  ## train the embedded models again (hours)
 	$(BIN)/python -m tools.recipes build all
 
 clean:  ## remove caches and builds; verdicts, training runs and calibration stay
-	rm -rf dist .pytest_cache .ruff_cache
+	rm -rf dist .pytest_cache .ruff_cache .mypy_cache
 	[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name grading ! -name calibration -exec rm -rf {} +
 
 .PHONY: site pictures

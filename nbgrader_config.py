@@ -2,7 +2,7 @@
 
 from grader.gradebook.plugins import configure
 
-c = get_config()  # noqa: F821  (nbgrader defines it)
+c = get_config()  # nbgrader defines it
 
 c.CourseDirectory.course_id = "rl-sentiment"
 c.CourseDirectory.solution_directory = "solutions"

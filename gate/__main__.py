@@ -13,7 +13,9 @@ import os
 import sys
 import traceback
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from gate import ROOT, SOURCE
 from grader.assignment import load_assignment
@@ -22,20 +24,17 @@ from grader.judging.session import Grader
 from grader.reader import Unreadable
 from grader.submission.preflight import repair
 from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
+from lab.command import print_anything
+from lab.errors import ConfigError, LabError
 
-OWN = {
-    "preset",
-    "seed",
-    "output_dir",
-    "save_steps",
-    "rewards",
-    "resume",
-}  # the gate's, or options of their own
+# settings that are the gate's, or options of their own
+OWN = {"preset", "seed", "output_dir", "save_steps", "rewards", "resume"}
+EXPECTED = (GraderError, Unreadable, LabError, OSError)  # one line explains them
 REPORTS = ("smoke.json", "smoke.html", "smoke.xml")
 BOOLEANS = {"true": True, "false": False}
 
 
-def parse_args(argv=None):
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -65,13 +64,14 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def other_settings(pairs):
+def other_settings(pairs: Iterable[str]) -> dict[str, Any]:
     """Return NAME=VALUE pairs as TrainConfig's settings; ConfigError for a value of the wrong type."""
     from dataclasses import fields
 
-    from lab.config import ConfigError, TrainConfig
+    from lab.config import TrainConfig
 
-    kinds, settings = {f.name: f.type for f in fields(TrainConfig)}, {}
+    kinds: dict[str, Any] = {f.name: f.type for f in fields(TrainConfig)}
+    settings: dict[str, Any] = {}
     for pair in pairs:
         name, _, value = pair.partition("=")
         if name in OWN:
@@ -84,7 +84,7 @@ def other_settings(pairs):
     return settings
 
 
-def judge(options):
+def judge(options: argparse.Namespace) -> int:
     """Run the gate and write its reports; returns the exit code."""
     for name in REPORTS:  # an earlier run's must not stand for this one
         (options.out / name).unlink(missing_ok=True)
@@ -94,7 +94,8 @@ def judge(options):
         # torch and TRL load after the sandbox has started: a process with threads should not fork
         from gate.gate import Request, run_gate
         from gate.mark import training_mark
-        from gate.report import write_json, write_reports
+        from gate.report import write_reports
+        from lab.runs import write_json
 
         names = ("model", "sentiment_model")
         settings = {name: getattr(options, name) for name in names if getattr(options, name)}
@@ -110,7 +111,7 @@ def judge(options):
     return 2 if ours else int(not verdict["passed"])
 
 
-def summary(verdict):
+def summary(verdict: dict[str, Any]) -> str:
     """Return the verdict in a few lines."""
     lines = []
     for seed in verdict["seeds"]:
@@ -128,28 +129,17 @@ def summary(verdict):
     return "\n".join([*lines, f"verdict: {'pass' if verdict['passed'] else 'fail'}"])
 
 
-def expected():
-    """Return the errors that one line explains."""
-    from lab.config import ConfigError
-    from lab.pretrained import ModelUnavailable
-    from rewards import ExerciseError
-    from train import OutOfMemory
-
-    ours = (GraderError, Unreadable, OSError)
-    return (*ours, ConfigError, ExerciseError, ModelUnavailable, OutOfMemory)
-
-
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """0 for a pass, 1 for a fail, 2 when nothing could be judged: one line says why."""
-    # a file's name, or a sign of ours, may be more than a terminal can show
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     options = parse_args(argv)
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
         return judge(options)
-    except expected() as error:
+    except EXPECTED as error:
         print(f"gate: {error}", file=sys.stderr)
-    except Exception:  # noqa: BLE001  a fault of ours: Python's own exit code would be a verdict
+    # a fault of ours: Python's own exit code would be a verdict
+    except Exception:
         traceback.print_exc()
     return 2
 

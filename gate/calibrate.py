@@ -15,9 +15,11 @@ import multiprocessing
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -25,15 +27,20 @@ from gate import ROOT
 from grader.assignment import load_assignment
 from grader.classroom.slots import cores, cpu
 from grader.judging.session import Grader
+from lab.command import print_anything
+
+if TYPE_CHECKING:
+    from gate.cases import Case
 
 RUNS = ROOT / "docs" / "calibration.jsonl"
 REPORT = ROOT / "docs" / "calibration.md"
 KINDS = ["honest", "float32", "control", "hacked", "limit", "compared", "variant", "mutant"]
 THREADS = 1  # of one run: several runs side by side use a machine better than threads do
-grader = None  # of this process
+Row = dict[str, Any]
+grader: Grader | None = None  # of this process
 
 
-def parse_args(argv=None):
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -45,7 +52,7 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def prepare():
+def prepare() -> None:
     """Start this process's sandbox, before torch starts threads."""
     global grader
     os.environ["OMP_NUM_THREADS"] = str(THREADS)
@@ -54,12 +61,13 @@ def prepare():
     atexit.register(grader.__exit__)
 
 
-def try_case(case, seed, known):
+def try_case(case: "Case", seed: int, known: Row | None) -> Row:
     """Return one line of calibration.jsonl: the one that is `known`, if the run would be the same again."""
     from gate.figures import run_key
     from gate.gate import Request, run_gate
     from grader.submission.preflight import repair
 
+    assert grader is not None, "prepare has run in this process"
     with tempfile.TemporaryDirectory() as folder, case.number_format():
         request = Request(
             case.notebook,
@@ -89,14 +97,14 @@ def try_case(case, seed, known):
     }
 
 
-def recorded():
+def recorded() -> dict[tuple[str, int], Row]:
     """Return what calibration.jsonl holds, by name and seed: of two lines on one run the later counts."""
     text = RUNS.read_text() if RUNS.is_file() else ""
     lines = text.splitlines()[: text.count("\n")]  # a kill may have cut the last one short
     return {(row["name"], row["seed"]): row for row in map(json.loads, lines)}
 
 
-def calibrate(options):
+def calibrate(options: argparse.Namespace) -> None:
     """Run what is missing, several at a time."""
     from gate.cases import SMALLEST, cases
 
@@ -119,16 +127,16 @@ def calibrate(options):
     store(recorded().values())
 
 
-def store(rows):
+def store(rows: Iterable[Row]) -> None:
     """Write calibration.jsonl anew."""
     temporary = RUNS.with_suffix(".part")
     temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
     temporary.replace(RUNS)
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """0 when every case went as it must, else 1."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     options = parse_args(argv)
     if not options.report:
         calibrate(options)

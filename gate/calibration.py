@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from gate.thresholds import thresholds
+from gate.thresholds import THRESHOLDS
 
 Row = Mapping[str, Any]
+PRESET = "smoke"
 MUST_PASS = ("honest", "float32", "variant")
 OPEN = ("limit", "compared")  # shown, with no expectation
 HEAD = """# How often the smoke gate errs
@@ -37,7 +38,7 @@ def failed(row: Row) -> list[str]:
     """Return the names of the checks that a run fails; a run that its rewards ended has one, its outcome."""
     if row["figures"] is None:
         return [f"ended: {row['stopped']['outcome']}"]
-    return [t.name for t in thresholds("smoke") if not t.holds(row["figures"])]
+    return [t.name for t in THRESHOLDS if not t.holds(row["figures"], PRESET)]
 
 
 def faults(rows: Iterable[Row]) -> list[str]:
@@ -62,14 +63,15 @@ def rate(errors: int, runs: int) -> str:
     return f"{errors} of {runs} (below {bound:.0%})".replace("%", " %")
 
 
-def report(rows: list[Row]) -> str:
+def report(runs: Iterable[Row]) -> str:
     """Return docs/calibration.md."""
-    rows = judged(rows)
+    rows = judged(runs)
     dates = ", ".join(sorted({row["date"] for row in rows}))
     devices = " or ".join(sorted({row["device"] for row in rows}))
     cpu = ", ".join(sorted({row["cpu"] for row in rows}))
     parts = [HEAD.format(dates=dates, devices=devices, cpu=cpu), rates(rows)]
-    parts += [figure_table(t.figure, f"{t.sense} {t.bound:g}", rows) for t in thresholds("smoke")]
+    for t in THRESHOLDS:
+        parts.append(figure_table(t.figure, f"{t.sense} {t.bounds[PRESET]:g}", rows))
     parts += [figure_table("trained", "P(positive) after training, with no bound", rows)]
     return "\n".join(parts)
 

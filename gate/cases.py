@@ -9,22 +9,22 @@ from typing import Any
 from gate import SOURCE
 from gate.number_format import float32_throughout
 from gate.submissions import Submission, read
+from gate.walled_rewards import TRUSTED
+from lab.config import TrainConfig
 
-CALLED = (
-    "sentiment_reward",
-    "exponential_shaping",
-    "forward_kl_reward",
-)  # by the trainer; 3a is not
+# the exercises that the trainer calls across the wall
+CALLED = [stem for stem in TrainConfig.from_preset("smoke").required_exercises() if stem != TRUSTED]
 # The smallest size that decides: smoke's own steps and completions, without the validation half-way. With 24 steps, or with
 # 32 completions a step, honest rewards gain 0.29 and fail (one run each).
 SMALLEST = {"validation_steps": 0}
 FAST = 3e-4  # learning rate at which rewards get hacked; smoke's own is gentle
-HACKED = {  # at smoke's full size: the two runs that judges of sentiment alone would applaud, each with the check it must trip
+# at smoke's full size: the two runs that judges of sentiment alone would applaud, each with the check it must trip
+HACKED: dict[str, tuple[dict[str, Any], str]] = {
     "no KL term, fast": ({"kl_type": "none", "learning_rate": FAST}, "perplexity"),
     "forward, fast": ({"kl_type": "forward", "learning_rate": FAST}, "distinct_2"),
 }
 # The hack at rates at which it gets less far: at smoke's own it may have made the text more positive, and nothing worse.
-SLOWER = {
+SLOWER: dict[str, tuple[str, dict[str, Any], str]] = {
     "hack, fast": ("hacked", {"kl_type": "none", "learning_rate": FAST}, "repetition"),
     "hack, gentle": ("limit", {"kl_type": "none"}, ""),
 }
@@ -40,7 +40,7 @@ class Case:
     settings: dict[str, Any] = field(default_factory=dict)
     trips: str = ""
 
-    def number_format(self) -> contextlib.AbstractContextManager:
+    def number_format(self) -> contextlib.AbstractContextManager[None]:
         """Compute in float32, as CPUs without AVX512_BF16 do, where the case is of that kind."""
         return float32_throughout() if self.kind == "float32" else contextlib.nullcontext()
 

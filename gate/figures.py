@@ -16,13 +16,16 @@ from gate.statistics import paired_gain
 from lab.config import TrainConfig
 from lab.pretrained import model_path
 from lab.runs import Run, new_record, read_record
+from lab.thresholds import text_figures
 from lab.trainer import device_name
 from rewards import Rewards
 from train import run
 
 KEY = "gate_key.txt"
-SPECTATORS = {"checks", "evaluate", "examples", "plots"}  # modules that take no part in a run …
-FIGURING = {"figures", "judges", "statistics", "walled_rewards"}  # … and the gate's that do
+# modules that take no part in a run …
+SPECTATORS = {"checks", "evaluate", "examples", "plots", "thresholds", "trial"}
+# … and the gate's that do
+FIGURING = {"figures", "judges", "statistics", "walled_rewards"}
 JUDGING = ("numpy", "scipy", "scikit-learn", "vaderSentiment")
 PLACES = {"output_dir", "resume", "rewards"}  # settings that no figure depends on
 
@@ -60,7 +63,7 @@ def train_seed(config: TrainConfig, rewards: Rewards, key: str) -> Run:
     kept = folder / KEY
     record = read_record(folder)
     same = kept.is_file() and kept.read_text() == key
-    finished = bool(record) and record["status"] == "finished"
+    finished = record is not None and record["status"] == "finished"
     if not (same and finished):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -77,7 +80,7 @@ def figures(before: dict[str, Any], after: dict[str, Any], judge: Judge) -> dict
     """
     prompts = [item["prompt"] for item in after["completions"]]
     texts = {"base": texts_of(before), "trained": texts_of(after)}
-    scores = {
+    scores: dict[str, dict[str, Sequence[float]]] = {
         "": {"base": scores_of(before), "trained": scores_of(after)},
         "judge_": {who: judge.scores(words) for who, words in texts.items()},
         "vader_": {who: vader_scores(words) for who, words in texts.items()},
@@ -92,9 +95,7 @@ def figures(before: dict[str, Any], after: dict[str, Any], judge: Judge) -> dict
         **result,
         "positive_ratio_base": before["positive_ratio"],
         "positive_ratio_trained": after["positive_ratio"],
-        "distinct_2_ratio": after["distinct_2"] / before["distinct_2"],
-        "repetition_rise": after["repetition"] - before["repetition"],
-        "perplexity_ratio": after["perplexity"] / before["perplexity"],
+        **text_figures(before, after),
         "kl": after["kl"],
     }
 

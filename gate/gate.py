@@ -8,22 +8,23 @@ notebook ──▶ laws ──▶ training, one run a seed ──▶ figures ─
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grader
 from gate.figures import figures, run_key, train_seed
 from gate.judges import Judge
-from gate.thresholds import thresholds
+from gate.thresholds import THRESHOLDS
 from gate.walled_rewards import RunEnded, WalledRewards
 from grader.judging.session import Grader
 from grader.submission.preflight import repair
 from lab.config import TrainConfig
+from lab.exercises import NUMBERS
 from lab.runs import Run, new_record
+from lab.thresholds import Threshold
 from lab.trainer import device_name
-from rewards import EXERCISES
 
 SCHEMA = 1
 # exercises 1, 2, 3a and 3b all take part
@@ -126,18 +127,16 @@ def not_trained(needed: Sequence[str], failing: Sequence[str], ours: Sequence[st
 
 def exercises(stems: Sequence[str], names: bool = True) -> str:
     """Return "exercise 2 (exponential_shaping)", or, of several without names, "exercises 1, 2 and 3a"."""
-    listed = [EXERCISES[stem] + (f" ({stem})" if names else "") for stem in stems]
-    together = " and ".join([", ".join(listed[:-1]), listed[-1]] if listed[1:] else listed)
-    return f"exercise{'s' if listed[1:] else ''} {together}"
+    listed = [f"{NUMBERS[stem]} ({stem})" if names else NUMBERS[stem] for stem in stems]
+    if len(listed) == 1:
+        return f"exercise {listed[0]}"
+    return f"exercises {', '.join(listed[:-1])} and {listed[-1]}"
 
 
 def seed_verdict(config: TrainConfig, trained: Run, judge: Judge) -> dict[str, Any]:
     """Return one seed's figures and checks, with curves and texts for the report."""
     measured = figures(trained.before, trained.after, judge)
-    checks = [
-        {**asdict(t), "value": measured[t.figure], "passed": t.holds(measured)}
-        for t in thresholds(config.preset)
-    ]
+    checks = [check(threshold, measured, config.preset) for threshold in THRESHOLDS]
     return {
         "seed": config.seed,
         "passed": all(check["passed"] for check in checks),
@@ -145,4 +144,19 @@ def seed_verdict(config: TrainConfig, trained: Run, judge: Judge) -> dict[str, A
         "checks": checks,
         "seconds": trained.seconds,
         "run": trained.folder.name,
+    }
+
+
+def check(threshold: Threshold, measured: Mapping[str, float], preset: str) -> dict[str, Any]:
+    """Return one bound with what was measured, as the reports show it."""
+    return {
+        "name": threshold.name,
+        "figure": threshold.figure,
+        "sense": threshold.sense,
+        "bound": threshold.bounds[preset],
+        "claim": threshold.claim,
+        "reason": threshold.reason,
+        "group": threshold.group,
+        "value": measured[threshold.figure],
+        "passed": threshold.holds(measured, preset),
     }

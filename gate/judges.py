@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -30,7 +31,7 @@ def check_texts(texts: Sequence[str]) -> list[str]:
     return texts
 
 
-def vectorizer(arguments: dict) -> HashingVectorizer:
+def vectorizer(arguments: dict[str, Any]) -> HashingVectorizer:
     """Return the stateless vectoriser of a judge's `config.json`, where JSON made the tuple of n-gram lengths a list."""
     return HashingVectorizer(**arguments | {"ngram_range": tuple(arguments["ngram_range"])})
 
@@ -48,7 +49,7 @@ class Judge:
     True
     """
 
-    def __init__(self, folder: Path = JUDGE):
+    def __init__(self, folder: Path = JUDGE) -> None:
         """Load the coefficients [F] and the intercept of a folder that `python -m tools.recipes build judge` wrote."""
         config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
         weights = load_file(Path(folder) / "weights.safetensors")

@@ -22,7 +22,9 @@ def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:
         for check in seed["checks"]
         if check["group"] == "gain"
     )
-    share = 1.0 if verdict["passed"] else 0.5 if learned else 0.0
+    share = 0.5 if learned else 0.0
+    if verdict["passed"]:
+        share = 1.0
     return {"share": share, "note": note_on(verdict), "laws": laws_of(verdict)}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from unittest import mock
 
 
-def patched(*targets: tuple[str, Any]) -> Callable:
+def patched(*targets: tuple[str, Any]) -> Callable[..., Any]:
     """Return a context in which names of the teaching modules stand for something else."""
 
     @contextlib.contextmanager

@@ -96,7 +96,8 @@ def suite(
     """Add one suite; rows are name, passed, words."""
     failures = sum(not passed for _, passed, _ in rows)
     counts = {"tests": str(len(rows)), "failures": str(failures), "errors": "0"}
-    element = ElementTree.SubElement(root, "testsuite", name=name, time=f"{seconds:.2f}", **counts)
+    about = {"name": name, "time": f"{seconds:.2f}", **counts}
+    element = ElementTree.SubElement(root, "testsuite", about)
     for case, passed, words in rows:
         added = ElementTree.SubElement(element, "testcase", classname=f"smoke.{name}", name=case)
         if not passed:

@@ -19,28 +19,34 @@ lines that are no Python.
 import copy
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from gate import ROOT
 
+Document = dict[str, Any]
 FOLDER = ROOT / "tests" / "bank"
 HIDDEN = ROOT / "tests" / "hidden"
 
 
 @dataclass(frozen=True)
 class Submission:
+    """One submission of the bank; `notes` are those above its cells, the last cell is the exercise's."""
+
     kind: str
     stem: str
     name: str
-    notes: dict = field(hash=False)
-    cells: tuple = ()
+    notes: dict[str, str] = field(hash=False)
+    cells: tuple[str, ...] = ()
 
     @property
-    def id(self):
+    def id(self) -> str:
+        """Exercise and name, which are of one submission alone in its kind."""
         return f"{self.stem}-{self.name}"
 
-    def notebook(self, source):
-        """The submission as bytes: the notebook `source`, its other solutions kept, with this one's cells."""
+    def notebook(self, source: Document) -> bytes:
+        """Return the notebook `source`, its other solutions kept, with this submission's cells."""
         document = replaced(source, self.stem, self.cells[-1])
         at = document["cells"].index(solution_cell(document, self.stem))
         document["cells"][at:at] = [
@@ -49,23 +55,23 @@ class Submission:
         return json.dumps(document).encode()
 
 
-def solution_cell(document, stem):
-    """The cell where the notebook asks for the exercise."""
-    return next(
-        cell
-        for cell in document["cells"]
-        if cell["metadata"].get("nbgrader", {}).get("grade_id") == stem
+def solution_cell(document: Document, stem: str) -> Document:
+    """Return the cell where the notebook asks for the exercise."""
+    found = (
+        c for c in document["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == stem
     )
+    return next(found)
 
 
-def replaced(document, stem, text):
-    """The notebook with another text in the exercise's cell."""
+def replaced(document: Document, stem: str, text: str) -> Document:
+    """Return a copy of the notebook with another text in the exercise's cell."""
     document = copy.deepcopy(document)
     solution_cell(document, stem)["source"] = text
     return document
 
 
-def helper(text, identity):
+def helper(text: str, identity: str) -> Document:
+    """Return a code cell of the student's own."""
     return {
         "cell_type": "code",
         "id": identity,
@@ -76,15 +82,15 @@ def helper(text, identity):
     }
 
 
-def read(kind):
-    """All submissions of mutants/, variants/, hostile/ or unseen/, or the "trivial" ones."""
+def read(kind: str) -> list[Submission]:
+    """Return all submissions of mutants/, variants/, hostile/ or unseen/, or the "trivial" ones."""
     if kind == "trivial":
         return list(trivial())
     found = []
     for path in sorted((FOLDER / kind).glob("*.py")):
         for block in path.read_text().split("\n# %% ")[1:]:
             name, _, rest = block.partition("\n")
-            notes, cells = _notes(rest)
+            notes, cells = notes_and_cells(rest)
             found.append(Submission(kind, notes.get("stem", path.stem), name.strip(), notes, cells))
     return found
 
@@ -116,33 +122,27 @@ TRIVIAL = {
 }
 
 
-def trivial():
-    """What earns nothing in any exercise, whatever laws it happens to keep."""
+def trivial() -> Iterator[Submission]:
+    """Yield what earns nothing in any exercise, whatever laws it happens to keep."""
     for stem in sorted(path.stem.removeprefix("test_") for path in HIDDEN.glob("test_*.py")):
         for name, (outcome, body) in TRIVIAL.items():
             first = "    first = [*args, *kwargs.values()][0]\n"
             cell = f"def {stem}(*args, **kwargs):\n{first}    {body.format(stem=stem)}\n"
             yield Submission("trivial", stem, name, {"outcome": outcome}, (cell,))
-        yield Submission(
-            "trivial", stem, "empty_cell", {"outcome": "not_implemented"}, ("# to do\n",)
-        )
-        yield Submission(
-            "trivial",
-            stem,
-            "syntax_error",
-            {"outcome": "wrong"},
-            (f"def {stem}(x)\n    return x\n",),
-        )
+        stub = {"outcome": "not_implemented"}
+        yield Submission("trivial", stem, "empty_cell", stub, ("# to do\n",))
+        broken = f"def {stem}(x)\n    return x\n"
+        yield Submission("trivial", stem, "syntax_error", {"outcome": "wrong"}, (broken,))
 
 
-def _notes(text):
-    lines, notes = text.split("\n"), {}
+def notes_and_cells(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return what stands above a submission's cells, and the cells."""
+    lines, notes = text.split("\n"), dict[str, str]()
     while lines and re.match(r"# (?!raw: )[\w ]+: ", lines[0]):
         key, _, value = lines.pop(0)[2:].partition(": ")
         notes[key] = value
     body = "\n".join(lines).replace("# raw: ", "")
     cells = [cell.strip("\n") + "\n" for cell in body.split("\n# --- cell\n")]
-    cells[-1] = (
-        (cells[-1] + "\n" + THEN[notes["then"]]).lstrip("\n") if "then" in notes else cells[-1]
-    )
+    if "then" in notes:
+        cells[-1] = (cells[-1] + "\n" + THEN[notes["then"]]).lstrip("\n")
     return notes, tuple(cells)

@@ -20,7 +20,9 @@ from grader.judging.function import SubmittedFunction
 from grader.submission.preflight import repair
 from grader.wall.sandbox import Sandbox
 from lab.config import TrainConfig
-from rewards import ExerciseError, Rewards, checked, load_rewards
+from lab.errors import ExerciseError
+from lab.exercises import checked
+from rewards import Rewards, load_rewards
 
 SCORER = "sentiment.get_sentiment_scores"
 TRUSTED = "sequence_log_probs"  # exercise 3a: sees whole logits, so the trusted side computes it
@@ -89,7 +91,9 @@ class TimedScorer:
 
     def __init__(self, at_once: int) -> None:
         """`at_once`: after how many texts the clock is looked at."""
-        self.at_once, self.start, self.spent = at_once, time.monotonic(), None
+        self.at_once, self.start = at_once, time.monotonic()
+        # None before the first call, which is free: it may load the classifier
+        self.spent: float | None = None
 
     def __call__(self, texts: list[str]) -> list[float]:
         """Return the texts' scores, or end the run."""
@@ -100,9 +104,8 @@ class TimedScorer:
         start = time.monotonic()
         scores = sentiment.get_sentiment_scores(texts, BATCH)
         now = time.monotonic()
-        # the first call is free: it may load the classifier
-        self.spent = 0.0 if self.spent is None else self.spent + now - start
-        if self.spent > SCORING_SECONDS + now - self.start - self.spent:
+        self.spent = spent = 0.0 if self.spent is None else self.spent + now - start
+        if spent > SCORING_SECONDS + now - self.start - spent:
             raise Ended("timeout", "scoring texts took longer than all the rest of the run")
         return scores
 
@@ -121,7 +124,7 @@ class WalledRewards:
 
     def __enter__(self) -> Rewards:
         sentiment.use_model(self.sentiment_model)  # a cell may score texts before the run does
-        functions: Mapping[str, Callable] = {
+        functions: Mapping[str, Callable[..., Any]] = {
             TRUSTED: load_rewards(ROOT / "solutions" / "rewards_solution.py")[TRUSTED],
             **{stem: walled(student) for stem, student in self.students.items()},
         }

@@ -7,11 +7,8 @@ python -m tools.build check        fail when release/ or solutions/ is not what 
 """
 
 import argparse
-import ast
 import filecmp
-import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -21,24 +18,25 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook
 
-from gate import ROOT
+from gate import ROOT, SOURCE
 from grader.assignment import refuse_hidden_tests
 from grader.errors import CourseError
+from lab.command import print_anything
+from tools.solutions import NOTEBOOK, cell_sources, cells, export_solutions, leaked_lines
 
 ASSIGNMENT = "sentiment"
-SOURCE = ROOT / "source" / ASSIGNMENT
 RELEASE = ROOT / "release" / ASSIGNMENT
 SOLUTIONS = ROOT / "solutions"
 LAWS = Path("tests/hidden")
-NOTEBOOK = "exercise.ipynb"
+EXECUTED = SOLUTIONS / ASSIGNMENT / NOTEBOOK
+EXPORTED = SOLUTIONS / "rewards_solution.py"
 MODELS = ("tiny-gpt2", "tiny-sentiment")
-REGION = re.compile(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", re.DOTALL)
 
 
 def nbgrader(command: str, *options: str) -> None:
     """Run an nbgrader command on the assignment with a throw-away gradebook: building is not grading."""
     try:
-        refuse_hidden_tests(json.loads((SOURCE / NOTEBOOK).read_bytes())["cells"], LAWS)
+        refuse_hidden_tests(cells(SOURCE / NOTEBOOK), LAWS)
     except CourseError as error:
         sys.exit(f"error: {error}")
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # it calls alembic
@@ -63,65 +61,6 @@ def build_release(folder: Path = ROOT / "release") -> Path:
     return folder / ASSIGNMENT
 
 
-def solution_cells() -> dict[str, str]:
-    """Return the source of every solution cell of the instructor's notebook, by grade id."""
-    cells = json.loads((SOURCE / NOTEBOOK).read_text(encoding="utf-8"))["cells"]
-    marked = [(cell["metadata"].get("nbgrader", {}), "".join(cell["source"])) for cell in cells]
-    return {meta["grade_id"]: source for meta, source in marked if meta.get("solution")}
-
-
-def leaked_lines(folder: Path) -> list[str]:
-    """Return the released lines that also stand in a solution: any line of it that says more than a name or a bracket.
-
-    Lines that the instructor's notebook holds outside its solutions too are no leak.
-    """
-    cells = json.loads((SOURCE / NOTEBOOK).read_text(encoding="utf-8"))["cells"]
-    public = {
-        line.strip()
-        for cell in cells
-        for line in REGION.sub("", "".join(cell["source"])).splitlines()
-    }
-    secret = {
-        line.strip()
-        for source in solution_cells().values()
-        for region in REGION.findall(source)
-        for line in region.splitlines()
-        if len(line.strip()) > 12
-    } - public
-    leaks = []
-    for path in sorted(p for p in folder.rglob("*") if p.suffix in {".ipynb", ".py", ".md"}):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        if path.suffix == ".ipynb":
-            lines = [
-                line
-                for cell in json.loads("\n".join(lines))["cells"]
-                for line in "".join(cell["source"]).splitlines()
-            ]
-        leaks += [
-            f"{path.name}:{n}: {line.strip()}"
-            for n, line in enumerate(lines, 1)
-            if line.strip() in secret or "SOLUTION" in line
-        ]
-    return leaks
-
-
-def export_solutions() -> str:
-    """Return `rewards_solution.py`: the reference functions of exercises 1 to 4, as a module that `--rewards` takes."""
-    parts = [
-        '"""The reference solutions of exercises 1 to 4, exported from the notebook: do not edit, do not distribute."""\n\nimport torch\n'
-    ]
-    parts.append("from sentiment import get_sentiment_scores\n")
-    for stem, source in solution_cells().items():
-        if stem in ("train", "analysis"):
-            continue
-        lines = [line for line in source.splitlines() if "### " not in line]
-        lines = [line for line in lines if not line.startswith("    raise NotImplementedError(")]
-        parts.append("\n\n" + "\n".join(lines).rstrip() + "\n")
-    text = "".join(parts)
-    ast.parse(text)
-    return text
-
-
 def build_solutions() -> None:
     """Execute the instructor's notebook into solutions/, and keep its training runs as the saved results."""
     runs = SOURCE / "runs"  # nbgrader executes the notebook where it lies
@@ -129,16 +68,27 @@ def build_solutions() -> None:
     # the figures that the instructor's answers quote: sums in another order, and other threads mean that, train another model
     os.environ["OMP_NUM_THREADS"] = "1"
     nbgrader("generate_solution")
-    (SOLUTIONS / "rewards_solution.py").write_text(export_solutions(), encoding="utf-8")
-    for root in (SOURCE, SOLUTIONS / ASSIGNMENT):
-        shutil.rmtree(root / "saved_runs", ignore_errors=True)
-        for run in sorted(path for path in runs.iterdir() if path.is_dir()):
-            target = root / "saved_runs" / run.name
-            target.mkdir(parents=True, exist_ok=True)
-            for name in ("run.json", "history.jsonl", "completions.json"):
-                shutil.copy(run / name, target / name)
+    EXPORTED.write_text(export_solutions(), encoding="utf-8")
+    prune_solutions()
+    shutil.rmtree(SOURCE / "saved_runs", ignore_errors=True)
+    for run in sorted(path for path in runs.iterdir() if path.is_dir()):
+        target = SOURCE / "saved_runs" / run.name
+        target.mkdir(parents=True)
+        for name in ("run.json", "history.jsonl", "completions.json"):
+            shutil.copy(run / name, target / name)
     shutil.rmtree(runs)
     build_release()  # it holds the saved runs, too
+
+
+def prune_solutions() -> None:
+    """Remove what nbgrader copied beside the executed notebook: it lies in source/ and is no solution."""
+    for path in (SOLUTIONS / ASSIGNMENT).iterdir():
+        if path == EXECUTED:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def build_package() -> Path:
@@ -173,18 +123,18 @@ def drift() -> list[str]:
     with tempfile.TemporaryDirectory() as scratch:
         fresh = build_release(Path(scratch))
         found = [f"release: {line}" for line in differences(fresh, RELEASE)]
-    for path in released_files(SOURCE):
-        copy = SOLUTIONS / ASSIGNMENT / path.relative_to(SOURCE)
-        if path.name != NOTEBOOK and not (
-            copy.is_file() and filecmp.cmp(path, copy, shallow=False)
-        ):
-            found.append(f"solutions: {path.relative_to(SOURCE)}")
-    executed, exported = SOLUTIONS / ASSIGNMENT / NOTEBOOK, SOLUTIONS / "rewards_solution.py"
-    if not executed.is_file() or cell_sources(SOURCE / NOTEBOOK) != cell_sources(executed):
+    if not EXECUTED.is_file() or cell_sources(SOURCE / NOTEBOOK) != cell_sources(EXECUTED):
         found.append(f"solutions: {NOTEBOOK}")
-    if not exported.is_file() or exported.read_text(encoding="utf-8") != export_solutions():
-        found.append("solutions: rewards_solution.py")
-    return found
+    if not EXPORTED.is_file() or EXPORTED.read_text(encoding="utf-8") != export_solutions():
+        found.append(f"solutions: {EXPORTED.name}")
+    return found + [f"solutions: {name} does not belong there" for name in strangers(SOLUTIONS)]
+
+
+def strangers(folder: Path) -> list[str]:
+    """Return what lies in solutions/ beside the executed notebook and the exported functions."""
+    names = [path.relative_to(folder) for path in released_files(folder)]
+    own = {path.relative_to(SOLUTIONS) for path in (EXECUTED, EXPORTED)}
+    return [str(name) for name in names if name not in own]
 
 
 def differences(fresh: Path, committed: Path) -> list[str]:
@@ -200,16 +150,9 @@ def differences(fresh: Path, committed: Path) -> list[str]:
     return sorted(map(str, names - same))
 
 
-def cell_sources(path: Path) -> list[str]:
-    """Return the sources of a notebook's cells; outputs, which an execution changes, do not count."""
-    return [
-        "".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
-    ]
-
-
 def main() -> int:
     """Run one step; 1 when `check` finds drift."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -223,10 +166,11 @@ def main() -> int:
             else "release/ and solutions/ are in step"
         )
         return bool(found)
-    print(
-        {"release": build_release, "solutions": build_solutions, "package": build_package}[step]()
-        or "solutions/ is built"
-    )
+    if step == "solutions":
+        build_solutions()
+        print("solutions/ is built")
+    else:
+        print(build_release() if step == "release" else build_package())
     return 0
 
 

@@ -15,7 +15,10 @@ from pathlib import Path
 import nbformat
 from nbconvert.preprocessors import ExecutePreprocessor
 
-from tools.build import NOTEBOOK, ROOT, SOURCE, build_release, export_solutions
+from gate import ROOT, SOURCE
+from lab.command import print_anything
+from tools.build import build_release
+from tools.solutions import NOTEBOOK, export_solutions
 
 OUT = ROOT / "build" / "demo"
 CELL_SECONDS = 600  # the longest cell makes four training runs
@@ -64,7 +67,7 @@ def final_table(compared: Path, seconds: float) -> str:
 
 def main() -> int:
     """Run the demo; any failure ends it with that step's own message."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from PIL import Image, ImageChops
 
 from gate import ROOT, SOURCE
+from lab.command import print_anything
 from lab.plots import COLOURS, MARKERS, STYLES, axes
 from lab.runs import load_run
 from tools.classroom import Classroom
@@ -42,7 +44,11 @@ def reward_curve() -> None:
     runs = {label: load_run(SOURCE / "saved_runs" / name) for label, name in RUNS.items()}
     for plot, (key, words) in zip(plots, SHOWN.items(), strict=True):
         for index, (label, run) in enumerate(runs.items()):
-            look = {"color": COLOURS[index], "linestyle": STYLES[index], "marker": MARKERS[index]}
+            look: dict[str, Any] = {
+                "color": COLOURS[index],
+                "linestyle": STYLES[index],
+                "marker": MARKERS[index],
+            }
             plot.plot(*run.curve(f"validation/{key}"), label=label, **look)
         plot.set(xlabel="optimiser step (measured on held-out prompts)", title=words)
     plots[0].legend(frameon=False, loc="lower right")
@@ -75,7 +81,9 @@ def photograph(page: Path, name: str, width: int, height: int) -> None:
     with Image.open(target) as image:
         shot = image.convert("RGB")
     blank = Image.new("RGB", shot.size, shot.getpixel((shot.width - 1, shot.height - 1)))
-    _, _, right, bottom = ImageChops.difference(shot, blank).getbbox()
+    box = ImageChops.difference(shot, blank).getbbox()
+    assert box, f"the picture of {page.name} is blank"
+    _, _, right, bottom = box
     kept = (0, 0, min(right + 12, shot.width), min(bottom + 12, shot.height))
     shot.crop(kept).quantize(64).save(target, optimize=True)
 
@@ -108,7 +116,7 @@ def gate_picture(folder: Path) -> None:
 
 def main() -> None:
     """Make them all."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     argparse.ArgumentParser(prog="python -m tools.pictures", description=__doc__).parse_args()
     PICTURES.mkdir(exist_ok=True)
     reward_curve()

@@ -73,7 +73,7 @@ def found_or_trouble(
     """Whatever one folder holds stops nobody else."""
     try:
         return find(folder, assignment, notebook_name, others, ids)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         return Found(folder.name, trouble=f"the folder cannot be read: {one_line(str(error))}")
 
 

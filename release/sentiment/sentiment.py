@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lab.pretrained import ModelUnavailable, load
+from lab.errors import ModelUnavailable
+from lab.pretrained import load
 
 if TYPE_CHECKING:
     import torch
@@ -69,9 +70,10 @@ def positive_labels(id2label: dict[int, str]) -> list[float]:
     [0.0, 1.0]
     """
     labels = [str(id2label[i]).strip().lower() for i in sorted(id2label)]
-    stars = [re.fullmatch(r"([1-5]) stars?", label) for label in labels]
-    if all(stars) and {int(match[1]) for match in stars} == {1, 2, 3, 4, 5}:
-        return [float(int(match[1]) >= 4) for match in stars]
+    matches = [re.fullmatch(r"([1-5]) stars?", label) for label in labels]
+    stars = [int(match[1]) for match in matches if match]
+    if len(stars) == len(labels) and set(stars) == {1, 2, 3, 4, 5}:
+        return [float(star >= 4) for star in stars]
     if all(label in POLARITY for label in labels):
         weights = [POLARITY[label] for label in labels]
         if 0 < sum(weights) < len(weights):

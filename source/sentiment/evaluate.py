@@ -14,11 +14,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import sentiment
-from lab.config import PRESETS, ConfigError, OneLineErrors, print_anything
+from lab.command import OneLineErrors, says_errors
+from lab.config import PRESETS
+from lab.errors import ModelUnavailable
 from lab.measure import Evaluation, check_length, evaluate_model
-from lab.pretrained import ModelUnavailable, load_language_model
+from lab.pretrained import load_language_model
 
 COLUMNS = (
     ("P(positive)", "mean_sentiment", "{:.3f}"),
@@ -35,7 +38,7 @@ FIGURES = (".png", ".svg", ".pdf")
 def table(evaluations: Sequence[Evaluation]) -> str:
     """Return the evaluations as a plain-text table, one model a row; of several, with what changed against the first."""
     width = max(len(e.model) for e in evaluations)
-    columns = COLUMNS + COMPARED * (len(evaluations) > 1)
+    columns = COLUMNS if len(evaluations) == 1 else COLUMNS + COMPARED
     lines = [f"{'model':<{width}}" + "".join(f"{title:>13}" for title, _, _ in columns)]
     for e in evaluations:
         values = {**asdict(e), "change": e.mean_sentiment - evaluations[0].mean_sentiment}
@@ -61,7 +64,7 @@ def before_and_after(evaluations: Sequence[Evaluation], count: int = 3) -> str:
     return "\n".join(lines)
 
 
-def compare(names: Sequence[str], **settings) -> list[Evaluation]:
+def compare(names: Sequence[str], **settings: Any) -> list[Evaluation]:
     """Evaluate models by name, the base model first, on the same prompts and seed; `settings` are `evaluate_model`'s."""
     base, tokenizer = load_language_model(names[0])
     most = settings["max_new_tokens"]
@@ -77,54 +80,28 @@ def compare(names: Sequence[str], **settings) -> list[Evaluation]:
     return evaluations
 
 
-def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    """Return the command line's arguments, presets filled in."""
-    parser = OneLineErrors(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    score = commands.add_parser("score", help="evaluate one model")
-    score.add_argument("base", metavar="MODEL", help="hub id, folder or tiny-gpt2")
-    comparison = commands.add_parser(
-        "compare", help="evaluate a base model and what was trained from it"
-    )
-    comparison.add_argument("base", metavar="BASE", help="the model that training started from")
-    comparison.add_argument(
-        "trained", metavar="TRAINED", nargs="+", help="trained models, such as ./outputs/final"
-    )
-    for command in (score, comparison):
-        command.add_argument(
-            "--preset",
-            choices=list(PRESETS),
-            help="smoke: embedded sentiment model, 24-token completions",
-        )
-        command.add_argument(
-            "--sentiment_model", help="classifier: hub id, folder or tiny-sentiment"
-        )
-        command.add_argument(
-            "--num_samples", type=int, default=8, help="completions per prompt (default: 8)"
-        )
-        command.add_argument(
-            "--max_new_tokens", type=int, help="most tokens a completion may have (default: 64)"
-        )
-        command.add_argument(
-            "--temperature", type=float, default=0.7, help="sampling temperature (default: 0.7)"
-        )
-        command.add_argument(
-            "--seed",
-            type=int,
-            default=0,
-            help="sampling seed, the same for every model (default: 0)",
-        )
-        command.add_argument(
-            "--json", metavar="FILE", help="write metrics and all completions there"
-        )
-        command.add_argument(
-            "--figure",
-            metavar="FILE",
-            help=f"write the sentiment histograms there ({', '.join(FIGURES)})",
-        )
-    args = parser.parse_args(argv)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add what `score` and `compare` take alike."""
+    text = "smoke: embedded sentiment model, 24-token completions"
+    command.add_argument("--preset", choices=list(PRESETS), help=text)
+    text = "classifier: hub id, folder or tiny-sentiment"
+    command.add_argument("--sentiment_model", help=text)
+    text = "completions per prompt (default: 8)"
+    command.add_argument("--num_samples", type=int, default=8, help=text)
+    text = "most tokens a completion may have (default: 64)"
+    command.add_argument("--max_new_tokens", type=int, help=text)
+    text = "sampling temperature (default: 0.7)"
+    command.add_argument("--temperature", type=float, default=0.7, help=text)
+    text = "sampling seed, the same for every model (default: 0)"
+    command.add_argument("--seed", type=int, default=0, help=text)
+    text = "write metrics and all completions there"
+    command.add_argument("--json", metavar="FILE", help=text)
+    text = f"write the sentiment histograms there ({', '.join(FIGURES)})"
+    command.add_argument("--figure", metavar="FILE", help=text)
+
+
+def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """End with one line, exit 2, for the first argument that cannot work."""
     for name in ("num_samples", "max_new_tokens", "temperature"):
         if getattr(args, name) is not None and not getattr(args, name) > 0:
             parser.error(f"--{name} {getattr(args, name)}: it must be above 0")
@@ -134,46 +111,58 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         file = getattr(args, name) and Path(getattr(args, name))
         if file and (file.is_dir() or not file.parent.is_dir()):
             parser.error(f"--{name} {file}: give a file in a folder that is there")
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    """Return the command line's arguments, presets filled in."""
+    parser = OneLineErrors(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    score = commands.add_parser("score", help="evaluate one model")
+    score.add_argument("base", metavar="MODEL", help="hub id, folder or tiny-gpt2")
+    text = "evaluate a base model and what was trained from it"
+    comparison = commands.add_parser("compare", help=text)
+    text = "the model that training started from"
+    comparison.add_argument("base", metavar="BASE", help=text)
+    text = "trained models, such as ./outputs/final"
+    comparison.add_argument("trained", metavar="TRAINED", nargs="+", help=text)
+    add_options(score)
+    add_options(comparison)
+    args = parser.parse_args(argv)
+    check_args(parser, args)
     preset = PRESETS[args.preset] if args.preset else {}
     args.sentiment_model = args.sentiment_model or preset.get("sentiment_model")
     args.max_new_tokens = args.max_new_tokens or preset.get("max_completion_length", 64)
     return args
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Print the table and before/after texts; write JSON and a figure when asked; 1 when a model cannot be had or used so."""
-    print_anything()
-    args = parse_args(argv)
-    if args.sentiment_model:
-        sentiment.use_model(args.sentiment_model)
-    settings = {
-        name: getattr(args, name)
-        for name in ("num_samples", "max_new_tokens", "temperature", "seed")
-    }
-    try:
-        evaluations = compare([args.base, *getattr(args, "trained", [])], **settings)
-    except (ModelUnavailable, ConfigError) as error:
-        print(f"evaluate.py: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nevaluate.py: interrupted", file=sys.stderr)
-        return 130
-    print(table(evaluations))
-    print(before_and_after(evaluations))
+def save(args: argparse.Namespace, settings: dict[str, Any], found: list[Evaluation]) -> None:
+    """Write the files that the command line asks for."""
     if args.json:
-        Path(args.json).write_text(
-            json.dumps({"settings": settings, "models": [asdict(e) for e in evaluations]}, indent=1)
-            + "\n",
-            encoding="utf-8",
-        )
+        document = {"settings": settings, "models": [asdict(e) for e in found]}
+        Path(args.json).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         print(f"\nmetrics and completions: {args.json}")
     if args.figure:
         from lab import plots
 
-        plots.sentiment_histograms(
-            {e.model: [c["score"] for c in e.completions] for e in evaluations}
-        ).savefig(args.figure)
+        scores = {e.model: [c["score"] for c in e.completions] for e in found}
+        plots.sentiment_histograms(scores).savefig(args.figure)
         print(f"figure: {args.figure}")
+
+
+@says_errors("evaluate.py")
+def main(argv: list[str] | None = None) -> int:
+    """Print the table and before/after texts; write JSON and a figure when asked; 1 when a model cannot be had or used so."""
+    args = parse_args(argv)
+    if args.sentiment_model:
+        sentiment.use_model(args.sentiment_model)
+    names = ("num_samples", "max_new_tokens", "temperature", "seed")
+    settings = {name: getattr(args, name) for name in names}
+    evaluations = compare([args.base, *getattr(args, "trained", [])], **settings)
+    print(table(evaluations))
+    print(before_and_after(evaluations))
+    save(args, settings, evaluations)
     return 0
 
 

@@ -11,15 +11,18 @@ reward = shaping(sentiment_reward(completions)) + KL term of log P_ref(completio
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sentiment
-from lab.config import ConfigError, TrainConfig, parse_args, print_anything
+from lab.command import says_errors
+from lab.config import TrainConfig, parse_args
+from lab.errors import OutOfMemory
+from lab.exercises import call_exercise, chosen
 from lab.measure import check_length
-from lab.pretrained import ModelUnavailable, load_language_model
+from lab.pretrained import load_language_model
 from lab.reference import Reference
 from lab.runs import (
     Run,
@@ -32,15 +35,12 @@ from lab.runs import (
     saved_run,
 )
 from lab.trainer import build_trainer, check_machine, device_name, save_final
-from rewards import ExerciseError, Rewards, call_exercise, load_rewards
+from lab.wandb_runs import check_wandb
+from rewards import Rewards, load_rewards
 
 if TYPE_CHECKING:
     import torch
     from accelerate import PartialState
-
-
-class OutOfMemory(RuntimeError):
-    """The device ran out of memory; the message lists what to try, in order."""
 
 
 def compose_reward(
@@ -50,6 +50,8 @@ def compose_reward(
 
     TRL must be given a function, never the classifier's id: from an id it would build a head with one label.
     """
+    shaping = chosen("reward_shaping", config.reward_shaping)
+    kl_term = chosen("kl_type", config.kl_type)
 
     def reward(
         prompts: list[str],
@@ -64,14 +66,13 @@ def compose_reward(
 
         scores = call("sentiment_reward", completions, prompts=prompts, **kwargs)
         total = scores
-        if config.reward_shaping == "exponential":
-            total = call("exponential_shaping", scores.clone(), config.shaping_temperature)
+        if shaping:
+            total = call(shaping, scores.clone(), config.shaping_temperature)
         log_metric = kwargs.get("log_metric")
-        if config.kl_type != "none":
+        if kl_term:
+            assert reference is not None, "a KL term needs log P_ref"
             ref_log_probs = reference.log_probs(prompts, completions, completion_ids)
-            total = total + call(
-                f"{config.kl_type}_kl_reward", ref_log_probs.clone(), config.kl_coef
-            )
+            total = total + call(kl_term, ref_log_probs.clone(), config.kl_coef)
             if log_metric:
                 log_metric("ref_log_prob", ref_log_probs.mean().item())
         if log_metric:
@@ -105,8 +106,6 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
         return load_run(folder)
     state = PartialState(cpu=not torch.cuda.is_available())
     if config.wandb and state.is_main_process:
-        from lab.tracking import check_wandb
-
         check_wandb(config)
     try:
         with warnings.catch_warnings():
@@ -145,10 +144,9 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
             prepare_folder(config)
     record = (read_record(folder) if config.resume else None) or new_record(config, device_name())
     checkpoint = last_checkpoint(folder) if config.resume else None
-    needs_reference = config.kl_type != "none"
-    reference = (
-        Reference(base, tokenizer, rewards["sequence_log_probs"]) if needs_reference else None
-    )
+    reference = None
+    if config.kl_type != "none":
+        reference = Reference(base, tokenizer, rewards["sequence_log_probs"])
     trainer = build_trainer(config, compose_reward(config, rewards, reference), policy, tokenizer)
     tracker = Tracker(config, base, tokenizer, record, state.is_main_process)
     trainer.add_callback(tracker)
@@ -175,25 +173,23 @@ def remedies(config: TrainConfig) -> str:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def after_ctrl_c(config: TrainConfig) -> str:
+    """Return how to go on with a run that was interrupted."""
+    if kept := last_checkpoint(Path(config.output_dir)):
+        return f"interrupted. The same command with --resume goes on from {kept}"
+    return (
+        f"interrupted before the first checkpoint (--save_steps {config.save_steps}): run it again"
+    )
+
+
+@says_errors("train.py")
+def main(argv: list[str] | None = None) -> int:
     """Train from the command line; 0 when the run finished, 1 for an error that one line explains, 130 for Ctrl-C."""
-    print_anything()
     config = parse_args(argv)
     try:
         finished = run(config, load_rewards(config.rewards or None))
-    except (ConfigError, ExerciseError, ModelUnavailable, OutOfMemory) as error:
-        print(f"train.py: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
-        folder = Path(config.output_dir)
-        kept = last_checkpoint(folder)
-        print(
-            f"\ntrain.py: interrupted. The same command with --resume goes on from {kept}"
-            if kept
-            else f"\ntrain.py: interrupted before the first checkpoint (--save_steps {config.save_steps}): run it again",
-            file=sys.stderr,
-        )
-        return 130
+        raise KeyboardInterrupt(after_ctrl_c(config)) from None
     if os.environ.get("RANK", "0") == "0":
         print(
             f"P(positive) {finished.before['mean_sentiment']:.3f} → {finished.after['mean_sentiment']:.3f} on held-out prompts"

@@ -42,14 +42,6 @@ def own_place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def own_examples(monkeypatch):
-    """Keep one test's student code from spoiling the examples of the next."""
-    import checks
-
-    monkeypatch.setattr(checks, "EXAMPLES", copy.deepcopy(checks.EXAMPLES))
-
-
-@pytest.fixture
 def float32(monkeypatch):
     """Language models compute in float32 on every processor, for comparisons with an oracle; not in other processes."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
@@ -103,11 +95,11 @@ def python() -> Callable[..., subprocess.CompletedProcess]:
 @pytest.fixture(scope="session")
 def solutions(tmp_path_factory) -> Path:
     """The reference solutions of exercises 1 to 4, as `--rewards` takes them."""
-    from tools.build import SOLUTIONS, export_solutions
+    from tools.build import EXPORTED
+    from tools.solutions import export_solutions
 
-    committed = SOLUTIONS / "rewards_solution.py"
-    if committed.is_file():
-        return committed
+    if EXPORTED.is_file():
+        return EXPORTED
     exported = tmp_path_factory.mktemp("solutions") / "rewards_solution.py"
     exported.write_text(export_solutions(), encoding="utf-8")
     return exported

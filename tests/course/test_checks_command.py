@@ -18,8 +18,6 @@ from lab.alone import Surroundings
 from rewards import EXERCISES
 from tests.course.slips import SLIPS, defined
 
-pytestmark = pytest.mark.usefixtures("own_examples")
-
 
 def save_notebook(path, source):
     """Save functions as a notebook of one cell."""

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from lab.config import PRESETS, ConfigError, TrainConfig, parse_args
+from lab.config import PRESETS, TrainConfig, parse_args
+from lab.errors import ConfigError
 
 NLPTOWN = "nlptown/bert-base-multilingual-uncased-sentiment"
 

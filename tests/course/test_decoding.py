@@ -7,8 +7,8 @@ import torch
 from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig, MistralConfig
 
 from lab import decoding
-from lab.config import ConfigError
 from lab.decoding import Decoder, draw, up_to_first
+from lab.errors import ConfigError
 from lab.measure import generate
 
 pytestmark = pytest.mark.usefixtures("float32")
@@ -169,9 +169,8 @@ def test_completions_end_with_the_first_end_token(language_model, scripted, eos_
 
 
 def test_sampling_stops_when_every_row_has_ended(language_model, scripted):
-    scripted(
-        [[EOS, EOS]] + [[1, 1]] * (decoding.CHECK_EVERY - 1)
-    )  # a later draw would find no script
+    # a later draw would find no script
+    scripted([[EOS, EOS]] + [[1, 1]] * (decoding.CHECK_EVERY - 1))
     assert decoder(language_model[0], most=200).sample(PROMPTS[:2]) == [[EOS], [EOS]]
 
 

@@ -8,7 +8,8 @@ import torch
 
 from data import prompt_texts
 from evaluate import compare
-from lab.pretrained import ModelUnavailable, load_language_model
+from lab.errors import ModelUnavailable
+from lab.pretrained import load_language_model
 
 pytestmark = pytest.mark.usefixtures("float32")
 

@@ -14,12 +14,21 @@ ENCODINGS = [
     {"PYTHONIOENCODING": "cp437"},
     {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"},
 ]
+
+
+def modules():
+    """The course's own modules, as they import each other."""
+    folder = ROOT / "source/sentiment"
+    for path in folder.rglob("*.py"):
+        yield ".".join(path.relative_to(folder).with_suffix("").parts)
+
+
 # A file that is opened in the locale's encoding is an error in the course's own modules.
 STRICT = {
     "PYTHONWARNDEFAULTENCODING": "1",
     "PYTHONWARNINGS": ",".join(
         ["ignore::EncodingWarning", "error::EncodingWarning:__main__"]
-        + [f"error::EncodingWarning:{p.stem}" for p in (ROOT / "source/sentiment").glob("*.py")]
+        + [f"error::EncodingWarning:{name}" for name in modules()]
     ),
 }
 PRINTS_ARROWS = """
@@ -66,10 +75,8 @@ def test_every_command_is_tried():
         for path in (ROOT / folder).rglob("*.py")
         if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
     }
-    parts = {
-        "grader/classroom/jobs.py",
-        "grader/wall/leash.py",
-    }  # of a command, with a pipe for an output
+    # of a command, with a pipe for an output
+    parts = {"grader/classroom/jobs.py", "grader/wall/leash.py"}
     names = {c if c.endswith(".py") else c.replace(".", "/") + ".py" for c in COMMANDS}
     packages = {name.replace(".py", "/__main__.py") for name in names}
     assert found - parts <= names | packages

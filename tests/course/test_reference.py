@@ -68,9 +68,8 @@ def test_a_row_does_not_depend_on_the_others(log_p_ref):
 
 def test_sampled_tokens_are_scored_as_they_were_sampled(log_p_ref, language_model, token_log_probs):
     model, tokenizer = language_model
-    letters = [
-        tokenizer.convert_tokens_to_ids(letter) for letter in "film"
-    ]  # not how the tokenizer splits "film"
+    # not how the tokenizer splits "film"
+    letters = [tokenizer.convert_tokens_to_ids(letter) for letter in "film"]
     assert ids_of(tokenizer, ["film"]) != [letters]
     (prompt_ids,) = ids_of(tokenizer, ["The "])
     ended = [*letters, tokenizer.eos_token_id]

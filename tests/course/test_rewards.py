@@ -8,7 +8,8 @@ import torch
 
 from gate import ROOT
 from grader.reader import Unreadable, parse
-from rewards import EXERCISES, ExerciseError, Rewards, from_namespace, load_rewards, probe
+from lab.exercises import probe
+from rewards import EXERCISES, ExerciseError, Rewards, from_namespace, load_rewards
 
 STUB = "def {0}(*args, **kwargs):\n    raise NotImplementedError('Exercise {1}: {0}')\n"
 

@@ -8,7 +8,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Robe
 
 import sentiment
 from lab import pretrained
-from lab.pretrained import ModelUnavailable, model_path
+from lab.errors import ModelUnavailable
+from lab.pretrained import model_path
 from sentiment import get_sentiment_scores, positive_labels, use_model
 
 STARS = {0: "1 star", 1: "2 stars", 2: "3 stars", 3: "4 stars", 4: "5 stars"}
@@ -169,9 +170,8 @@ def test_classifier_is_loaded_once_and_again_after_a_switch(tmp_path, tiny_bert,
         scores.append([get_sentiment_scores(TEXTS), get_sentiment_scores(TEXTS[::-1])[::-1]])
     assert loaded == names
     assert scores[0][0] == pytest.approx(scores[0][1], abs=1e-6)
-    assert (
-        max(abs(a - b) for a, b in zip(scores[0][0], scores[1][0], strict=True)) > 0.05
-    )  # really another model
+    # really another model
+    assert max(abs(a - b) for a, b in zip(scores[0][0], scores[1][0], strict=True)) > 0.05
 
 
 def test_unreachable_hub_is_one_quick_error_that_names_the_smoke_preset(monkeypatch):

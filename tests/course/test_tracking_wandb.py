@@ -84,7 +84,7 @@ def test_run_has_the_conventions_name_and_the_chosen_project(logged):
 
 def test_chosen_run_name_wins_and_a_resumed_run_keeps_its_id(tmp_path, monkeypatch):
     from lab.config import TrainConfig
-    from lab.tracking import start_wandb
+    from lab.wandb_runs import start_wandb
 
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
@@ -173,8 +173,9 @@ def test_a_disabled_wandb_disturbs_no_run(quick, monkeypatch):
 
 def test_what_wandb_refuses_when_it_starts_is_one_line(tmp_path, monkeypatch):
     """Here the id of the run to go on in, from a run.json that was edited."""
-    from lab.config import ConfigError, TrainConfig
-    from lab.tracking import start_wandb
+    from lab.config import TrainConfig
+    from lab.errors import ConfigError
+    from lab.wandb_runs import start_wandb
 
     monkeypatch.setenv("WANDB_MODE", "offline")
     config = TrainConfig.from_preset("smoke", output_dir=str(tmp_path))

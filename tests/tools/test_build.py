@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from lab.exercises import probe
 from lab.reader import clues
 from rewards import EXERCISES, load_rewards
 from tools import build
@@ -115,10 +116,7 @@ def test_every_stub_of_the_release_raises_with_number_and_name(release):
     rewards = load_rewards(release / build.NOTEBOOK)
     for stem, number in EXERCISES.items():
         with pytest.raises(NotImplementedError, match=f"^Exercise {number}: {stem}$"):
-            rewards[stem](
-                *([None] * (3 if stem in ("sequence_log_probs", "kl_estimate") else 1)),
-                *([2] if stem == "group_advantages" else []),
-            )
+            rewards[stem](*probe(stem))
 
 
 def test_train_stub_of_the_release_raises_too(release):
@@ -160,9 +158,8 @@ def test_release_holds_every_module_and_no_solution_file(release):
         for path in release.rglob("*")
         if "solution" in path.name.lower() or path.suffix == ".pyc"
     ]
-    assert not [
-        path for path in release.rglob("*") if path.stat().st_size > 2**20
-    ]  # no model is copied per student
+    # no model is copied per student
+    assert not [path for path in release.rglob("*") if path.stat().st_size > 2**20]
 
 
 def test_command_line_on_the_release_shows_that_nothing_is_implemented(python, release, tmp_path):
@@ -224,8 +221,26 @@ def test_differences_name_changed_missing_and_extra_files(tmp_path):
     assert build.differences(fresh, committed) == ["b", "c", "d"]
 
 
+def test_solutions_hold_the_executed_notebook_and_the_exported_functions_alone(
+    tmp_path, monkeypatch
+):
+    assert build.strangers(build.SOLUTIONS) == []
+    folder = tmp_path / "sentiment"
+    (folder / "lab").mkdir(parents=True)
+    for name in (build.NOTEBOOK, "train.py", "lab/config.py"):
+        (folder / name).touch()
+    (tmp_path / build.EXPORTED.name).touch()
+    monkeypatch.setattr(build, "SOLUTIONS", tmp_path)
+    monkeypatch.setattr(build, "EXECUTED", folder / build.NOTEBOOK)
+    monkeypatch.setattr(build, "EXPORTED", tmp_path / build.EXPORTED.name)
+    assert build.strangers(tmp_path) == ["sentiment/lab/config.py", "sentiment/train.py"]
+    build.prune_solutions()
+    assert [path.name for path in folder.iterdir()] == [build.NOTEBOOK]
+    assert build.strangers(tmp_path) == []
+
+
 def test_committed_solutions_are_executed_and_complete():
-    notebook = nbformat.read(build.SOLUTIONS / build.ASSIGNMENT / build.NOTEBOOK, as_version=4)
+    notebook = nbformat.read(build.EXECUTED, as_version=4)
     executed = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     assert all(cell.execution_count for cell in executed)
     assert not [out for cell in executed for out in cell.outputs if out.output_type == "error"]

@@ -57,9 +57,8 @@ def test_folder_is_complete_and_small(folder, megabytes):
 def test_architectures_are_those_of_the_default_models(language, classifier):
     assert type(language[0]).__name__ == "GPT2LMHeadModel"
     assert type(classifier[0]).__name__ == "BertForSequenceClassification"
-    assert (
-        language[0].dtype == classifier[0].dtype == torch.float32
-    )  # stored as float16, computed in float32
+    # stored as float16, computed in float32
+    assert language[0].dtype == classifier[0].dtype == torch.float32
 
 
 def test_labels_are_named(classifier):

@@ -166,9 +166,8 @@ def test_github_gives_no_rights_and_no_secrets():
     assert GITHUB["permissions"] == {"contents": "read"}
     assert not any("permissions" in job for job in GITHUB["jobs"].values())
     assert not re.search(r"secrets\.|github\.token|pull_request_target|workflow_run", text)
-    assert (
-        "${{" not in SHELL["course.yml"]
-    )  # a value reaches a shell as a variable, never as source
+    # a value reaches a shell as a variable, never as source
+    assert "${{" not in SHELL["course.yml"]
 
 
 def test_actions_are_pinned_and_leave_no_token_behind():

@@ -1,18 +1,18 @@
 """Command line: `python -m tools.recipes build [lm|classifier|judge|all]`, then `python -m tools.recipes measure`."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from gate import ROOT
+from lab.command import print_anything
 
 WORK = Path(__file__).parent / ".work"  # checkpoints, ignored by git
 CHOICES = ["lm", "classifier", "judge", "all"]
 
 
-def main():
+def main() -> None:
     """Build or measure the models in `models/`."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     parser = argparse.ArgumentParser(prog="python -m tools.recipes", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="train the models and write them to models/")

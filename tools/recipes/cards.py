@@ -1,5 +1,9 @@
 """The generated part of the model cards: figures and samples between two marker lines of each README.md."""
 
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
 START, END = (
     "<!-- figures: written by `python -m tools.recipes measure` -->",
     "<!-- end of figures -->",
@@ -11,7 +15,7 @@ WINDOW_NAMES = {
 }
 
 
-def language_lines(figures):
+def language_lines(figures: dict[str, Any]) -> Iterator[str]:
     """Return the Markdown lines of the language model's figures."""
     test, base = figures["test"], figures["p_positive_on_eval_prompts"]
     yield f"Loss on {test['reviews']:,} unseen IMDB reviews ({test['tokens']:,} tokens):"
@@ -32,7 +36,7 @@ def language_lines(figures):
         yield f"\n> ({temperature}) {text}"
 
 
-def sentiment_lines(figures):
+def sentiment_lines(figures: dict[str, Any]) -> Iterator[str]:
     """Return the Markdown lines of the figures of the classifier or the judge."""
     yield "| split | windows | n | accuracy | cross-entropy (nats) | ECE | share of scores < 0.1 or > 0.9 |"
     yield "|---|---|---|---|---|---|---|"
@@ -44,7 +48,7 @@ def sentiment_lines(figures):
             )
 
 
-def update(readme, lines):
+def update(readme: Path, lines: Iterable[str]) -> None:
     """Replace what stands between the markers of a README by lines."""
     text = readme.read_text(encoding="utf-8")
     before, rest = text.split(START)

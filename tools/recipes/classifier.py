@@ -5,60 +5,53 @@ target mixes the review's label with the n-gram teacher's opinion; averaged weig
 """
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional as F
-from transformers import BertForSequenceClassification
+from transformers import BertForSequenceClassification, BertTokenizerFast
 
 from tools.recipes.export import export
-from tools.recipes.pretraining import batches, configuration, mask, pretrain, train_tokenizer
-from tools.recipes.reviews import load_reviews
+from tools.recipes.pretraining import (
+    Batch,
+    batches,
+    configuration,
+    mask,
+    pretrain,
+    train_tokenizer,
+)
+from tools.recipes.reviews import Review, load_reviews
+from tools.recipes.stages import Recipe, Stage
 from tools.recipes.teacher import Teacher
 from tools.recipes.training import make_optimizers, schedule, take_step, update_average
-from tools.recipes.windows import window_sets
+from tools.recipes.windows import Window, window_sets
+
+RECIPE = Recipe()
 
 
-class Stage(NamedTuple):
-    """A stage of fine-tuning: passes over one window of every review and `copies` whole Rotten Tomatoes snippets more."""
-
-    passes: int
-    copies: int
-    rate: float  # learning rate
-    decay: float  # share of the steps, at the end, over which the rate falls linearly to zero
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What the shipped weights were trained with; a pass is over one window of every training review."""
-
-    pretraining_passes: int = 8
-    pretraining_rate: float = 3e-3
-    stages: tuple[Stage, ...] = (Stage(7, 0, 2e-3, 0.5), Stage(2, 4, 1e-3, 1.0))
-    batch: int = 64
-    weight_decay: float = 0.05
-    masked: float = 0.2  # share of tokens to predict in pre-training
-    dropped: float = 0.1  # share of tokens replaced by [MASK] in fine-tuning
-    teacher_share: float = 0.7  # of the target; the rest is the review's label
-    average: float = 0.998  # of the weight average, per step
-    seed: int = 20261122
-
-
-def targets(windows, teacher, share):
+def targets(windows: Sequence[Window], teacher: Teacher, share: float) -> torch.Tensor:
     """Return P(positive) [B] to learn: `share` of the teacher's opinion, the rest of the label."""
     labels = torch.tensor([window.label for window in windows], dtype=torch.float32)
     return share * teacher.logits(windows).sigmoid() + (1 - share) * labels
 
 
-def difference(logits):
+def difference(logits: torch.Tensor) -> torch.Tensor:
     """Return the log-odds of POSITIVE [B] from the two logits [B, 2]."""
     return logits[:, 1] - logits[:, 0]
 
 
-def finetune(model, tokenizer, teacher, rows, stage, recipe, report):
+def finetune(
+    model: BertForSequenceClassification,
+    tokenizer: BertTokenizerFast,
+    teacher: Teacher,
+    rows: Sequence[Batch],
+    stage: Stage,
+    recipe: Recipe,
+    report: Callable[[str, BertForSequenceClassification], None],
+) -> BertForSequenceClassification:
     """Train on `rows`, a list of (inputs, windows), and return the averaged weights; `report(title, average)` shows the way."""
     average, generator = copy.deepcopy(model), torch.Generator().manual_seed(recipe.seed)
     optimizers = make_optimizers(model, ".layer.", stage.rate, recipe.weight_decay)
@@ -77,23 +70,25 @@ def finetune(model, tokenizer, teacher, rows, stage, recipe, report):
 
 
 @torch.no_grad()
-def log_odds(model, tokenizer, texts, batch=64):
+def log_odds(
+    model: BertForSequenceClassification,
+    tokenizer: BertTokenizerFast,
+    texts: Sequence[str],
+    batch: int = 64,
+) -> torch.Tensor:
     """Return the log-odds of POSITIVE [N] for texts."""
     model.eval()
-    rows = [
-        difference(
-            model(
-                **tokenizer(
-                    texts[i : i + batch], truncation=True, padding=True, return_tensors="pt"
-                )
-            ).logits
-        )
-        for i in range(0, len(texts), batch)
-    ]
+    rows = []
+    for i in range(0, len(texts), batch):
+        some = texts[i : i + batch]
+        inputs = tokenizer(some, truncation=True, padding=True, return_tensors="pt")
+        rows.append(difference(model(**inputs).logits))
     return torch.cat(rows)
 
 
-def calibrate(model, tokenizer, windows):
+def calibrate(
+    model: BertForSequenceClassification, tokenizer: BertTokenizerFast, windows: Sequence[Window]
+) -> None:
     """Scale the last layer so that the log-odds minimise the loss on validation windows (Guo et al. 2017, temperature)."""
     odds = log_odds(model, tokenizer, [window.text for window in windows])
     labels = torch.tensor([window.label for window in windows], dtype=torch.float32)
@@ -105,7 +100,12 @@ def calibrate(model, tokenizer, windows):
     print(f"calibration: logits times {scale:.2f}", flush=True)
 
 
-def report(title, model, tokenizer, window_sets):
+def report(
+    title: str,
+    model: BertForSequenceClassification,
+    tokenizer: BertTokenizerFast,
+    window_sets: Mapping[str, Sequence[Window]],
+) -> None:
     """Print the accuracy on every validation set."""
     figures = []
     for name, windows in window_sets.items():
@@ -115,7 +115,9 @@ def report(title, model, tokenizer, window_sets):
     print(title, *figures, flush=True)
 
 
-def starting_model(tokenizer, reviews, recipe, work):
+def starting_model(
+    tokenizer: BertTokenizerFast, reviews: Sequence[Review], recipe: Recipe, work: Path
+) -> BertForSequenceClassification:
     """Return the classifier on a pre-trained body; `work` keeps that body for a build that was interrupted."""
     if not (work / "mlm.pt").exists():
         torch.manual_seed(recipe.seed)
@@ -126,7 +128,7 @@ def starting_model(tokenizer, reviews, recipe, work):
     return model
 
 
-def build(folder, work, recipe=Recipe()):
+def build(folder: Path, work: Path, recipe: Recipe = RECIPE) -> None:
     """Train tokenizer, teacher and classifier on the train split and write `folder`."""
     work.mkdir(parents=True, exist_ok=True)
     reviews = load_reviews()
@@ -135,21 +137,11 @@ def build(folder, work, recipe=Recipe()):
     tokenizer = train_tokenizer([review.text for review in train])
     teacher = Teacher(train, recipe.seed)
     model = starting_model(tokenizer, train, recipe, work)
+    show = partial(report, tokenizer=tokenizer, window_sets=held_out)
     for number, stage in enumerate(recipe.stages, start=1):
-        rows = list(
-            batches(
-                tokenizer, train, recipe.batch, stage.passes, recipe.seed + number, stage.copies
-            )
-        )
-        model = finetune(
-            model,
-            tokenizer,
-            teacher,
-            rows,
-            stage,
-            recipe,
-            partial(report, tokenizer=tokenizer, window_sets=held_out),
-        )
+        seed = recipe.seed + number
+        rows = list(batches(tokenizer, train, recipe.batch, stage.passes, seed, stage.copies))
+        model = finetune(model, tokenizer, teacher, rows, stage, recipe, show)
     calibrate(model, tokenizer, [window for windows in held_out.values() for window in windows])
     export(model, tokenizer, folder)
     (work / "mlm.pt").unlink()  # finished: the next build starts anew

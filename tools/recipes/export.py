@@ -1,15 +1,18 @@
 """Saving a model folder so that readers never meet a half-written one."""
 
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 HAND_WRITTEN = ("README.md", "metrics.json")
 
 
 @contextmanager
-def fresh_folder(folder):
+def fresh_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty folder to write to; at the end it replaces `folder`, card and figures carried over."""
     fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -25,13 +28,14 @@ def fresh_folder(folder):
     shutil.rmtree(old, ignore_errors=True)
 
 
-def export(model, tokenizer, folder):
+def export(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write weights as float16 safetensors, configuration and tokenizer to `folder`, replacing it as a whole.
 
     The configuration still says float32: transformers 5 loads in the dtype that the configuration names, and float16 is
     a storage format here, not one to train in.
     """
-    halves = {}  # by address, so that tied weights stay one tensor and are stored once
+    # by address, so that tied weights stay one tensor and are stored once
+    halves: dict[int, torch.Tensor] = {}
     state = {
         name: halves.setdefault(value.data_ptr(), value.to(torch.float16))
         for name, value in model.state_dict().items()

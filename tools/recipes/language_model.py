@@ -7,7 +7,9 @@ Exports on the way are of an exponential average of the weights, the last one is
 
 import copy
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +18,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from tools.recipes.export import export
 from tools.recipes.reviews import load_reviews
-from tools.recipes.training import make_optimizers, take_step, update_average
+from tools.recipes.training import Optimizers, make_optimizers, take_step, update_average
 
 EOS = "<|endoftext|>"
 VOCABULARY = 4096
@@ -29,7 +31,13 @@ class Recipe:
 
     steps: int = 1950
     # (step, factor on the learning rate), linear in between: warmup, stable, decay, faster decay.
-    schedule: tuple = ((0, 0.0), (100, 1.0), (1400, 1.0), (1700, 2 / 3), (1950, 0.0))
+    schedule: tuple[tuple[int, float], ...] = (
+        (0, 0.0),
+        (100, 1.0),
+        (1400, 1.0),
+        (1700, 2 / 3),
+        (1950, 0.0),
+    )
     batch: int = 24
     learning_rate: float = 5e-3
     weight_decay: float = 0.02
@@ -37,7 +45,10 @@ class Recipe:
     seed: int = 20261122
 
 
-def train_tokenizer(texts):
+RECIPE = Recipe()
+
+
+def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
     """Return a byte-level BPE tokenizer with `VOCABULARY` entries that pads on the left with its end-of-text token."""
     bpe = ByteLevelBPETokenizer()
     bpe.train_from_iterator(
@@ -55,7 +66,7 @@ def train_tokenizer(texts):
     )
 
 
-def new_model():
+def new_model() -> GPT2LMHeadModel:
     """Return the untrained model. No dropout: it sees its data little more than twice, and rollouts stay exact."""
     return GPT2LMHeadModel(
         GPT2Config(
@@ -75,14 +86,18 @@ def new_model():
     )
 
 
-def token_stream(tokenizer, texts):
+def token_stream(
+    tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
     """Return all texts as one array of token ids, each closed by EOS, and the positions where they start."""
     rows = [ids + [tokenizer.eos_token_id] for ids in tokenizer(texts)["input_ids"]]
     starts = np.cumsum([0] + [len(row) for row in rows[:-1]])
     return np.concatenate([np.asarray(row, dtype=np.uint16) for row in rows]), starts
 
 
-def windows(stream, starts, count, rng):
+def windows(
+    stream: np.ndarray, starts: np.ndarray, count: int, rng: np.random.Generator
+) -> torch.Tensor:
     """Return [count, CONTEXT + 1] token ids: half of the windows at the start of a review, half anywhere."""
     last = len(stream) - CONTEXT - 1
     begin = np.where(
@@ -92,7 +107,7 @@ def windows(stream, starts, count, rng):
     return torch.from_numpy(stream[rows].astype(np.int64))
 
 
-def loss_on(model, rows):
+def loss_on(model: GPT2LMHeadModel, rows: torch.Tensor) -> torch.Tensor:
     """Return the mean next-token cross-entropy in nats over windows [B, CONTEXT + 1]."""
     hidden = model.transformer(input_ids=rows[:, :-1], use_cache=False).last_hidden_state
     return torch.nn.functional.cross_entropy(
@@ -100,7 +115,7 @@ def loss_on(model, rows):
     )
 
 
-def build(folder, work, recipe=Recipe()):
+def build(folder: Path, work: Path, recipe: Recipe = RECIPE) -> None:
     """Train the tokenizer and the model on IMDB's train and judge reviews and write `folder`.
 
     Rotten Tomatoes is left out: its text is lower-cased and spaced apart, and the model would learn to write that way.
@@ -114,9 +129,8 @@ def build(folder, work, recipe=Recipe()):
     }
     tokenizer = train_tokenizer(texts["train"])
     stream, starts = token_stream(tokenizer, texts["train"])
-    held_out = windows(
-        *token_stream(tokenizer, texts["valid"]), 64, np.random.default_rng(recipe.seed)
-    )
+    unseen, unseen_starts = token_stream(tokenizer, texts["valid"])
+    held_out = windows(unseen, unseen_starts, 64, np.random.default_rng(recipe.seed))
     print(
         f"{len(stream):,} training tokens, {recipe.steps * recipe.batch * CONTEXT / len(stream):.2f} epochs",
         flush=True,
@@ -125,10 +139,11 @@ def build(folder, work, recipe=Recipe()):
     model = new_model()
     average = copy.deepcopy(model)
     optimizers = make_optimizers(model, ".h.", recipe.learning_rate, recipe.weight_decay)
+    steps, factors = zip(*recipe.schedule, strict=True)
     first, began = resume(work, model, average, optimizers), time.time()
     for step in range(first, recipe.steps):
         rows = windows(stream, starts, recipe.batch, np.random.default_rng((recipe.seed, step)))
-        rate = recipe.learning_rate * np.interp(step + 1, *zip(*recipe.schedule, strict=True))
+        rate = recipe.learning_rate * float(np.interp(step + 1, steps, factors))
         loss = take_step(loss_on(model, rows), model, optimizers, rate)
         update_average(average, model, recipe.average)
         if (step + 1) % 100 == 0:
@@ -145,7 +160,13 @@ def build(folder, work, recipe=Recipe()):
     (work / "lm.pt").unlink()  # finished: the next build starts anew
 
 
-def save(work, step, model, average, optimizers):
+def save(
+    work: Path,
+    step: int,
+    model: GPT2LMHeadModel,
+    average: GPT2LMHeadModel,
+    optimizers: Optimizers,
+) -> None:
     """Write a checkpoint, replacing the last one."""
     state = [
         model.state_dict(),
@@ -156,7 +177,9 @@ def save(work, step, model, average, optimizers):
     (work / "lm.tmp").rename(work / "lm.pt")
 
 
-def resume(work, model, average, optimizers):
+def resume(
+    work: Path, model: GPT2LMHeadModel, average: GPT2LMHeadModel, optimizers: Optimizers
+) -> int:
     """Load the checkpoint if there is one; return the step to go on from."""
     if not (work / "lm.pt").exists():
         return 0

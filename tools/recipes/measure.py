@@ -5,29 +5,42 @@ Everything here is on the `test` split, which nothing was trained or chosen on. 
 """
 
 import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional as F
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from gate.judges import Judge
 from tools.recipes import cards
 from tools.recipes.classifier import log_odds
-from tools.recipes.reviews import load_reviews
-from tools.recipes.windows import window_sets
+from tools.recipes.reviews import Review, load_reviews
+from tools.recipes.windows import Window, window_sets
 
+Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
+Figures = dict[str, Any]
 SEED = 0
 BINS = 15  # of the expected calibration error, as in Guo et al. (2017)
 
 
-def load(folder, kind):
+def load(folder: Path, kind: Any) -> Loaded:
     """Return the model in evaluation mode and the tokenizer of a folder."""
     return kind.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
 
 
 @torch.no_grad()
-def language_figures(model, tokenizer, texts):
+def language_figures(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
+) -> Figures:
     """Return the loss on texts, each read in pieces of one context; every token but a text's first is scored.
 
     Nats per byte divide the same sum by the UTF-8 bytes of the scored text; the EOS that ends a text has none.
@@ -50,7 +63,7 @@ def language_figures(model, tokenizer, texts):
     }
 
 
-def calibration_error(chances, labels):
+def calibration_error(chances: np.ndarray, labels: np.ndarray) -> float:
     """Return the expected calibration error of P(positive) [N] over `BINS` equal bins of [0, 1]."""
     bins = np.minimum((chances * BINS).astype(int), BINS - 1)
     gaps = [
@@ -60,7 +73,7 @@ def calibration_error(chances, labels):
     return float(sum(gaps))
 
 
-def figures_of(odds, windows):
+def figures_of(odds: torch.Tensor, windows: Sequence[Window]) -> Figures:
     """Return accuracy, cross-entropy (nats), calibration error and the share of scores within 0.1 of 0 or 1.
 
     odds: the log-odds of positive [N] that a model gives the windows.
@@ -78,25 +91,34 @@ def figures_of(odds, windows):
     }
 
 
-def classifier_figures(model, tokenizer, windows):
+def classifier_figures(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, windows: Sequence[Window]
+) -> Figures:
     """Return the figures of the classifier on windows."""
     return figures_of(log_odds(model, tokenizer, [window.text for window in windows]), windows)
 
 
-def judge_figures(judge, windows):
+def judge_figures(judge: Judge, windows: Sequence[Window]) -> Figures:
     """Return the figures of the n-gram judge on windows."""
     odds = judge.log_odds([window.text for window in windows])
     return figures_of(torch.tensor(odds, dtype=torch.float32), windows)
 
 
-def unseen_windows(reviews, split):
+def unseen_windows(reviews: Sequence[Review], split: str) -> dict[str, list[Window]]:
     """Return the windows of a split that the figures are about, the same at every call."""
     return window_sets(reviews, split, np.random.default_rng(SEED))
 
 
-def continuations(model, tokenizer, prompts, temperature, count, tokens):
+def continuations(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    temperature: float,
+    count: int,
+    tokens: int,
+) -> list[str]:
     """Return `count` sampled continuations of each prompt, without the prompt, from the whole distribution."""
-    texts = []
+    texts: list[str] = []
     for prompt in prompts:
         inputs = tokenizer([prompt] * count, return_tensors="pt")
         rows = model.generate(
@@ -113,12 +135,12 @@ def continuations(model, tokenizer, prompts, temperature, count, tokens):
     return texts
 
 
-def base_figures(language, classifier, prompts, count=16, tokens=40):
+def base_figures(
+    language: Loaded, classifier: Loaded, prompts: Sequence[str], count: int = 16, tokens: int = 40
+) -> Figures:
     """Return P(positive) over continuations of the prompts at temperature 0.7 and 1.0, and three samples of each."""
-    scores, samples = (
-        {"prompts": len(prompts), "completions_per_prompt": count, "tokens": tokens},
-        [],
-    )
+    scores: Figures = {"prompts": len(prompts), "completions_per_prompt": count, "tokens": tokens}
+    samples: list[tuple[float, str]] = []
     for temperature in (0.7, 1.0):
         torch.manual_seed(SEED)
         texts = continuations(*language, prompts, temperature, count, tokens)
@@ -131,7 +153,7 @@ def base_figures(language, classifier, prompts, count=16, tokens=40):
     return {"p_positive_on_eval_prompts": scores, "samples": samples}
 
 
-def language_report(root, language, classifier, reviews):
+def language_report(language: Loaded, classifier: Loaded, reviews: Sequence[Review]) -> Figures:
     """Return all figures of the language model."""
     from data import load_prompts
 
@@ -143,7 +165,7 @@ def language_report(root, language, classifier, reviews):
     }
 
 
-def sentiment_report(classifier, reviews):
+def sentiment_report(classifier: Loaded, reviews: Sequence[Review]) -> Figures:
     """Return all figures of the classifier."""
     return {
         split: {
@@ -154,13 +176,15 @@ def sentiment_report(classifier, reviews):
     }
 
 
-def judge_report(judge, reviews):
+def judge_report(judge: Judge, reviews: Sequence[Review]) -> Figures:
     """Return all figures of the n-gram judge."""
     sets = unseen_windows(reviews, "test")
     return {"test": {name: judge_figures(judge, rows) for name, rows in sets.items()}}
 
 
-def publish(folder, figures, lines):
+def publish(
+    folder: Path, figures: Figures, lines: Callable[[dict[str, Any]], Iterator[str]]
+) -> None:
     """Write `metrics.json` and the figures of the card in a model folder."""
     text = json.dumps(figures, indent=2) + "\n"
     (folder / "metrics.json").write_text(text, encoding="utf-8")
@@ -168,7 +192,7 @@ def publish(folder, figures, lines):
     print(folder.name, text, flush=True)
 
 
-def main(root, which="all"):
+def main(root: Path, which: str = "all") -> None:
     """Measure the folders below `root / "models"`: "lm", "classifier", "judge" or "all"."""
     reviews = load_reviews()
     names = ("tiny-gpt2", "tiny-sentiment", "ngram-judge")
@@ -182,6 +206,4 @@ def main(root, which="all"):
         publish(folders[1], sentiment_report(classifier, reviews), cards.sentiment_lines)
     if which in ("lm", "all"):
         language = load(folders[0], AutoModelForCausalLM)
-        publish(
-            folders[0], language_report(root, language, classifier, reviews), cards.language_lines
-        )
+        publish(folders[0], language_report(language, classifier, reviews), cards.language_lines)

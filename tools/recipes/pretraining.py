@@ -1,19 +1,25 @@
 """What the classifier starts from: WordPiece, the shape of the network, masked-language-model pre-training."""
 
+from collections.abc import Iterator, Mapping, Sequence
+
 import numpy as np
 import torch
 from tokenizers import BertWordPieceTokenizer
 from torch.nn import functional as F
 from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
 
+from tools.recipes.reviews import Review
+from tools.recipes.stages import Recipe
 from tools.recipes.training import make_optimizers, schedule, take_step
 from tools.recipes.windows import Window, by_length, draw_windows
 
+Inputs = Mapping[str, torch.Tensor]  # ids and masks, [B, T] each
+Batch = tuple[Inputs, list[Window]]
 VOCABULARY = 10_000
 LONGEST = 128  # tokens
 
 
-def train_tokenizer(texts):
+def train_tokenizer(texts: Sequence[str]) -> BertTokenizerFast:
     """Return a lower-casing WordPiece tokenizer of `VOCABULARY` entries."""
     pieces = BertWordPieceTokenizer(lowercase=True)
     pieces.train_from_iterator(
@@ -24,7 +30,7 @@ def train_tokenizer(texts):
     )
 
 
-def configuration(dropout=0.1):
+def configuration(dropout: float = 0.1) -> BertConfig:
     """Return the shape of the classifier and its labels."""
     return BertConfig(
         vocab_size=VOCABULARY,
@@ -41,7 +47,14 @@ def configuration(dropout=0.1):
     )
 
 
-def batches(tokenizer, reviews, batch, passes, seed, copies=0):
+def batches(
+    tokenizer: BertTokenizerFast,
+    reviews: Sequence[Review],
+    batch: int,
+    passes: int,
+    seed: int,
+    copies: int = 0,
+) -> Iterator[Batch]:
     """Yield (inputs, windows) of similar length: `passes` times one new window of every review.
 
     With `copies`, each Rotten Tomatoes snippet joins in whole as many times more.
@@ -60,27 +73,37 @@ def batches(tokenizer, reviews, batch, passes, seed, copies=0):
             yield inputs, [windows[i] for i in index]
 
 
-def mask(inputs, tokenizer, share, generator):
+def mask(
+    inputs: Inputs, tokenizer: BertTokenizerFast, share: float, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Replace a share of the ordinary tokens by [MASK]; return the changed ids and where (bool), both [B, T]."""
     ids = inputs["input_ids"]
     chosen = (torch.rand(ids.shape, generator=generator) < share) & (ids > tokenizer.mask_token_id)
     return ids.masked_fill(chosen, tokenizer.mask_token_id), chosen
 
 
-def mlm_loss(model, inputs, tokenizer, share, generator):
+def mlm_loss(
+    model: BertForMaskedLM,
+    inputs: Inputs,
+    tokenizer: BertTokenizerFast,
+    share: float,
+    generator: torch.Generator,
+) -> torch.Tensor:
     """Return the cross-entropy in nats of the masked tokens; only their positions go through the vocabulary."""
     ids, chosen = mask(inputs, tokenizer, share, generator)
     hidden = model.bert(input_ids=ids, attention_mask=inputs["attention_mask"]).last_hidden_state
     return F.cross_entropy(model.cls(hidden[chosen]), inputs["input_ids"][chosen])
 
 
-def pretrain(tokenizer, reviews, recipe):
+def pretrain(
+    tokenizer: BertTokenizerFast, reviews: Sequence[Review], recipe: Recipe
+) -> BertForMaskedLM:
     """Return a `BertForMaskedLM` trained on the reviews' windows."""
     model = BertForMaskedLM(configuration(dropout=0.0))
     generator = torch.Generator().manual_seed(recipe.seed)
     optimizers = make_optimizers(model, ".layer.", recipe.pretraining_rate, recipe.weight_decay)
     rows = list(batches(tokenizer, reviews, recipe.batch, recipe.pretraining_passes, recipe.seed))
-    losses = []
+    losses: list[float] = []
     for step, (inputs, _) in enumerate(rows):
         loss = mlm_loss(model, inputs, tokenizer, recipe.masked, generator)
         rate = recipe.pretraining_rate * schedule(step, len(rows), 100, len(rows) // 3)

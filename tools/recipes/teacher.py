@@ -7,19 +7,22 @@ cross-fitted: a review is scored by the model of a fold that never saw it, so it
 
 import re
 import zlib
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from tools.recipes.windows import draw_windows
+from tools.recipes.reviews import Review
+from tools.recipes.windows import Window, draw_windows
 
 FOLDS = 4
 BUCKETS = 2**20  # n-grams are hashed; a few of them share a weight
+Packed = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # n-grams, offsets, scales
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[!?]")
 
 
-def ngrams(text):
+def ngrams(text: str) -> np.ndarray:
     """Return the distinct hashed words, word pairs and word triples of a text."""
     words = _WORD.findall(text.lower())
     grams = [" ".join(words[i : i + n]) for n in (1, 2, 3) for i in range(len(words) - n + 1)]
@@ -28,7 +31,7 @@ def ngrams(text):
     )
 
 
-def log_count_ratio(features, labels):
+def log_count_ratio(features: Iterable[np.ndarray], labels: Iterable[int]) -> np.ndarray:
     """Return [BUCKETS] how much likelier (in nats) each n-gram is in positive than in negative texts, add-one smoothed."""
     counts = [np.ones(BUCKETS), np.ones(BUCKETS)]
     for grams, label in zip(features, labels, strict=True):
@@ -37,19 +40,19 @@ def log_count_ratio(features, labels):
     return np.log(positive / positive.sum()) - np.log(negative / negative.sum())
 
 
-def _pack(features):
+def _pack(features: Sequence[np.ndarray]) -> Packed:
     """Return one flat tensor of n-grams, the offset of each text and its 1/sqrt(number of n-grams)."""
     lengths = torch.tensor([len(grams) for grams in features])
     return torch.from_numpy(np.concatenate(features)), lengths.cumsum(0) - lengths, lengths**-0.5
 
 
-def _score(weights, packed):
+def _score(weights: torch.Tensor, packed: Packed) -> torch.Tensor:
     """Return the logits [B] of packed texts under weights [BUCKETS]."""
     grams, offsets, scale = packed
     return F.embedding_bag(grams, weights[:, None], offsets, mode="sum").squeeze(1) * scale
 
 
-def fit(reviews, rng, batch=512):
+def fit(reviews: Sequence[Review], rng: np.random.Generator, batch: int = 512) -> torch.Tensor:
     """Return n-gram weights [BUCKETS]: one epoch over each review and 8 windows from it."""
     windows = [window for _ in range(8) for window in draw_windows(reviews, rng)]
     texts = [review.text for review in reviews] + [window.text for window in windows]
@@ -75,7 +78,7 @@ def fit(reviews, rng, batch=512):
 class Teacher:
     """P(positive) of windows by the fold that did not see their review."""
 
-    def __init__(self, reviews, seed):
+    def __init__(self, reviews: Sequence[Review], seed: int) -> None:
         """Fit one model per fold on all reviews but those with `index % FOLDS == fold`, then one temperature."""
         rng = np.random.default_rng(seed)
         self.weights = [
@@ -97,7 +100,7 @@ class Teacher:
             flush=True,
         )
 
-    def logits(self, windows):
+    def logits(self, windows: Iterable[Window]) -> torch.Tensor:
         """Return the calibrated logit [B] of each window."""
         rows = []
         for window in windows:

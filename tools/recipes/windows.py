@@ -4,11 +4,12 @@ GRPO scores completions: they begin where a prompt stopped and end where the tok
 their first words, half their last.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from tools.recipes.reviews import sentences
+from tools.recipes.reviews import Review, sentences
 
 MOST_SENTENCES = 6
 
@@ -21,7 +22,7 @@ class Window(NamedTuple):
     review: int
 
 
-def cut(text, rng):
+def cut(text: str, rng: np.random.Generator) -> str:
     """Return the text without its first words in half of the cases and without its last in half; 3 words or more stay."""
     words = text.split(" ")
     first = rng.integers(0, min(len(words), 12)) if rng.random() < 0.5 else 0
@@ -29,12 +30,14 @@ def cut(text, rng):
     return " ".join(words[first:last]) if last - first >= 3 else text
 
 
-def draw_windows(reviews, rng, most=MOST_SENTENCES):
+def draw_windows(
+    reviews: Sequence[Review], rng: np.random.Generator, most: int = MOST_SENTENCES
+) -> list[Window]:
     """Return one window of 1 to `most` consecutive sentences from each review, cut as completions are."""
     windows = []
     for index, review in enumerate(reviews):
         parts = sentences(review.text)
-        count = min(len(parts), rng.integers(1, most + 1))
+        count = min(len(parts), int(rng.integers(1, most + 1)))
         first = rng.integers(0, len(parts) - count + 1)
         windows.append(
             Window(cut(" ".join(parts[first : first + count]), rng), review.label, index)
@@ -42,7 +45,7 @@ def draw_windows(reviews, rng, most=MOST_SENTENCES):
     return windows
 
 
-def whole_windows(reviews, rng):
+def whole_windows(reviews: Sequence[Review], rng: np.random.Generator) -> list[Window]:
     """Return, per review, one uncut window of each length from 1 to 4 sentences that it has."""
     windows = []
     for index, review in enumerate(reviews):
@@ -53,7 +56,9 @@ def whole_windows(reviews, rng):
     return windows
 
 
-def window_sets(reviews, split, rng):
+def window_sets(
+    reviews: Sequence[Review], split: str, rng: np.random.Generator
+) -> dict[str, list[Window]]:
     """Return the named sets of windows of one split that the classifier is measured on; snippets stay whole."""
     imdb = [r for r in reviews if r.split == split and r.source == "imdb"]
     snippets = [r for r in reviews if r.split == split and r.source == "rotten_tomatoes"]
@@ -66,7 +71,9 @@ def window_sets(reviews, split, rng):
     }
 
 
-def by_length(rows, batch, rng):
+def by_length(
+    rows: Sequence[Sequence[int]], batch: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
     """Yield index arrays of `batch` rows of similar length, in random order, so that little is padding."""
     order = rng.permutation(len(rows))
     order = order[np.argsort([len(rows[i]) for i in order], kind="stable")]

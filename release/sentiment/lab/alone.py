@@ -8,17 +8,17 @@ import dis
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from importlib.machinery import PathFinder
+from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
 import sentiment
+from lab import COURSE
 
 PROVIDED = ("get_sentiment_scores", "use_model")
 OWN = ("__main__", "student_rewards", "sentiment")  # modules that are the notebook, or the grader's
-COURSE = Path(__file__).resolve().parents[1]
 
 
 class Deaf(PathFinder):
@@ -28,9 +28,12 @@ class Deaf(PathFinder):
         """Take what stands for `sys.path`."""
         self.path = path
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+    # the interpreter asks an instance as well as the class
+    def find_spec(  # type: ignore[override]
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """Return where a module is, as `PathFinder` does."""
-        return super().find_spec(name, self.path if path is None else path, target)
+        return super().find_spec(fullname, self.path if path is None else path, target)
 
 
 class Surroundings:
@@ -92,9 +95,11 @@ def provided() -> ModuleType:
     return module
 
 
-def modules_beside(function: Callable, surroundings: Surroundings) -> list[str]:
+def modules_beside(function: Callable[..., Any], surroundings: Surroundings) -> list[str]:
     """Return the modules that a function of a running notebook uses and the grader does not have."""
-    todo, seen, found = [function], set(), set()
+    todo: list[Any] = [function]
+    seen: set[int] = set()
+    found: set[str] = set()
     while todo:
         value = todo.pop()
         if id(value) in seen:
@@ -118,7 +123,8 @@ def home_name(value: object) -> str:
 
 def names_in(code: CodeType) -> tuple[set[str], set[str]]:
     """Return the modules that a function's code imports, and the global names that it reads."""
-    imported, read = set(), set()
+    imported: set[str] = set()
+    read: set[str] = set()
     for step in dis.get_instructions(code):
         if step.opname == "IMPORT_NAME":
             imported.add(step.argval)

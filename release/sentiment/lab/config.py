@@ -4,13 +4,14 @@ A preset replaces defaults; a flag given on the command line, or a keyword given
 replaces the preset.
 """
 
-import argparse
 import math
 import os
-import sys
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, NoReturn
+from typing import Any
 
+from lab.command import OneLineErrors
+from lab.errors import ConfigError
+from lab.exercises import ROWS
 from lab.reader import no_file
 from sentiment import DEFAULT_MODEL
 
@@ -35,10 +36,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 DEFAULT_KL_COEF = 0.1
 LARGEST_SEED = 2**32 - 1  # NumPy's
-
-
-class ConfigError(ValueError):
-    """A setting that cannot work; the message is one line that says what to change."""
+POSITIVE = (
+    *("shaping_temperature", "temperature", "learning_rate", "max_steps", "max_completion_length"),
+    *("per_device_train_batch_size", "completions_per_step", "validation_samples"),
+    *("save_steps", "logging_steps"),
+)
+NOT_NEGATIVE = ("kl_coef", "beta", "validation_steps", "seed")
 
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
@@ -154,12 +157,7 @@ class TrainConfig:
 
     def required_exercises(self) -> list[str]:
         """Return the stems of the exercises that this run calls."""
-        stems = ["sentiment_reward"]
-        if self.reward_shaping == "exponential":
-            stems.append("exponential_shaping")
-        if self.kl_type != "none":
-            stems += ["sequence_log_probs", f"{self.kl_type}_kl_reward"]
-        return stems
+        return [row.stem for row in ROWS if row.is_used(self)]
 
     def check(self) -> None:
         """Raise ConfigError, one line, for the first setting that cannot work."""
@@ -169,18 +167,20 @@ class TrainConfig:
                 raise ConfigError(
                     f"--{f.name} {getattr(self, f.name)}: choose {', '.join(allowed)}"
                 )
-        positive = ["shaping_temperature", "temperature", "learning_rate", "max_steps", "max_completion_length",
-                    "per_device_train_batch_size", "completions_per_step", "validation_samples", "save_steps", "logging_steps"]  # fmt: skip
-        for name in positive:
+        for name in POSITIVE:
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"--{name} {getattr(self, name)}: it must be above 0, and finite")
         if self.seed > LARGEST_SEED:
             raise ConfigError(f"--seed {self.seed}: it must be at most {LARGEST_SEED}")
-        for name in ("kl_coef", "beta", "validation_steps", "seed"):
+        for name in NOT_NEGATIVE:
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(
                     f"--{name} {getattr(self, name)}: it must be 0 or more, and finite"
                 )
+        self.check_batch()
+
+    def check_batch(self) -> None:
+        """Raise ConfigError when the completions of a step are no whole groups or no whole passes."""
         if self.num_generations < 2:
             raise ConfigError(
                 f"--num_generations {self.num_generations}: GRPO compares completions, so a group needs 2 or more"
@@ -201,20 +201,6 @@ class TrainConfig:
         return asdict(self)
 
 
-class OneLineErrors(argparse.ArgumentParser):
-    """A parser whose errors are one line without the usage, exit 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the command line."""
-        print(f"{self.prog}: {message} (--help lists every flag)", file=sys.stderr)
-        sys.exit(2)
-
-
-def print_anything() -> None:
-    """Let no print end a run: what the output cannot hold, as `→` in a file that Windows opens as cp1252, shows as its code."""
-    sys.stdout.reconfigure(errors="backslashreplace")
-
-
 def world_size() -> int:
     """Return the number of processes of this run, as `accelerate launch` and torchrun announce it."""
     return int(os.environ.get("WORLD_SIZE", 1))
@@ -227,7 +213,8 @@ def parse_args(argv: list[str] | None = None) -> TrainConfig:
     class Parser(OneLineErrors, HfArgumentParser):
         """As transformers makes one from a dataclass."""
 
-    parser = Parser(TrainConfig, description=__doc__, allow_abbrev=False)
+    # mypy does not follow transformers, whose parser begins with the dataclass
+    parser = Parser(TrainConfig, description=__doc__, allow_abbrev=False)  # type: ignore[arg-type]
     named, _ = parser.parse_known_args(argv)
     parser.set_defaults(**PRESETS[named.preset])
     config = TrainConfig(**vars(parser.parse_args(argv)))

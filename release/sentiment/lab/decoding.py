@@ -11,16 +11,15 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lab.config import ConfigError
+from lab.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
 GRAPH_WIDTH = 16  # prompts are padded to a multiple of this before a graph: few widths, few graphs
-CHECK_EVERY = (
-    8  # steps between questions whether all rows have ended, which a GPU has to be waited for
-)
+# steps between questions whether all rows have ended, which a GPU has to be waited for
+CHECK_EVERY = 8
 
 
 class Rows:
@@ -135,12 +134,12 @@ class Decoder:
             input_ids=token_ids, attention_mask=attention_mask, past_key_values=cache, use_cache=True, logits_to_keep=1,
             position_ids=(attention_mask.cumsum(dim=1) - 1).clamp(min=0),
         ).logits[:, -1]  # fmt: skip
-        row_prompt = torch.tensor(row_prompt, device=token_ids.device)
+        chosen = torch.tensor(row_prompt, device=token_ids.device)
         rows.cache.reset()
         for i, layer in enumerate(cache.layers):
-            rows.cache.update(layer.keys[row_prompt], layer.values[row_prompt], i)
-        rows.start(attention_mask[row_prompt])
-        return logits[row_prompt]
+            rows.cache.update(layer.keys[chosen], layer.values[chosen], i)
+        rows.start(attention_mask[chosen])
+        return logits[chosen]
 
     def record(self, rows: Rows, logits: "torch.Tensor") -> None:
         """Draw the next token of every row from its logits [B, V] and note it."""
@@ -170,9 +169,8 @@ class Decoder:
         rows = Rows(self.model, len(prompt_ids), width, self.most)
         if not self.graphs:
             return rows, lambda: self.advance(rows)
-        self.read_prompts(
-            rows, prompt_ids
-        )  # gives the cache its memory before anything is recorded
+        # gives the cache its memory before anything is recorded
+        self.read_prompts(rows, prompt_ids)
         self.recorded[key] = rows, recorded(lambda: self.advance(rows))
         return self.recorded[key]
 

@@ -1,86 +1,107 @@
-"""The worked examples behind the visible checks: calls whose answers can be computed by hand."""
+"""The worked examples behind the visible checks: calls whose answers can be computed by hand.
 
+Nothing here loads torch: `Tensor` stands for a tensor until `arguments` makes it.
+"""
+
+import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor to be made of nested lists: float32 of floats, int64 of ints."""
+
+    values: list[Any]
 
 
 @dataclass(frozen=True)
 class Example:
-    """One call with a known answer: numbers, or the type of error that the call must raise."""
+    """One call with a known answer: [B] numbers, one number, or the type of error that the call must raise."""
 
     claim: str
     args: Sequence[Any]
-    expected: list[float] | type[Exception]
+    expected: list[float] | float | type[Exception]
     hint: str
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 
+def arguments(args: Sequence[Any]) -> list[Any]:
+    """Return arguments to call a function with, made anew, so that no call can spoil them for the next."""
+    import torch
+
+    return [torch.tensor(a.values) if isinstance(a, Tensor) else copy.deepcopy(a) for a in args]
+
+
 # Next-token probabilities of a three-token vocabulary at four positions; the logits are their logarithms.
-PROBABILITIES = torch.tensor([[0.5, 0.25, 0.25], [0.2, 0.2, 0.6], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
-LOGITS = PROBABILITIES.log()[None]  # [1, 4, 3]
-TOKENS = torch.tensor(
-    [[0, 1, 2, 1]]
-)  # position 1 has probability 0.25, position 2 0.6, position 3 0.8
-LOG_PROBS, REF_LOG_PROBS = torch.tensor([[-1.0, -2.0, -3.0]]), torch.tensor([[-1.5, -2.0, -2.0]])
+PROBABILITIES = [[0.5, 0.25, 0.25], [0.2, 0.2, 0.6], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]]
+LOGITS = [[math.log(p) for p in row] for row in PROBABILITIES]  # [4, 3]
+SHIFTED = [[logit + 3.0 for logit in row] for row in LOGITS]
+# position 1 has probability 0.25, position 2 0.6, position 3 0.8
+TOKENS = [0, 1, 2, 1]
+LOG_PROBS, REF_LOG_PROBS = [-1.0, -2.0, -3.0], [-1.5, -2.0, -2.0]
 
 FAKE_SCORES = {"A joy.": 0.97, "A bore.": 0.04, "It is a film.": 0.51, "": 0.5}
 
-EXAMPLES: dict[str, list[Example]] = {
-    "sentiment_reward": [
-        Example("each completion gets its own score, in order", [["A bore.", "A joy.", "It is a film."]], [0.04, 0.97, 0.51],
-                "return what get_sentiment_scores gives for the completions, unchanged"),
-        Example("TRL's extra keywords are ignored", [["A joy."]], [0.97],
-                "the signature ends in **kwargs; score the completion alone, without its prompt",
-                {"prompts": ["The film:"], "completion_ids": [[1, 2]], "trainer_state": None}),
-        Example("no completions, no scores", [[]], [], "an empty list gives an empty list"),
-    ],
-    "exponential_shaping": [
-        Example("at temperature 1", [torch.tensor([0.0, 0.5, 1.0])], [0.0, 0.648721, 1.718282],
-                "a score of 0 must give 0, a score of 1 must give e - 1"),
-        Example("a smaller temperature is steeper", [torch.tensor([0.0, 0.5, 1.0]), 0.5], [0.0, 1.718282, 6.389056],
-                "the temperature divides the score, inside the exponential"),
-        Example("temperature 0 is an error", [torch.tensor([0.5]), 0.0], ValueError, "check temperature <= 0 first and raise ValueError"),
-    ],
-    "sequence_log_probs": [
-        Example("the mean runs over the completion's tokens", [LOGITS, TOKENS, torch.tensor([[0, 0, 1, 1]])], [-0.366985],
-                "(ln 0.6 + ln 0.8) / 2: log-softmax of the logits at t - 1 for token t, then the mean over the 2 tokens, not negated"),
-        Example("a mask may have gaps, and position 0 is never scored", [LOGITS, TOKENS, torch.tensor([[1, 1, 0, 1]])], [-0.804719],
-                "only tokens 1 and 3 count, so divide by 2"),
-        Example("each row has its own mean", [LOGITS.repeat(2, 1, 1), TOKENS.repeat(2, 1), torch.tensor([[0, 0, 1, 1], [1, 1, 0, 1]])],
-                [-0.366985, -0.804719], "the rows of the two examples before, as one batch: sum over the tokens (dim=1), never over the rows"),
-        Example("logits need not be normalised", [LOGITS + 3.0, TOKENS, torch.tensor([[0, 0, 1, 1]])], [-0.366985],
-                "turn logits into log-probabilities first"),
-        Example("a row with no scored token gives 0", [LOGITS, TOKENS, torch.tensor([[1, 0, 0, 0]])], [0.0],
-                "0 / 0 is nan: keep the divisor at 1 or more"),
-    ],
-    "forward_kl_reward": [
-        Example("a bonus that grows with log P_ref", [torch.tensor([-1.0, -3.0])], [-0.1, -0.3], "kl_coef times log P_ref, so never above 0; the default coefficient is 0.1"),
-        Example("the coefficient scales it", [torch.tensor([-1.0, -3.0]), 0.5], [-0.5, -1.5], "multiply by kl_coef"),
-    ],
-    "backward_kl_reward": [
-        Example("a penalty that explodes for unlikely text", [torch.tensor([-1.0, -3.0])], [-0.271828, -2.008554],
-                "-kl_coef times exp(-log P_ref), the reference's perplexity; the default coefficient is 0.1"),
-        Example("the coefficient scales it", [torch.tensor([-1.0, -3.0]), 0.5], [-1.359141, -10.042768], "multiply by kl_coef"),
-    ],
-    "group_advantages": [
-        Example("each group is centred and scaled by itself", [torch.tensor([1.0, 2.0, 3.0, 5.0, 5.0, 5.0]), 3],
-                [-0.9999, 0.0, 0.9999, 0.0, 0.0, 0.0], "rows of a group are adjacent; the sample standard deviation has ddof = 1; a constant group gives zeros"),
-        Example("eps is added to the standard deviation", [torch.tensor([0.0, 0.0002]), 2], [-0.414214, 0.414214],
-                "divide by (sample standard deviation + eps), the sample one with ddof = 1"),
-        Example("the batch must hold whole groups", [torch.tensor([1.0, 2.0, 3.0]), 2], ValueError, "3 rewards are not whole groups of 2"),
-        Example("a group of one has no spread", [torch.tensor([1.0, 2.0]), 1], ValueError, "num_generations below 2 is an error"),
-    ],
-    "kl_estimate": [
-        Example("the k3 estimator, averaged over tokens", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 1, 1]])], [0.274938],
-                "exp(q) - q - 1, q the reference minus the policy, then the mean over the 3 tokens, position 0 among them"),
-        Example("only masked-in tokens count, position 0 among them", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[1, 0, 1]])], [0.412406],
-                "divide by the number of tokens whose mask is 1"),
-        Example("each row has its own mean", [LOG_PROBS.repeat(2, 1), REF_LOG_PROBS.repeat(2, 1), torch.tensor([[1, 1, 1], [1, 0, 1]])],
-                [0.274938, 0.412406], "the rows of the two examples before, as one batch: sum over the tokens (dim=1), never over the rows"),
-        Example("no completion token gives 0", [LOG_PROBS, REF_LOG_PROBS, torch.tensor([[0, 0, 0]])], [0.0],
-                "0 / 0 is nan: keep the divisor at 1 or more"),
-    ],
-}  # fmt: skip
+SENTIMENT_REWARD = (
+    Example("each completion gets its own score, in order", [["A bore.", "A joy.", "It is a film."]], [0.04, 0.97, 0.51],
+            "return what get_sentiment_scores gives for the completions, unchanged"),
+    Example("TRL's extra keywords are ignored", [["A joy."]], [0.97],
+            "the signature ends in **kwargs; score the completion alone, without its prompt",
+            {"prompts": ["The film:"], "completion_ids": [[1, 2]], "trainer_state": None}),
+    Example("no completions, no scores", [[]], [], "an empty list gives an empty list"),
+)  # fmt: skip
+
+EXPONENTIAL_SHAPING = (
+    Example("at temperature 1", [Tensor([0.0, 0.5, 1.0])], [0.0, 0.648721, 1.718282],
+            "a score of 0 must give 0, a score of 1 must give e - 1"),
+    Example("a smaller temperature is steeper", [Tensor([0.0, 0.5, 1.0]), 0.5], [0.0, 1.718282, 6.389056],
+            "the temperature divides the score, inside the exponential"),
+    Example("temperature 0 is an error", [Tensor([0.5]), 0.0], ValueError, "check temperature <= 0 first and raise ValueError"),
+)  # fmt: skip
+
+SEQUENCE_LOG_PROBS = (
+    Example("the mean runs over the completion's tokens", [Tensor([LOGITS]), Tensor([TOKENS]), Tensor([[0, 0, 1, 1]])], [-0.366985],
+            "(ln 0.6 + ln 0.8) / 2: log-softmax of the logits at t - 1 for token t, then the mean over the 2 tokens, not negated"),
+    Example("a mask may have gaps, and position 0 is never scored", [Tensor([LOGITS]), Tensor([TOKENS]), Tensor([[1, 1, 0, 1]])], [-0.804719],
+            "only tokens 1 and 3 count, so divide by 2"),
+    Example("each row has its own mean", [Tensor([LOGITS, LOGITS]), Tensor([TOKENS, TOKENS]), Tensor([[0, 0, 1, 1], [1, 1, 0, 1]])],
+            [-0.366985, -0.804719], "the rows of the two examples before, as one batch: sum over the tokens (dim=1), never over the rows"),
+    Example("logits need not be normalised", [Tensor([SHIFTED]), Tensor([TOKENS]), Tensor([[0, 0, 1, 1]])], [-0.366985],
+            "turn logits into log-probabilities first"),
+    Example("a row with no scored token gives 0", [Tensor([LOGITS]), Tensor([TOKENS]), Tensor([[1, 0, 0, 0]])], [0.0],
+            "0 / 0 is nan: keep the divisor at 1 or more"),
+)  # fmt: skip
+
+FORWARD_KL_REWARD = (
+    Example("a bonus that grows with log P_ref", [Tensor([-1.0, -3.0])], [-0.1, -0.3], "kl_coef times log P_ref, so never above 0; the default coefficient is 0.1"),
+    Example("the coefficient scales it", [Tensor([-1.0, -3.0]), 0.5], [-0.5, -1.5], "multiply by kl_coef"),
+)  # fmt: skip
+
+BACKWARD_KL_REWARD = (
+    Example("a penalty that explodes for unlikely text", [Tensor([-1.0, -3.0])], [-0.271828, -2.008554],
+            "-kl_coef times exp(-log P_ref), the reference's perplexity; the default coefficient is 0.1"),
+    Example("the coefficient scales it", [Tensor([-1.0, -3.0]), 0.5], [-1.359141, -10.042768], "multiply by kl_coef"),
+)  # fmt: skip
+
+GROUP_ADVANTAGES = (
+    Example("each group is centred and scaled by itself", [Tensor([1.0, 2.0, 3.0, 5.0, 5.0, 5.0]), 3],
+            [-0.9999, 0.0, 0.9999, 0.0, 0.0, 0.0], "rows of a group are adjacent; the sample standard deviation has ddof = 1; a constant group gives zeros"),
+    Example("eps is added to the standard deviation", [Tensor([0.0, 0.0002]), 2], [-0.414214, 0.414214],
+            "divide by (sample standard deviation + eps), the sample one with ddof = 1"),
+    Example("the batch must hold whole groups", [Tensor([1.0, 2.0, 3.0]), 2], ValueError, "3 rewards are not whole groups of 2"),
+    Example("a group of one has no spread", [Tensor([1.0, 2.0]), 1], ValueError, "num_generations below 2 is an error"),
+)  # fmt: skip
+
+KL_ESTIMATE = (
+    Example("the k3 estimator, averaged over tokens", [Tensor([LOG_PROBS]), Tensor([REF_LOG_PROBS]), Tensor([[1, 1, 1]])], [0.274938],
+            "exp(q) - q - 1, q the reference minus the policy, then the mean over the 3 tokens, position 0 among them"),
+    Example("only masked-in tokens count, position 0 among them", [Tensor([LOG_PROBS]), Tensor([REF_LOG_PROBS]), Tensor([[1, 0, 1]])], [0.412406],
+            "divide by the number of tokens whose mask is 1"),
+    Example("each row has its own mean", [Tensor([LOG_PROBS, LOG_PROBS]), Tensor([REF_LOG_PROBS, REF_LOG_PROBS]), Tensor([[1, 1, 1], [1, 0, 1]])],
+            [0.274938, 0.412406], "the rows of the two examples before, as one batch: sum over the tokens (dim=1), never over the rows"),
+    Example("no completion token gives 0", [Tensor([LOG_PROBS]), Tensor([REF_LOG_PROBS]), Tensor([[0, 0, 0]])], [0.0],
+            "0 / 0 is nan: keep the divisor at 1 or more"),
+)  # fmt: skip

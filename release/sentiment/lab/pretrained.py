@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.errors import ModelUnavailable
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -19,10 +21,6 @@ HEADS = {  # how the names of the architectures of a kind of model end
     "language model": ("LMHeadModel", "ForCausalLM", "ForConditionalGeneration"),
     "sentiment model": ("ForSequenceClassification",),
 }
-
-
-class ModelUnavailable(RuntimeError):
-    """A model that cannot be loaded or used; the message is one line that says what to do."""
 
 
 def model_path(name: str) -> str:
@@ -67,7 +65,7 @@ def compute_dtype() -> "torch.dtype":
     if torch.cuda.is_available():
         ampere = torch.cuda.get_device_capability(device()) >= (8, 0)
         return torch.bfloat16 if ampere else torch.float16
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return torch.bfloat16 if capabilities.get("avx512_bf16") else torch.float32
 
 
@@ -92,7 +90,7 @@ def hub_reachable() -> bool:
 
 
 def load(
-    auto_class: type, name: str, kind: str, dtype: "torch.dtype"
+    auto_class: Any, name: str, kind: str, dtype: "torch.dtype"
 ) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
     """Load a model and its tokenizer in evaluation mode on `device()`.
 
@@ -115,7 +113,7 @@ def load(
     return model.to(device()).eval(), tokenizer
 
 
-def from_pretrained(auto_class: type, name: str, kind: str, **options: Any) -> Any:
+def from_pretrained(auto_class: Any, name: str, kind: str, **options: Any) -> Any:
     """Call `auto_class.from_pretrained`; a ModelUnavailable says what to do when that fails."""
     from safetensors import SafetensorError
     from transformers.utils import logging
@@ -125,11 +123,8 @@ def from_pretrained(auto_class: type, name: str, kind: str, **options: Any) -> A
     logging.disable_progress_bar()
     try:
         return auto_class.from_pretrained(path, local_files_only=local, **options)
-    except (
-        OSError,
-        ValueError,
-        SafetensorError,
-    ) as error:  # what hub, network and file errors arrive as
+    # what hub, network and file errors arrive as
+    except (OSError, ValueError, SafetensorError) as error:
         raise ModelUnavailable(
             f"cannot load the {kind} {name!r} ({str(error).splitlines()[0].rstrip('.')}). Check the name and the "
             "network, give a local folder, or use the embedded models, tiny-gpt2 and tiny-sentiment: --preset smoke, in the "
@@ -159,7 +154,6 @@ def load_language_model(
         # PyTorch's fused attention goes back through bfloat16 on a CPU ten times slower than plain products do
         model.set_attn_implementation("eager")
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.loss_type = (
-        "ForCausalLM"  # transformers 5 finds none for GPT-2 and warns at the first loss
-    )
+    # transformers 5 finds none for GPT-2 and warns at the first loss
+    model.loss_type = "ForCausalLM"
     return model, tokenizer

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lab.exercises import call_exercise
 from lab.pretrained import autocast
-from rewards import call_exercise
 
 if TYPE_CHECKING:
     import torch

@@ -7,12 +7,12 @@ repetition), fluency (perplexity under the base model) and divergence beside it.
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sentiment
 from data import SPLITS, prompt_texts
-from lab.config import ConfigError
 from lab.decoding import Decoder
+from lab.errors import ConfigError
 from lab.pretrained import autocast
 from lab.reference import to_sequences
 
@@ -41,11 +41,15 @@ class Evaluation:
     repetition: float
     perplexity: float
     kl: float
-    completions: list[dict] = field(repr=False)
+    completions: list[dict[str, Any]] = field(repr=False)
 
     def metrics(self) -> dict[str, float | str]:
         """Return everything but the completions."""
         return {name: value for name, value in asdict(self).items() if name != "completions"}
+
+    def figures(self) -> dict[str, float]:
+        """Return the numbers alone."""
+        return {name: value for name, value in self.metrics().items() if not isinstance(value, str)}
 
 
 def check_length(
@@ -133,9 +137,8 @@ def mean_nll(
         count = int(rows.completion_mask.sum())
         if not count:
             continue
-        labels = rows.token_ids.masked_fill(
-            rows.completion_mask == 0, -100
-        )  # -100: not counted in transformers' loss
+        # -100: not counted in transformers' loss
+        labels = rows.token_ids.masked_fill(rows.completion_mask == 0, -100)
         with torch.inference_mode(), autocast():
             output = model(
                 input_ids=rows.token_ids.to(model.device),

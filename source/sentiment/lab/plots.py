@@ -5,7 +5,7 @@ that a black-and-white print still reads. Every function returns a matplotlib Fi
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
@@ -87,7 +87,7 @@ def reward_against_divergence(runs: Mapping[str, "Run"]) -> Figure:
     """
     figure, (left, right) = axes(width=10.5, columns=2)
     for index, (name, run) in enumerate(runs.items()):
-        look = {
+        look: dict[str, Any] = {
             "color": COLOURS[index % len(COLOURS)],
             "linestyle": STYLES[index % len(STYLES)],
             "marker": MARKERS[index % len(MARKERS)],

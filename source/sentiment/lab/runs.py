@@ -16,9 +16,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lab.config import ConfigError, TrainConfig
+from lab import COURSE
+from lab.config import TrainConfig
+from lab.errors import ConfigError
 
-SAVED_RUNS = Path(__file__).resolve().parents[1] / "saved_runs"
+SAVED_RUNS = COURSE / "saved_runs"
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
 
@@ -181,6 +183,5 @@ def prepare_folder(config: TrainConfig) -> None:
     if record:
         print(f"the earlier run is now in {move_aside(folder, record['run_name'])}")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "history.jsonl").unlink(
-        missing_ok=True
-    )  # of a run killed before its first evaluation
+    # of a run killed before its first evaluation
+    (folder / "history.jsonl").unlink(missing_ok=True)

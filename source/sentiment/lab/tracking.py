@@ -1,22 +1,20 @@
-"""What is recorded while a model trains: log lines, validations on held-out prompts, and Weights & Biases.
+"""What is recorded while a model trains: log lines and validations on held-out prompts.
 
 Validation never touches the trainer's own metrics or random state: it writes beside them.
 """
 
 import json
-import secrets
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from lab.config import ConfigError, TrainConfig
+from lab.config import TrainConfig
 from lab.measure import Evaluation, evaluate_model
 from lab.runs import write_json
+from lab.wandb_runs import log_validation, start_wandb, summarize
 
 if TYPE_CHECKING:
     from transformers import (
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     )
 
 VALIDATION_TEMPERATURE = 0.7  # the same for every run, whatever it trains at
-SAMPLE_ROWS = 16  # completions in W&B's table at each validation
 
 
 class Tracker(TrainerCallback):
@@ -42,17 +39,11 @@ class Tracker(TrainerCallback):
         record: dict[str, Any],
         is_main: bool,
     ) -> None:
-        self.config, self.base, self.tokenizer, self.record, self.is_main = (
-            config,
-            base,
-            tokenizer,
-            record,
-            is_main,
-        )
+        self.config, self.base, self.tokenizer = config, base, tokenizer
+        self.record, self.is_main = record, is_main
         self.folder = Path(config.output_dir)
-        self.seconds_before = dict(
-            record["seconds"]
-        )  # what earlier parts of a resumed run have spent
+        # what earlier parts of a resumed run have spent
+        self.seconds_before = dict(record["seconds"])
         self.started, self.validation_seconds = time.perf_counter(), 0.0
         self.after: Evaluation | None = None
         self.wandb_run = start_wandb(config, record) if config.wandb and is_main else None
@@ -78,11 +69,11 @@ class Tracker(TrainerCallback):
         args: "TrainingArguments",
         state: "TrainerState",
         control: "TrainerControl",
-        logs: dict | None = None,
+        logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         """Append the trainer's metrics to history.jsonl and print the few that matter."""
-        if not self.is_main or "reward" not in (logs or {}):
+        if not self.is_main or logs is None or "reward" not in logs:
             return
         self.append({"step": state.global_step, **logs})
         if state.global_step % max(1, self.config.max_steps // 10) == 0:
@@ -152,11 +143,7 @@ class Tracker(TrainerCallback):
             max_new_tokens=self.config.max_completion_length,
             temperature=VALIDATION_TEMPERATURE,
         )
-        metrics = {
-            f"validation/{name}": value
-            for name, value in result.metrics().items()
-            if name != "model"
-        }
+        metrics = {f"validation/{name}": value for name, value in result.figures().items()}
         self.append({"step": step, **metrics})
         print(
             f"step {step:>4}/{self.config.max_steps}  held-out prompts: P(positive) {result.mean_sentiment:.3f} ± {result.std_sentiment:.3f}, "
@@ -184,13 +171,11 @@ class Tracker(TrainerCallback):
 
     def finish(self) -> None:
         """Write the last evaluation and mark the run finished; its checkpoints have served."""
+        assert self.after is not None, "training has ended"
         self.record |= {"status": "finished", "final": self.after.metrics()}
-        before = json.loads((self.folder / "completions.json").read_text(encoding="utf-8"))[
-            "before"
-        ]
-        write_json(
-            self.folder / "completions.json", {"before": before, "after": self.after.completions}
-        )
+        path = self.folder / "completions.json"
+        before = json.loads(path.read_text(encoding="utf-8"))["before"]
+        write_json(path, {"before": before, "after": self.after.completions})
         self.write_record()
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         if self.wandb_run:
@@ -200,82 +185,3 @@ class Tracker(TrainerCallback):
         """End the W&B run, also when training failed."""
         if self.wandb_run:
             self.wandb_run.finish()
-
-
-def check_wandb(config: TrainConfig) -> None:
-    """Check the project's name and the WANDB_… settings, and log in, which asks on a terminal; offline needs no account.
-
-    Raises:
-        ConfigError: one line that says what Weights & Biases would not take.
-    """
-    import wandb
-
-    team, _, project = config.wandb_project.rpartition("/")
-    instead = (
-        f"; a team is named by WANDB_ENTITY={team} and --wandb_project {project}" if team else ""
-    )
-    with refusals("--wandb_project", instead):
-        wandb.Settings(project=config.wandb_project)
-    with refusals("--wandb", "; or set WANDB_MODE=offline to log to files"):
-        wandb.login()
-
-
-@contextmanager
-def refusals(flag: str, instead: str = "") -> Iterator[None]:
-    """Turn what wandb raises, a text of several lines at times, into a ConfigError of one line."""
-    import wandb
-
-    try:
-        yield
-    except (wandb.Error, ValueError) as error:
-        words = str(error).splitlines()[0].rstrip(".")
-        if hasattr(error, "errors"):  # pydantic's: the environment holds what is no such setting
-            first = error.errors()[0]
-            words = f"WANDB_{str(first['loc'][0]).upper()}={first['input']}: {first['msg']}"
-        raise ConfigError(f"{flag}: {words}{instead}") from None
-
-
-def start_wandb(config: TrainConfig, record: dict[str, Any]) -> Any:
-    """Open the W&B run that transformers' own callback then logs to; a resumed run goes on in the same one."""
-    import wandb
-
-    record.setdefault("wandb_id", secrets.token_hex(4))
-    Path(config.output_dir).mkdir(parents=True, exist_ok=True)
-    with refusals("--wandb"):
-        return wandb.init(
-            project=config.wandb_project,
-            name=config.wandb_run_name or config.run_name,
-            id=record["wandb_id"],
-            resume="allow",
-            config=config.as_dict(),
-            dir=config.output_dir,
-        )
-
-
-def log_validation(
-    wandb_run: Any, step: int, metrics: dict[str, float], result: Evaluation
-) -> None:
-    """Log one validation: its metrics and a table of sample completions."""
-    import wandb
-
-    stride = max(1, len(result.completions) // SAMPLE_ROWS)
-    rows = [
-        [step, item["prompt"], item["completion"], item["score"]]
-        for item in result.completions[::stride]
-    ]
-    samples = wandb.Table(columns=["step", "prompt", "completion", "P(positive)"], data=rows)
-    wandb_run.log({**metrics, "validation/completions": samples, "train/global_step": step})
-
-
-def summarize(wandb_run: Any, record: dict[str, Any]) -> None:
-    """Put the evaluation before and after, and the improvement, into the W&B summary."""
-    for when in ("baseline", "final"):
-        wandb_run.summary.update(
-            {f"{when}/{name}": value for name, value in record[when].items() if name != "model"}
-        )
-    wandb_run.summary.update(
-        {
-            f"improvement/{name}": record["final"][name] - record["baseline"][name]
-            for name in ("mean_sentiment", "positive_ratio")
-        }
-    )

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data import load_prompts
-from lab.config import ConfigError, TrainConfig, world_size
+from lab.config import TrainConfig, world_size
+from lab.errors import ConfigError
 from lab.policy import attach
 from lab.pretrained import compute_dtype, device
 
@@ -34,7 +35,8 @@ def hidden_module(name: str, hide: bool) -> Iterator[None]:
     if not hide or name in sys.modules:
         yield
         return
-    sys.modules[name] = None
+    modules: dict[str, Any] = sys.modules  # None in it stands for a package that is not there
+    modules[name] = None
     try:
         yield
     finally:
@@ -47,12 +49,12 @@ def show_wandb() -> None:
 
     for name, module in list(sys.modules.items()):
         if name.startswith("trl.") and "wandb" not in vars(module):
-            module.wandb = wandb
+            vars(module)["wandb"] = wandb
 
 
 def build_trainer(
     config: TrainConfig,
-    reward: Callable,
+    reward: Callable[..., Any],
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
 ) -> "GRPOTrainer":
@@ -136,9 +138,7 @@ def device_name() -> str:
     import torch
 
     threads = torch.get_num_threads()
-    name = (
-        torch.cuda.get_device_name(device())
-        if torch.cuda.is_available()
-        else f"CPU, {threads} thread{'s' * (threads > 1)}"
-    )
+    name = f"CPU, {threads} thread" if threads == 1 else f"CPU, {threads} threads"
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name(device())
     return f"{name}, {str(compute_dtype()).removeprefix('torch.')}"

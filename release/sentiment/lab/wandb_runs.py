@@ -1,0 +1,92 @@
+"""Weights & Biases: what is checked before a run, and what a run logs there."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lab.config import TrainConfig
+from lab.errors import ConfigError
+from lab.measure import Evaluation
+
+SAMPLE_ROWS = 16  # completions in the table at each validation
+
+
+def check_wandb(config: TrainConfig) -> None:
+    """Check the project's name and the WANDB_… settings, and log in, which asks on a terminal; offline needs no account.
+
+    Raises:
+        ConfigError: one line that says what Weights & Biases would not take.
+    """
+    import wandb
+
+    team, _, project = config.wandb_project.rpartition("/")
+    instead = (
+        f"; a team is named by WANDB_ENTITY={team} and --wandb_project {project}" if team else ""
+    )
+    with refusals("--wandb_project", instead):
+        wandb.Settings(project=config.wandb_project)
+    with refusals("--wandb", "; or set WANDB_MODE=offline to log to files"):
+        wandb.login()
+
+
+@contextmanager
+def refusals(flag: str, instead: str = "") -> Iterator[None]:
+    """Turn what wandb raises, a text of several lines at times, into a ConfigError of one line."""
+    import wandb
+
+    try:
+        yield
+    except (wandb.Error, ValueError) as error:
+        words = str(error).splitlines()[0].rstrip(".")
+        if hasattr(error, "errors"):  # pydantic's: the environment holds what is no such setting
+            first = error.errors()[0]
+            words = f"WANDB_{str(first['loc'][0]).upper()}={first['input']}: {first['msg']}"
+        raise ConfigError(f"{flag}: {words}{instead}") from None
+
+
+def start_wandb(config: TrainConfig, record: dict[str, Any]) -> Any:
+    """Open the W&B run that transformers' own callback then logs to; a resumed run goes on in the same one."""
+    import wandb
+
+    record.setdefault("wandb_id", secrets.token_hex(4))
+    Path(config.output_dir).mkdir(parents=True, exist_ok=True)
+    with refusals("--wandb"):
+        return wandb.init(
+            project=config.wandb_project,
+            name=config.wandb_run_name or config.run_name,
+            id=record["wandb_id"],
+            resume="allow",
+            config=config.as_dict(),
+            dir=config.output_dir,
+        )
+
+
+def log_validation(
+    wandb_run: Any, step: int, metrics: dict[str, float], result: Evaluation
+) -> None:
+    """Log one validation: its metrics and a table of sample completions."""
+    import wandb
+
+    stride = max(1, len(result.completions) // SAMPLE_ROWS)
+    rows = [
+        [step, item["prompt"], item["completion"], item["score"]]
+        for item in result.completions[::stride]
+    ]
+    samples = wandb.Table(columns=["step", "prompt", "completion", "P(positive)"], data=rows)
+    wandb_run.log({**metrics, "validation/completions": samples, "train/global_step": step})
+
+
+def summarize(wandb_run: Any, record: dict[str, Any]) -> None:
+    """Put the evaluation before and after, and the improvement, into the W&B summary."""
+    for when in ("baseline", "final"):
+        wandb_run.summary.update(
+            {f"{when}/{name}": value for name, value in record[when].items() if name != "model"}
+        )
+    wandb_run.summary.update(
+        {
+            f"improvement/{name}": record["final"][name] - record["baseline"][name]
+            for name in ("mean_sentiment", "positive_ratio")
+        }
+    )

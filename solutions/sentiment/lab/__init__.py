@@ -1,1 +1,0 @@
-"""The machinery behind the six modules beside this folder: settings, models, training, measuring, drawing."""

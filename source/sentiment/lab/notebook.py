@@ -1,0 +1,127 @@
+"""Students' code, out of a saved notebook or a Python file: the statements that the exercises need, run one by one."""
+
+import __future__
+
+import ast
+import math
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lab import reader
+from lab.errors import ExerciseError
+from lab.exercises import TABLE
+from lab.slices import IN_NOTEBOOKS, Nothing, Statement, describe, needed_statements, parse
+
+# a statement that uses these trains: never run here, whoever needs its names
+TRAINING = {"train", "experiment"}
+
+
+def exercises_of(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what a notebook or Python file defines under the exercises' names, and why others of its names are missing.
+
+    Raises:
+        ExerciseError: the file is missing, or is no notebook or Python file that can be read.
+    """
+    failures: dict[str, str] = {}  # name that a statement would have bound → why it is not there
+    statements = [s for s in read_statements(path, failures) if not s.uses & TRAINING]
+    needed = {(s.cell, s.index): s for stem in TABLE for s in needed_statements(statements, stem)}
+    namespace = execute([s for _, s in sorted(needed.items())], path, failures)
+    return {stem: namespace[stem] for stem in TABLE if stem in namespace}, failures
+
+
+def execute(
+    statements: Iterable[Statement], path: Path, failures: dict[str, str]
+) -> dict[str, Any]:
+    """Run statements one by one and return the names they bind; a failing one is noted in `failures`."""
+    module = sys.modules["student_rewards"] = ModuleType("student_rewards")
+    namespace: dict[str, Any] = vars(module)  # where dataclasses look for the names they need
+    namespace |= {"__file__": str(path), **dict.fromkeys(IN_NOTEBOOKS, Nothing())}
+    future = 0  # `from __future__ import annotations` holds for the cells below it too
+    for statement in statements:
+        try:
+            tree = ast.Module([statement.node], [])
+            code = compile(tree, f"<{path.name}>", "exec", flags=future)
+            future |= code.co_flags & __future__.annotations.compiler_flag
+            exec(code, namespace)
+        # student code may raise anything; here it is only described
+        except (Exception, SystemExit) as error:
+            reason = f"line {statement.node.lineno} of code cell {statement.cell} fails: {type(error).__name__}: {error}"
+            failures.update(dict.fromkeys(statement.binds, reason))
+    return namespace
+
+
+def read_statements(path: Path, failures: dict[str, str]) -> list[Statement]:
+    """Return the top-level statements of a notebook's code cells, or of a Python file, in order.
+
+    A cell with a syntax error is left out; the exercises it would have defined are noted in `failures`.
+    """
+    statements: list[Statement] = []
+    for number, source in enumerate(sources(path, failures), 1):
+        try:
+            statements += [
+                describe(number, index, node) for index, node in enumerate(parse(source))
+            ]
+        except SyntaxError as error:
+            reason = f"syntax error in code cell {number}, line {error.lineno}: {error.msg}"
+            failures.update(dict.fromkeys(defined(source), reason))
+        except (ValueError, RecursionError, MemoryError) as error:
+            reason = f"Python cannot read code cell {number}: {type(error).__name__}: {error}"
+            failures.update(dict.fromkeys(defined(source), reason))
+    return statements
+
+
+def sources(path: Path, failures: dict[str, str]) -> list[str]:
+    """Return the text of a Python file, or of each code cell of a notebook: grade cells are the grader's, hence empty."""
+    if not reader.is_notebook(path):
+        return [reader.with_newlines(readable(path, reader.text))]
+    found = []
+    for cell in reader.code_cells(readable(path, reader.parse)):
+        source, clues = reader.source(cell), reader.clues(cell)
+        if clues.get("grade"):
+            reason = f"it stands in the grade cell {clues.get('grade_id')}, which the grader replaces: move it to its own cell"
+            failures.update(dict.fromkeys(defined(source), reason))
+        found.append("" if clues.get("grade") else source)
+    return found
+
+
+def defined(source: str) -> list[str]:
+    """Return the exercises that a cell would define."""
+    return [stem for stem in TABLE if f"def {stem}(" in source]
+
+
+def marks(path: Path) -> dict[str, float]:
+    """Return each exercise's marks, as the notebook's own metadata gives them.
+
+    Raises:
+        ExerciseError: there is no such notebook, or the grader could not read it.
+    """
+    cells = filter(reader.is_cell, readable(path, reader.parse)["cells"])
+    graded = [clues for cell in cells if (clues := reader.clues(cell)).get("grade")]
+    return {
+        str(clues.get("grade_id")).removesuffix("_laws"): clues.get("points", math.nan)
+        for clues in graded
+    }
+
+
+def readable(path: Path, read_as: Callable[[bytes], Any]) -> Any:
+    """Return what a file holds, by `reader.text` or `reader.parse`; raises ExerciseError with the grader's words."""
+    check_file(path)
+    try:
+        return read_as(reader.read(path))
+    except (OSError, UnicodeDecodeError, reader.Unreadable) as error:
+        raise ExerciseError(f"cannot read {path}: {error}") from error
+
+
+def check_file(path: Path) -> None:
+    """Raise ExerciseError, which names the notebooks beside it, unless `path` is a file."""
+    if path.is_dir():
+        raise ExerciseError(f"cannot read {path}: {reader.no_file(path)}")
+    if reason := reader.no_file(path):
+        others = ", ".join(sorted(other.name for other in path.parent.glob("*.ipynb")))
+        raise ExerciseError(
+            f"cannot read {path}: {reason}, but {others or 'no notebook'}. Check the path; a renamed notebook "
+            "must get its name back"
+        )
