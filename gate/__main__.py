@@ -23,6 +23,7 @@ from grader.errors import GraderError
 from grader.judging.session import Grader
 from grader.reader import Unreadable
 from grader.submission.preflight import repair
+from grader.verdict import Outcome
 from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
 from lab.command import print_anything
 from lab.errors import ConfigError, LabError
@@ -90,7 +91,7 @@ def judge(options: argparse.Namespace) -> int:
         (options.out / name).unlink(missing_ok=True)
     data = options.notebook.read_bytes()
     with Grader(load_assignment(ROOT / "tests" / "hidden"), options.isolation) as judge_laws:
-        repair(data, judge_laws.assignment)  # or Unreadable, in one line
+        submission = repair(data, judge_laws.assignment)
         # torch and TRL load after the sandbox has started: a process with threads should not fork
         from gate.gate import Request, run_gate
         from gate.mark import training_mark
@@ -101,13 +102,13 @@ def judge(options: argparse.Namespace) -> int:
         settings = {name: getattr(options, name) for name in names if getattr(options, name)}
         settings |= other_settings(options.set)
         seeds, name = tuple(dict.fromkeys(options.seeds)), str(options.notebook)
-        request = Request(data, name, options.out, options.preset, seeds, settings)
+        request = Request(submission, name, options.out, options.preset, seeds, settings)
         verdict = run_gate(request, judge_laws)
     if options.mark:
         write_json(options.mark, training_mark(verdict))
     write_reports(verdict, options.out)
     print(summary(verdict), f"{options.out}/smoke.html", sep="\n")
-    ours = verdict["outcome"] == "infrastructure"
+    ours = verdict["outcome"] == Outcome.INFRASTRUCTURE
     return 2 if ours else int(not verdict["passed"])
 
 

@@ -69,15 +69,16 @@ def try_case(case: "Case", seed: int, known: Row | None) -> Row:
 
     assert grader is not None, "prepare has run in this process"
     with tempfile.TemporaryDirectory() as folder, case.number_format():
+        submission = repair(case.notebook, grader.assignment)
         request = Request(
-            case.notebook,
+            submission,
             case.name,
             Path(folder),
             seeds=(seed,),
             settings=case.settings,
             skip_laws=True,
         )
-        key = run_key(repair(case.notebook, grader.assignment).cells, request.config(seed))[:16]
+        key = run_key(submission.cells, request.config(seed))[:16]
         if known and known["key"] == key:
             return {**known, "kind": case.kind, "trips": case.trips}
         verdict = run_gate(request, grader)

@@ -7,7 +7,6 @@ notebook ──▶ laws ──▶ training, one run a seed ──▶ figures ─
            fail              fail                         fail
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,8 @@ from gate.judges import Judge
 from gate.thresholds import THRESHOLDS
 from gate.walled_rewards import RunEnded, WalledRewards
 from grader.judging.session import Grader
-from grader.submission.preflight import repair
+from grader.submission.preflight import Submission
+from grader.verdict import Outcome
 from lab.config import TrainConfig
 from lab.exercises import NUMBERS
 from lab.runs import Run, new_record
@@ -35,7 +35,7 @@ REWARD = {"reward_shaping": "exponential", "kl_type": "forward", "kl_coef": 0.1}
 class Request:
     """What to run the gate on."""
 
-    notebook: bytes
+    submission: Submission
     name: str
     out: Path  # each seed's run is kept below it
     preset: str = "smoke"
@@ -59,19 +59,17 @@ def run_gate(request: Request, judge_laws: Grader) -> dict[str, Any]:
     """
     configs = [request.config(seed) for seed in request.seeds]
     stems = configs[0].required_exercises()
-    laws = {} if request.skip_laws else judge_laws.check(request.notebook, stems)["exercises"]
+    laws = {} if request.skip_laws else judge_laws.check(request.submission, stems)["exercises"]
     verdict = header(request, configs[0], judge_laws.isolation.name, laws)
     failing = [stem for stem, row in laws.items() if row["points"] < row["max_points"]]
     if failing:
-        ours = [stem for stem in failing if laws[stem]["outcome"] == "infrastructure"]
+        ours = [stem for stem in failing if laws[stem]["outcome"] == Outcome.INFRASTRUCTURE]
         first = (ours or failing)[0]
         return ended(verdict, first, laws[first]["outcome"], not_trained(stems, failing, ours))
-    judge, cells = Judge(), repair(request.notebook, judge_laws.assignment).cells
+    judge, cells = Judge(), request.submission.cells
     try:
         for config in configs:
-            walled = WalledRewards(
-                request.notebook, judge_laws.assignment, judge_laws.sandbox, config
-            )
+            walled = WalledRewards(cells, judge_laws.assignment, judge_laws.sandbox, config)
             with walled as rewards:
                 trained = train_seed(config, rewards, run_key(cells, config))
             verdict["seeds"].append(seed_verdict(config, trained, judge))
@@ -79,7 +77,7 @@ def run_gate(request: Request, judge_laws: Grader) -> dict[str, Any]:
         words = f"the training run ended at {exercises([end.stem])}: {end.words}"
         return ended(verdict, end.stem, end.outcome, words)
     passed = all(seed["passed"] for seed in verdict["seeds"])
-    return {**verdict, "passed": passed, "outcome": "pass" if passed else "wrong"}
+    return {**verdict, "passed": passed, "outcome": Outcome.PASS if passed else Outcome.WRONG}
 
 
 def header(
@@ -91,7 +89,7 @@ def header(
     return {
         "schema": SCHEMA,
         "submission": request.name,
-        "sha256": hashlib.sha256(request.notebook).hexdigest(),
+        "sha256": request.submission.sha256,
         "grader": grader.__version__,
         "isolation": isolation,
         "config": {k: v for k, v in config.as_dict().items() if k not in unshown},
@@ -102,7 +100,7 @@ def header(
             for stem in laws
         },
         "passed": False,
-        "outcome": "wrong",
+        "outcome": Outcome.WRONG,
         "stopped": None,
         "seeds": [],
     }

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from grader.verdict import Outcome
+
 # outcomes that tell of the exercise that stopped the run, not of `train`
-OTHERS = ("partial", "tampered", "not_implemented")
+OTHERS = (Outcome.PARTIAL, Outcome.TAMPERED, Outcome.NOT_IMPLEMENTED)
 
 
 def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:
@@ -14,7 +16,7 @@ def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:
     """
     if verdict["stopped"]:
         stopped = verdict["stopped"]
-        outcome = "wrong" if stopped["outcome"] in OTHERS else stopped["outcome"]
+        outcome = Outcome.WRONG if stopped["outcome"] in OTHERS else stopped["outcome"]
         return {"share": 0.0, "outcome": outcome, "note": stopped["words"], "laws": []}
     learned = all(
         check["passed"]

@@ -17,7 +17,7 @@ from gate import ROOT
 from grader.assignment import Assignment
 from grader.judging.calls import Ended, StudentError
 from grader.judging.function import SubmittedFunction
-from grader.submission.preflight import repair
+from grader.verdict import Outcome
 from grader.wall.sandbox import Sandbox
 from lab.config import TrainConfig
 from lab.errors import ExerciseError
@@ -38,7 +38,7 @@ SCORING_SECONDS = 60.0  # that scoring may take beyond what all the rest of the 
 class RunEnded(BaseException):
     """A reward function ended the run; not an Exception, so that nothing on the way takes it for its own."""
 
-    def __init__(self, stem: str, outcome: str, words: str) -> None:
+    def __init__(self, stem: str, outcome: Outcome, words: str) -> None:
         super().__init__(f"{stem}: {outcome}: {words}")
         self.stem, self.outcome, self.words = stem, outcome, words
 
@@ -75,7 +75,7 @@ def bounded_scorer(config: TrainConfig) -> Callable[..., list[float]]:
         sentiment.get_sentiment_scores([], batch_size)  # refuses what it would refuse
         left -= sum(len(text) + TEXT_COST for text in texts)
         if left < 0:
-            raise Ended("wrong", "far more text was scored than this run can have written")
+            raise Ended(Outcome.WRONG, "far more text was scored than this run can have written")
         # the tokenizer reads a text to its end, however late, and refuses lone surrogates
         bounded = [text[:longest].encode(errors="replace").decode() for text in texts]
         try:
@@ -106,18 +106,25 @@ class TimedScorer:
         now = time.monotonic()
         self.spent = spent = 0.0 if self.spent is None else self.spent + now - start
         if spent > SCORING_SECONDS + now - self.start - spent:
-            raise Ended("timeout", "scoring texts took longer than all the rest of the run")
+            raise Ended(Outcome.TIMEOUT, "scoring texts took longer than all the rest of the run")
         return scores
 
 
 class WalledRewards:
-    """`with WalledRewards(notebook, course, sandbox, config) as rewards:` gives the `Rewards` that `train.run` takes."""
+    """`with WalledRewards(cells, assignment, sandbox, config) as rewards:` gives the `Rewards` that `train.run` takes."""
 
     def __init__(
-        self, notebook: bytes, assignment: Assignment, sandbox: Sandbox, config: TrainConfig
+        self,
+        cells: list[dict[str, str]],
+        assignment: Assignment,
+        sandbox: Sandbox,
+        config: TrainConfig,
     ) -> None:
-        """Every exercise that the run of `config` uses gets a worker of its own, which lives until the end."""
-        cells, trained = repair(notebook, assignment).cells, training_assignment(assignment, config)
+        """Every exercise that the run of `config` uses gets a worker of its own, which lives until the end.
+
+        `cells`: the repaired submission's code.
+        """
+        trained = training_assignment(assignment, config)
         stems = [stem for stem in config.required_exercises() if stem != TRUSTED]
         self.sentiment_model = config.sentiment_model
         self.students = {stem: SubmittedFunction(stem, cells, trained, sandbox) for stem in stems}
@@ -150,7 +157,7 @@ def walled(student: SubmittedFunction) -> Callable[..., Any]:
         except Ended as end:
             raise RunEnded(student.stem, end.outcome, end.words) from None
         except (StudentError, ExerciseError) as error:
-            raise RunEnded(student.stem, "wrong", str(error)) from None
+            raise RunEnded(student.stem, Outcome.WRONG, str(error)) from None
 
     return reward
 

@@ -61,6 +61,10 @@ class Assignment:
     training_memory_mb: int = 2048  # what one training run needs of a GPU, or of main memory
     training_seconds: int = 3600
     limits: Limits = Limits()
+    # folders of the repository that students' zip holds beside the released files
+    enclosed: tuple[Path, ...] = ()
+    # modules of the reference functions in solutions/, each with the imports that it begins with
+    exported: dict[str, str] = field(default_factory=dict)
     folder: Path = Path()  # where the laws are; set by load_assignment
 
     @property

@@ -1,4 +1,4 @@
-"""The reference solutions of exercises 1 to 4, exported from the notebook: do not edit, do not distribute."""
+"""The reference solutions, exported from the notebook: do not edit, do not distribute."""
 
 import torch
 from sentiment import get_sentiment_scores

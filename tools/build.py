@@ -1,8 +1,8 @@
-"""Derive everything that comes from `source/`: release, solutions, saved runs, the student's zip.
+"""Derive everything that comes from `source/`: release, solutions, saved runs, the student's zip; for every assignment.
 
 python -m tools.build release      release/ by nbgrader, and a look for solution text in it
-python -m tools.build solutions    solutions/ by nbgrader (executes the notebook), source/sentiment/saved_runs/, release/
-python -m tools.build package      dist/sentiment-student.zip: release + embedded models, for an empty folder, offline
+python -m tools.build solutions    solutions/ by nbgrader (executes the notebook), source/<assignment>/saved_runs/, release/
+python -m tools.build package      dist/<assignment>-student.zip: release + what belongs to it, for an empty folder, offline
 python -m tools.build check        fail when release/ or solutions/ is not what source/ gives
 """
 
@@ -14,76 +14,82 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from nbgrader.api import Gradebook
 
-from gate import ROOT, SOURCE
-from grader.assignment import refuse_hidden_tests
-from grader.errors import CourseError
+from gate import ROOT
+from grader.assignment import LAWS, Assignment, load_assignments, refuse_hidden_tests
+from grader.errors import GraderError
 from lab.command import print_anything
-from tools.solutions import NOTEBOOK, cell_sources, cells, export_solutions, leaked_lines
+from tools.solutions import cell_sources, exported, leaked_lines
 
-ASSIGNMENT = "sentiment"
-RELEASE = ROOT / "release" / ASSIGNMENT
-SOLUTIONS = ROOT / "solutions"
-LAWS = Path("tests/hidden")
-EXECUTED = SOLUTIONS / ASSIGNMENT / NOTEBOOK
-EXPORTED = SOLUTIONS / "rewards_solution.py"
-MODELS = ("tiny-gpt2", "tiny-sentiment")
+RELEASES, SOLUTIONS, PACKAGES = ROOT / "release", ROOT / "solutions", ROOT / "dist"
 
 
-def nbgrader(command: str, *options: str) -> None:
+def executed(assignment: Assignment) -> Path:
+    """Return where the instructor's notebook lies once it has been executed."""
+    return SOLUTIONS / assignment.name / assignment.notebook.name
+
+
+def nbgrader(command: str, assignment: Assignment, *options: str) -> None:
     """Run an nbgrader command on the assignment with a throw-away gradebook: building is not grading."""
-    try:
-        refuse_hidden_tests(cells(SOURCE / NOTEBOOK), LAWS)
-    except CourseError as error:
-        sys.exit(f"error: {error}")
+    refuse_hidden_tests(assignment.cells(), assignment.folder)
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # it calls alembic
     with tempfile.TemporaryDirectory() as scratch:
         database = f"sqlite:///{scratch}/gradebook.db"
         with Gradebook(database) as gradebook:
-            gradebook.add_assignment(ASSIGNMENT)  # generate_solution asks for it
+            gradebook.add_assignment(assignment.name)  # generate_solution asks for it
         subprocess.run(
-            [sys.executable, "-m", "nbgrader", command, ASSIGNMENT]
+            [sys.executable, "-m", "nbgrader", command, assignment.name]
             + ["--force", "--log-level=WARN", f"--db={database}", *options],
             cwd=ROOT,
             check=True,
         )
 
 
-def build_release(folder: Path = ROOT / "release") -> Path:
+def build_release(assignment: Assignment, folder: Path = RELEASES) -> Path:
     """Generate the students' version below `folder` and check that no solution text is in it."""
-    nbgrader("generate_assignment", f"--CourseDirectory.release_directory={folder}")
-    leaks = leaked_lines(folder / ASSIGNMENT)
+    nbgrader("generate_assignment", assignment, f"--CourseDirectory.release_directory={folder}")
+    leaks = leaked_lines(folder / assignment.name, assignment)
     if leaks:
         sys.exit("solution text in the release:\n" + "\n".join(leaks))
-    return folder / ASSIGNMENT
+    return folder / assignment.name
 
 
-def build_solutions() -> None:
+def build_solutions(assignment: Assignment) -> Path:
     """Execute the instructor's notebook into solutions/, and keep its training runs as the saved results."""
-    runs = SOURCE / "runs"  # nbgrader executes the notebook where it lies
+    source = assignment.notebook.parent
+    runs = source / "runs"  # nbgrader executes the notebook where it lies
     shutil.rmtree(runs, ignore_errors=True)
     # the figures that the instructor's answers quote: sums in another order, and other threads mean that, train another model
     os.environ["OMP_NUM_THREADS"] = "1"
-    nbgrader("generate_solution")
-    EXPORTED.write_text(export_solutions(), encoding="utf-8")
-    prune_solutions()
-    shutil.rmtree(SOURCE / "saved_runs", ignore_errors=True)
+    nbgrader("generate_solution", assignment)
+    for name, text in exported(assignment).items():
+        (SOLUTIONS / name).write_text(text, encoding="utf-8")
+    prune_solutions(assignment)
+    if runs.is_dir():
+        keep_runs(runs, source / "saved_runs")
+    build_release(assignment)  # it holds the saved runs, too
+    return executed(assignment)
+
+
+def keep_runs(runs: Path, saved: Path) -> None:
+    """Put what a notebook's training runs tell in place of that which was saved before."""
+    shutil.rmtree(saved, ignore_errors=True)
     for run in sorted(path for path in runs.iterdir() if path.is_dir()):
-        target = SOURCE / "saved_runs" / run.name
-        target.mkdir(parents=True)
+        (saved / run.name).mkdir(parents=True)
         for name in ("run.json", "history.jsonl", "completions.json"):
-            shutil.copy(run / name, target / name)
+            shutil.copy(run / name, saved / run.name / name)
     shutil.rmtree(runs)
-    build_release()  # it holds the saved runs, too
 
 
-def prune_solutions() -> None:
+def prune_solutions(assignment: Assignment) -> None:
     """Remove what nbgrader copied beside the executed notebook: it lies in source/ and is no solution."""
-    for path in (SOLUTIONS / ASSIGNMENT).iterdir():
-        if path == EXECUTED:
+    notebook = executed(assignment)
+    for path in notebook.parent.iterdir():
+        if path == notebook:
             continue
         if path.is_dir():
             shutil.rmtree(path)
@@ -91,18 +97,19 @@ def prune_solutions() -> None:
             path.unlink()
 
 
-def build_package() -> Path:
-    """Write dist/sentiment-student.zip: the released assignment with the embedded models beside it."""
-    target = ROOT / "dist" / "sentiment-student.zip"
+def build_package(assignment: Assignment, release: Path | None = None) -> Path:
+    """Write the students' zip: the released assignment (default: as it lies in release/), and what belongs to it beside it."""
+    release = release or RELEASES / assignment.name
+    target = PACKAGES / f"{assignment.name}-student.zip"
     target.parent.mkdir(exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in released_files(RELEASE):
-            archive.write(path, Path(ASSIGNMENT) / path.relative_to(RELEASE))
-        for model in MODELS:
-            for path in released_files(ROOT / "models" / model):
-                archive.write(path, Path(ASSIGNMENT) / "models" / model / path.name)
-        archive.write(ROOT / "LICENSE", Path(ASSIGNMENT) / "LICENSE")
-        archive.write(ROOT / "NOTICE", Path(ASSIGNMENT) / "NOTICE")
+        for path in released_files(release):
+            archive.write(path, Path(assignment.name) / path.relative_to(release))
+        for folder in assignment.enclosed:
+            for path in released_files(folder):
+                archive.write(path, Path(assignment.name) / path.relative_to(ROOT))
+        for name in ("LICENSE", "NOTICE"):
+            archive.write(ROOT / name, Path(assignment.name) / name)
     return target
 
 
@@ -118,22 +125,27 @@ def released_files(folder: Path) -> list[Path]:
     ]
 
 
-def drift() -> list[str]:
+def drift(assignment: Assignment) -> list[str]:
     """Return what in release/ and solutions/ differs from what source/ gives now."""
     with tempfile.TemporaryDirectory() as scratch:
-        fresh = build_release(Path(scratch))
-        found = [f"release: {line}" for line in differences(fresh, RELEASE)]
-    if not EXECUTED.is_file() or cell_sources(SOURCE / NOTEBOOK) != cell_sources(EXECUTED):
-        found.append(f"solutions: {NOTEBOOK}")
-    if not EXPORTED.is_file() or EXPORTED.read_text(encoding="utf-8") != export_solutions():
-        found.append(f"solutions: {EXPORTED.name}")
-    return found + [f"solutions: {name} does not belong there" for name in strangers(SOLUTIONS)]
+        fresh = build_release(assignment, Path(scratch))
+        changed = differences(fresh, RELEASES / assignment.name)
+    found = [f"release/{assignment.name}: {line}" for line in changed]
+    notebook = executed(assignment)
+    if not notebook.is_file() or cell_sources(assignment.notebook) != cell_sources(notebook):
+        found.append(f"solutions/{assignment.name}: {notebook.name}")
+    for name, text in exported(assignment).items():
+        path = SOLUTIONS / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            found.append(f"solutions: {name}")
+    return found
 
 
-def strangers(folder: Path) -> list[str]:
-    """Return what lies in solutions/ beside the executed notebook and the exported functions."""
+def strangers(assignments: Iterable[Assignment], folder: Path = SOLUTIONS) -> list[str]:
+    """Return what lies in solutions/ beside the executed notebooks and the exported functions."""
+    own = {Path(a.name, a.notebook.name) for a in assignments}
+    own |= {Path(name) for a in assignments for name in a.exported}
     names = [path.relative_to(folder) for path in released_files(folder)]
-    own = {path.relative_to(SOLUTIONS) for path in (EXECUTED, EXPORTED)}
     return [str(name) for name in names if name not in own]
 
 
@@ -150,27 +162,35 @@ def differences(fresh: Path, committed: Path) -> list[str]:
     return sorted(map(str, names - same))
 
 
+def check(assignments: list[Assignment]) -> int:
+    """Print what is out of step; 1 if there is anything."""
+    found = [line for assignment in assignments for line in drift(assignment)]
+    found += [f"solutions: {name} does not belong there" for name in strangers(assignments)]
+    if found:
+        print("out of step with source/ (make release, make solutions):", *found, sep="\n")
+    else:
+        print("release/ and solutions/ are in step")
+    return int(bool(found))
+
+
 def main() -> int:
-    """Run one step; 1 when `check` finds drift."""
+    """Run one step; 1 when `check` finds drift, or when an assignment cannot be used."""
     print_anything()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("step", choices=["release", "solutions", "package", "check"])
+    steps = {"release": build_release, "solutions": build_solutions, "package": build_package}
+    parser.add_argument("step", choices=[*steps, "check"])
     step = parser.parse_args().step
-    if step == "check":
-        found = drift()
-        print(
-            "\n".join(["out of step with source/ (make release, make solutions):", *found])
-            if found
-            else "release/ and solutions/ are in step"
-        )
-        return bool(found)
-    if step == "solutions":
-        build_solutions()
-        print("solutions/ is built")
-    else:
-        print(build_release() if step == "release" else build_package())
+    try:
+        assignments = load_assignments(ROOT / LAWS)
+        if step == "check":
+            return check(assignments)
+        for assignment in assignments:
+            print(steps[step](assignment))
+    except GraderError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

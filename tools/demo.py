@@ -16,11 +16,13 @@ import nbformat
 from nbconvert.preprocessors import ExecutePreprocessor
 
 from gate import ROOT, SOURCE
+from grader.assignment import LAWS, the_assignment
 from lab.command import print_anything
 from tools.build import build_release
-from tools.solutions import NOTEBOOK, export_solutions
+from tools.solutions import exported
 
 OUT = ROOT / "build" / "demo"
+NOTEBOOK = "exercise.ipynb"
 CELL_SECONDS = 600  # the longest cell makes four training runs
 
 
@@ -73,16 +75,18 @@ def main() -> int:
     )
     parser.add_argument("--skip_notebook", action="store_true", help="leave step 2 out")
     skip_notebook = parser.parse_args().skip_notebook
+    sentiment = the_assignment(ROOT / LAWS, SOURCE.name)
     OUT.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     print("1/4  source/ → release/", flush=True)
-    build_release()
+    build_release(sentiment)
     if not skip_notebook:
         print(f"\n2/4  executing {NOTEBOOK}", flush=True)
         print(f"  executed: {execute_notebook()}")
     print("\n3/4  GRPO with the reference solution, --preset smoke", flush=True)
-    solutions = OUT / "rewards_solution.py"
-    solutions.write_text(export_solutions(), encoding="utf-8")
+    [(name, text)] = exported(sentiment).items()
+    solutions = OUT / name
+    solutions.write_text(text, encoding="utf-8")
     run_folder = OUT / "run"
     shutil.rmtree(run_folder, ignore_errors=True)
     script(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from grader.text import clean, show
+from grader.verdict import Outcome
 from grader.wall.inside.wire import as_array
 
 Value = Any  # what crosses the wire: numbers, texts, arrays, and lists, tuples and dicts of them
@@ -79,7 +80,7 @@ class WrongError(StudentError):
 class Ended(BaseException):
     """The law cannot go on: time-out, crash, nothing implemented. Not an Exception, so hypothesis does not shrink it."""
 
-    def __init__(self, outcome: str, words: str) -> None:
+    def __init__(self, outcome: Outcome, words: str) -> None:
         super().__init__(words)
         self.outcome, self.words = outcome, words
 

@@ -93,16 +93,9 @@ def python() -> Callable[..., subprocess.CompletedProcess]:
 
 
 @pytest.fixture(scope="session")
-def solutions(tmp_path_factory) -> Path:
+def solutions() -> Path:
     """The reference solutions of exercises 1 to 4, as `--rewards` takes them."""
-    from tools.build import EXPORTED
-    from tools.solutions import export_solutions
-
-    if EXPORTED.is_file():
-        return EXPORTED
-    exported = tmp_path_factory.mktemp("solutions") / "rewards_solution.py"
-    exported.write_text(export_solutions(), encoding="utf-8")
-    return exported
+    return ROOT / "solutions/rewards_solution.py"
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from gate.statistics import paired_gain
 from gate.submissions import read
 from gate.thresholds import OWN, THRESHOLDS
 from grader.assignment import load_assignment
+from grader.submission.preflight import Submission
 from lab import thresholds
 from lab.config import PRESETS, TrainConfig
 
@@ -111,7 +112,7 @@ def test_a_run_counts_no_longer_once_something_it_depends_on_changes(monkeypatch
 
 
 def test_marks_are_shared_between_those_who_agree_in_all_that_the_gate_uses():
-    used = Request(b"", "", Path()).config(42).required_exercises()
+    used = Request(Submission({}, ""), "", Path()).config(42).required_exercises()
     assert list(load_assignment(ROOT / "tests/hidden").training_uses) == used
 
 

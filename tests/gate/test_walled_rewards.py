@@ -20,6 +20,7 @@ from gate.walled_rewards import (
 )
 from grader.assignment import load_assignment
 from grader.judging.session import Grader
+from grader.submission.preflight import repair
 from lab.config import TrainConfig
 
 
@@ -29,11 +30,16 @@ def grader():
         yield grader
 
 
+def walled(notebook, grader, config):
+    cells = repair(notebook, grader.assignment).cells
+    return WalledRewards(cells, grader.assignment, grader.sandbox, config)
+
+
 def called(grader, cell, texts=("a", "b", "c"), calls=1):
     """What `sentiment_reward`, replaced by `cell`, answers to the trainer."""
     notebook = json.dumps(replaced(solution(), "sentiment_reward", cell)).encode()
     config = TrainConfig.from_preset("smoke")
-    with WalledRewards(notebook, grader.assignment, grader.sandbox, config) as rewards:
+    with walled(notebook, grader, config) as rewards:
         for _ in range(calls):
             scores = rewards["sentiment_reward"](list(texts), prompts=["p"] * len(texts))
     return scores
@@ -83,7 +89,7 @@ def test_every_right_variant_of_the_bank_serves_the_trainer(grader, case):
         "forward_kl_reward": ((-numbers, 0.1), (-0.1 * numbers).tolist()),
     }
     arguments, expected = calls[stem]
-    with WalledRewards(case.notebook, grader.assignment, grader.sandbox, config) as rewards:
+    with walled(case.notebook, grader, config) as rewards:
         assert rewards[stem](*arguments).tolist() == pytest.approx(expected, rel=1e-4)
 
 
@@ -247,9 +253,9 @@ def test_log_probs_are_the_trusted_side_s(grader):
     forged = "def sequence_log_probs(*args):\n    return 'forged'"
     notebook = json.dumps(replaced(solution(), "sequence_log_probs", forged)).encode()
     config = TrainConfig.from_preset("smoke")
-    walled = WalledRewards(notebook, grader.assignment, grader.sandbox, config)
-    assert list(walled.students) == ["sentiment_reward", "exponential_shaping", "forward_kl_reward"]
-    with walled as rewards:
+    behind = walled(notebook, grader, config)
+    assert list(behind.students) == ["sentiment_reward", "exponential_shaping", "forward_kl_reward"]
+    with behind as rewards:
         assert rewards["sequence_log_probs"].__module__ == "student_rewards"
         assert rewards["sequence_log_probs"].__globals__["__file__"].endswith("rewards_solution.py")
 

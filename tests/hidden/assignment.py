@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "source/sentiment"
 SCORER = "sentiment.get_sentiment_scores"
 EDGES = {"Superb.": 1 - 1e-5, "Dire.": 1e-5}  # as sure as a classifier can be
+IMPORTS = "import torch\nfrom sentiment import get_sentiment_scores\n"  # of the exported solutions
 KEY = b"an arbitrary score, so that only the scorer can know it"
 
 
@@ -55,4 +56,6 @@ ASSIGNMENT = Assignment(
         *(ROOT / "models", *MODULES.rglob("*.py"), *MODULES.glob("prompts_*.txt")),
     ),
     limits=Limits(),
+    enclosed=(ROOT / "models/tiny-gpt2", ROOT / "models/tiny-sentiment"),
+    exported={"rewards_solution.py": IMPORTS},
 )

@@ -1,5 +1,6 @@
 """What is derived from `source/` is in step with it, gives no solution away, and works alone in an empty folder."""
 
+import dataclasses
 import json
 import os
 import re
@@ -12,29 +13,33 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from gate import ROOT, SOURCE
+from grader.assignment import LAWS, the_assignment
+from grader.errors import CourseError
 from lab.exercises import probe
 from lab.reader import clues
 from rewards import EXERCISES, load_rewards
 from tools import build
 
+SENTIMENT = the_assignment(ROOT / LAWS, "sentiment")
+NOTEBOOK = SENTIMENT.notebook.name
+MODELS = [folder.name for folder in SENTIMENT.enclosed]
+
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory):
     """A release made now by nbgrader."""
-    return build.build_release(tmp_path_factory.mktemp("release"))
+    return build.build_release(SENTIMENT, tmp_path_factory.mktemp("release"))
 
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory, release):
     """The student's zip of that release, unpacked in an empty folder."""
-    root = tmp_path_factory.mktemp("root")
-    for name in ("models", "LICENSE", "NOTICE"):
-        (root / name).symlink_to(build.ROOT / name)
+    packages = tmp_path_factory.mktemp("root") / "dist"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "ROOT", root)
-        patch.setattr(build, "RELEASE", release)
-        archive = build.build_package()
-    assert archive == root / "dist" / "sentiment-student.zip"
+        patch.setattr(build, "PACKAGES", packages)
+        archive = build.build_package(SENTIMENT, release)
+    assert archive == packages / "sentiment-student.zip"
     folder = tmp_path_factory.mktemp("student")
     with zipfile.ZipFile(archive) as content:
         content.extractall(folder)
@@ -49,12 +54,12 @@ def code(path):
 
 
 def test_release_holds_no_solution_text(release):
-    assert build.leaked_lines(release) == []
+    assert build.leaked_lines(release, SENTIMENT) == []
 
 
 def test_release_holds_no_line_of_a_solution_in_any_file(release):
     """The same, looked up otherwise: in the raw bytes of every file, without spaces."""
-    instructor = nbformat.read(build.SOURCE / build.NOTEBOOK, as_version=4)
+    instructor = nbformat.read(SENTIMENT.notebook, as_version=4)
     regions = [
         re.findall(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", cell.source, re.DOTALL)
         for cell in instructor.cells
@@ -88,22 +93,22 @@ def test_release_holds_no_line_of_a_solution_in_any_file(release):
 def test_planted_leak_is_found(tmp_path, release, name, text):
     folder = shutil.copytree(release, tmp_path / "release")
     (folder / name).write_text(text)
-    (leak,) = build.leaked_lines(folder)
+    (leak,) = build.leaked_lines(folder, SENTIMENT)
     assert leak.startswith(f"{name}:")
 
 
 def test_leak_in_a_notebook_cell_is_found(tmp_path, release):
     folder = shutil.copytree(release, tmp_path / "release")
-    notebook = nbformat.read(folder / build.NOTEBOOK, as_version=4)
+    notebook = nbformat.read(folder / NOTEBOOK, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell("    return kl_coef * ref_log_probs"))
-    nbformat.write(notebook, folder / build.NOTEBOOK)
-    (leak,) = build.leaked_lines(folder)
+    nbformat.write(notebook, folder / NOTEBOOK)
+    (leak,) = build.leaked_lines(folder, SENTIMENT)
     assert "return kl_coef * ref_log_probs" in leak
 
 
 def test_instructors_own_folder_is_full_of_leaks(tmp_path):
-    shutil.copy(build.SOURCE / build.NOTEBOOK, tmp_path)
-    found = "\n".join(build.leaked_lines(tmp_path))
+    shutil.copy(SENTIMENT.notebook, tmp_path)
+    found = "\n".join(build.leaked_lines(tmp_path, SENTIMENT))
     for line in (
         "return torch.exp(scores / temperature) - 1",
         "return -kl_coef * torch.exp(-ref_log_probs)",
@@ -113,7 +118,7 @@ def test_instructors_own_folder_is_full_of_leaks(tmp_path):
 
 
 def test_every_stub_of_the_release_raises_with_number_and_name(release):
-    rewards = load_rewards(release / build.NOTEBOOK)
+    rewards = load_rewards(release / NOTEBOOK)
     for stem, number in EXERCISES.items():
         with pytest.raises(NotImplementedError, match=f"^Exercise {number}: {stem}$"):
             rewards[stem](*probe(stem))
@@ -122,7 +127,7 @@ def test_every_stub_of_the_release_raises_with_number_and_name(release):
 def test_train_stub_of_the_release_raises_too(release):
     cells = [
         c
-        for c in nbformat.read(release / build.NOTEBOOK, as_version=4).cells
+        for c in nbformat.read(release / NOTEBOOK, as_version=4).cells
         if c.metadata.get("nbgrader", {}).get("grade_id") == "train"
     ]
     namespace = {}
@@ -132,10 +137,10 @@ def test_train_stub_of_the_release_raises_too(release):
 
 
 def test_release_notebook_has_no_outputs_and_keeps_docstrings(release):
-    notebook = nbformat.read(release / build.NOTEBOOK, as_version=4)
+    notebook = nbformat.read(release / NOTEBOOK, as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells)
-    assert "Position 0 is never scored nor counted" in code(release / build.NOTEBOOK)
-    assert "SOLUTION" not in (release / build.NOTEBOOK).read_text()
+    assert "Position 0 is never scored nor counted" in code(release / NOTEBOOK)
+    assert "SOLUTION" not in (release / NOTEBOOK).read_text()
     assert [
         c.metadata.nbgrader.points
         for c in notebook.cells
@@ -145,7 +150,7 @@ def test_release_notebook_has_no_outputs_and_keeps_docstrings(release):
 
 def test_release_holds_every_module_and_no_solution_file(release):
     names = {str(path.relative_to(release)) for path in release.rglob("*")}
-    assert {str(path.relative_to(build.SOURCE)) for path in build.SOURCE.rglob("*.py")} <= names
+    assert {str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py")} <= names
     assert {
         "exercise.ipynb",
         "README.md",
@@ -163,13 +168,13 @@ def test_release_holds_every_module_and_no_solution_file(release):
 
 
 def test_command_line_on_the_release_shows_that_nothing_is_implemented(python, release, tmp_path):
-    done = python("rewards.py", "--preset", "smoke", "--rewards", release / build.NOTEBOOK)
+    done = python("rewards.py", "--preset", "smoke", "--rewards", release / NOTEBOOK)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("NotImplementedError") == len(EXERCISES)
 
 
 def test_exported_solutions_are_the_functions_alone(tmp_path):
-    text = build.export_solutions()
+    text = build.exported(SENTIMENT)["rewards_solution.py"]
     assert "SOLUTION" not in text
     assert "NotImplementedError" not in text
     path = tmp_path / "rewards_solution.py"
@@ -184,7 +189,7 @@ def test_check_is_green():
     """The committed release/ and solutions/ are what source/ gives."""
     done = subprocess.run(
         [sys.executable, "-m", "tools.build", "check"],
-        cwd=build.ROOT,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -194,17 +199,17 @@ def test_check_is_green():
 
 
 @pytest.mark.parametrize("step", [build.build_release, build.build_solutions])
-def test_a_notebook_with_hidden_tests_is_not_built(tmp_path, monkeypatch, step):
-    document = json.loads((build.SOURCE / build.NOTEBOOK).read_text())
+def test_a_notebook_with_hidden_tests_is_not_built(tmp_path, step):
+    document = json.loads((SENTIMENT.notebook).read_text())
     region = ["\n### BEGIN HIDDEN TESTS\n", "assert False\n", "### END HIDDEN TESTS"]
     [laws] = [c for c in document["cells"] if clues(c).get("grade_id") == "kl_estimate_laws"]
     laws["source"] += region
-    (tmp_path / build.NOTEBOOK).write_text(json.dumps(document))
-    monkeypatch.setattr(build, "SOURCE", tmp_path)
+    (tmp_path / NOTEBOOK).write_text(json.dumps(document))
+    hiding = dataclasses.replace(SENTIMENT, notebook=tmp_path / NOTEBOOK)
     with pytest.raises(
-        SystemExit, match=r"kl_estimate_laws holds .*tests/hidden/test_kl_estimate.py"
+        CourseError, match=r"kl_estimate_laws holds .*tests/hidden/test_kl_estimate.py"
     ):
-        step()
+        step(hiding)
 
 
 def test_differences_name_changed_missing_and_extra_files(tmp_path):
@@ -224,23 +229,22 @@ def test_differences_name_changed_missing_and_extra_files(tmp_path):
 def test_solutions_hold_the_executed_notebook_and_the_exported_functions_alone(
     tmp_path, monkeypatch
 ):
-    assert build.strangers(build.SOLUTIONS) == []
+    assert build.strangers([SENTIMENT]) == []
     folder = tmp_path / "sentiment"
     (folder / "lab").mkdir(parents=True)
-    for name in (build.NOTEBOOK, "train.py", "lab/config.py"):
+    for name in (NOTEBOOK, "train.py", "lab/config.py"):
         (folder / name).touch()
-    (tmp_path / build.EXPORTED.name).touch()
+    (tmp_path / "rewards_solution.py").touch()
     monkeypatch.setattr(build, "SOLUTIONS", tmp_path)
-    monkeypatch.setattr(build, "EXECUTED", folder / build.NOTEBOOK)
-    monkeypatch.setattr(build, "EXPORTED", tmp_path / build.EXPORTED.name)
-    assert build.strangers(tmp_path) == ["sentiment/lab/config.py", "sentiment/train.py"]
-    build.prune_solutions()
-    assert [path.name for path in folder.iterdir()] == [build.NOTEBOOK]
-    assert build.strangers(tmp_path) == []
+    beside = build.strangers([SENTIMENT], tmp_path)
+    assert beside == ["sentiment/lab/config.py", "sentiment/train.py"]
+    build.prune_solutions(SENTIMENT)
+    assert [path.name for path in folder.iterdir()] == [NOTEBOOK]
+    assert build.strangers([SENTIMENT], tmp_path) == []
 
 
 def test_committed_solutions_are_executed_and_complete():
-    notebook = nbformat.read(build.EXECUTED, as_version=4)
+    notebook = nbformat.read(build.executed(SENTIMENT), as_version=4)
     executed = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     assert all(cell.execution_count for cell in executed)
     assert not [out for cell in executed for out in cell.outputs if out.output_type == "error"]
@@ -258,14 +262,14 @@ def test_package_is_the_release_the_two_models_and_the_licences(package, release
     assert released <= files
     assert {"LICENSE", "NOTICE"} <= beside
     models = {Path(name).parts[1] for name in beside if name.startswith("models/")}
-    assert models == set(build.MODELS)
+    assert models == set(MODELS)
     assert all(name.startswith("models/") or name in ("LICENSE", "NOTICE") for name in beside)
     assert sum((package / name).stat().st_size for name in files) < 20 * 2**20
 
 
 def test_package_leaves_the_second_judge_to_instructors(package):
     """Neither its weights nor what only it needs: a student installs no scikit-learn and no VADER."""
-    assert (build.ROOT / "models" / "ngram-judge").is_dir()
+    assert (ROOT / "models" / "ngram-judge").is_dir()
     assert not [path for path in package.rglob("*") if "judge" in path.name.lower()]
     needed = (package / "requirements.txt").read_text().lower()
     assert "scikit-learn" not in needed
@@ -317,4 +321,4 @@ def test_training_from_the_package_asks_for_the_exercises_in_one_line(package):
 def test_package_loads_its_own_models(package, solutions):
     program = "import json; from lab import pretrained; print(json.dumps([pretrained.model_path(n) for n in pretrained.EMBEDDED]))"
     done = isolated(package, "-c", program)
-    assert json.loads(done.stdout) == [str(package / "models" / name) for name in build.MODELS]
+    assert json.loads(done.stdout) == [str(package / "models" / name) for name in MODELS]
