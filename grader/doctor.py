@@ -92,7 +92,8 @@ def cgroups() -> Finding:
     shared = any(file.startswith("cpu.") for file in files)
     if files:
         detail = "memory is limited for all processes of a worker together"
-        detail += "; so is its share of the processors" * shared
+        if shared:
+            detail += "; so is its share of the processors"
     else:
         detail = (
             "none to use here: the kernel limits memory for each process by itself; for all of a worker's together it is"

@@ -176,7 +176,7 @@ class Gradebook:
 
     def record(self, student: str, verdict: Verdict, handed_in: HandedIn) -> str:
         """What went wrong, or an empty string."""
-        from grader.gradebook.plugins import Judged, Recording
+        from grader.gradebook.exporter import Judged, Recording
 
         coursedir = self.app.coursedir
         coursedir.student_id = student

@@ -63,8 +63,10 @@ def shares(texts: Sequence[str], most_each: int, most: int) -> list[int]:
 
 def cut(text: str, limit: int) -> str:
     """Beginning and end of a text that is too long, and how much of it is missing between them."""
+    if len(text) <= limit:
+        return text
     words = f"\n\n[… {len(text) - limit} characters are left out here: the submitted notebook holds them …]\n\n"
     room = limit - len(words)
-    if len(text) <= limit or room < 0:  # of many long texts there is only a beginning
-        return text if len(text) <= limit else text[: limit - 1] + "…" * (limit > 0)
+    if room < 0:  # of many long texts there is only a beginning
+        return (text[: limit - 1] + "…")[:limit]
     return text[: room - room // 4] + words + text[len(text) - room // 4 :]

@@ -77,10 +77,8 @@ def fuzz(assignment, documents, count, seed=0, rendered=20):
             render(submission) if number % rendered < len(MUTATIONS) else []
         )
         assert not found, (found, number, data[:2000])
-        outcomes[
-            kind,
-            "tampered" if submission.tampered else "repaired" if submission.notes else "as it was",
-        ] += 1
+        ended = "repaired" if submission.notes else "as it was"
+        outcomes[kind, "tampered" if submission.tampered else ended] += 1
     return outcomes
 
 

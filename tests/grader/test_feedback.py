@@ -8,7 +8,8 @@ from toys import RIGHT
 
 from grader.judging.calls import StudentError
 from grader.judging.feedback import exercise_text, verdict_text
-from grader.laws import Disagreement, Law, LawFailed, _failure, agree
+from grader.judging.law import Disagreement, Law, LawFailed, _failure
+from grader.laws import agree
 from grader.verdict import OPEN
 
 GIVEN_AWAY = RIGHT.replace("(1 - discount)", "(3 - discount)")

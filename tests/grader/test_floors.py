@@ -1,6 +1,7 @@
 """The house: each part of the project imports from its own floor or from those below, and nothing goes round in a circle."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 
 import pytest
@@ -34,6 +35,7 @@ def modules():
             yield name.removesuffix(".__init__"), path
 
 
+EDITS_PATH = re.compile(r"sys\.path(\[:\] = |\.(insert|append|pop)\()")
 NAMES = {name for name, _ in modules()}
 
 
@@ -90,3 +92,28 @@ def test_no_product_imports_a_test(folder):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tests"
     ]
     assert lines == []
+
+
+def test_one_module_knows_where_things_are():
+    """Paths that climb stand there alone; `sys.path` is changed there, and where an assignment's modules become importable."""
+    climbing = {
+        path.relative_to(ROOT)
+        for _, path in modules()
+        if "__file__).resolve().parents" in path.read_text()
+    }
+    assert {str(path) for path in climbing} == {"gate/__init__.py"}
+    edits = {
+        str(path.relative_to(ROOT)) for _, path in modules() if EDITS_PATH.search(path.read_text())
+    }
+    assert edits == {"gate/__init__.py", "grader/assignment.py", "grader/wall/isolation.py"}
+
+
+def test_no_choice_within_a_choice():
+    nested = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for _, path in modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.IfExp)
+        and any(isinstance(part, ast.IfExp) for part in (node.test, node.body, node.orelse))
+    ]
+    assert nested == []
