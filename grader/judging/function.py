@@ -1,7 +1,7 @@
 """The submitted function as the laws see it: called like a function, answered from behind the wall."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from grader.assignment import Assignment
@@ -20,7 +20,7 @@ class SubmittedFunction:
     """`student(*args, **kwargs)` calls the function `stem` of one submission; `calls` are those of the current example."""
 
     def __init__(
-        self, stem: str, cells: list[dict[str, Any]], assignment: Assignment, sandbox: Sandbox
+        self, stem: str, cells: Sequence[dict[str, str]], assignment: Assignment, sandbox: Sandbox
     ) -> None:
         """`cells`: the notebook's code cells, each with its "id" and "source". The first call starts a worker."""
         self.stem, self.assignment = stem, assignment

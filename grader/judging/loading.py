@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from grader.errors import SandboxError
@@ -21,7 +22,7 @@ MAX_RESTARTS = 5
 class Loading:
     """What is known of loading the function `stem` so far: a statement that hangs or dies hurts only what needs it."""
 
-    def __init__(self, stem: str, cells: list[dict[str, Any]], connection: Connection) -> None:
+    def __init__(self, stem: str, cells: Sequence[dict[str, str]], connection: Connection) -> None:
         """`cells`: the notebook's code cells, each with its "id" and "source"."""
         self.stem, self.cells, self.connection = stem, cells, connection
         self.skip: list[list[int]] = []  # what ended a worker, and is left out of the next try
@@ -76,7 +77,7 @@ class Loading:
         message = {
             "do": "load",
             "stem": self.stem,
-            "cells": self.cells,
+            "cells": list(self.cells),
             "skip": self.skip,
             "arrays": assignment.arrays,
             "provides": list(assignment.provides),

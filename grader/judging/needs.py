@@ -1,14 +1,14 @@
 """What a training run uses of a notebook, as one digest: notebooks that agree in it are trained once."""
 
 import re
-from typing import Any
+from collections.abc import Sequence
 
 from grader.assignment import Assignment
 from grader.wall.ends import WorkerEnded
 from grader.wall.sandbox import Sandbox
 
 
-def digest(assignment: Assignment, cells: list[dict[str, Any]], sandbox: Sandbox) -> str:
+def digest(assignment: Assignment, cells: Sequence[dict[str, str]], sandbox: Sandbox) -> str:
     """SHA-256 of the statements that `assignment.training_uses` need; "" where none are named, or nobody can tell.
 
     A worker reads the notebook, for a parser's time and memory are the student's; it runs none of it, so its answer is
@@ -16,7 +16,7 @@ def digest(assignment: Assignment, cells: list[dict[str, Any]], sandbox: Sandbox
     """
     if not assignment.training_uses:
         return ""
-    message = {"do": "tell", "stems": list(assignment.training_uses), "cells": cells}
+    message = {"do": "tell", "stems": list(assignment.training_uses), "cells": list(cells)}
     worker = None
     try:
         worker = sandbox.worker(assignment.limits)
