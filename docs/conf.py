@@ -1,7 +1,7 @@
 """Sphinx's settings for `make site`: the repository's own pages, links between them checked, nothing fetched."""
 
 project = "RL fine-tuning for positive sentiment"
-author = copyright = "the authors of rl-sentiment-course"
+author = copyright = "the authors of the course"
 
 extensions = ["myst_parser"]
 myst_heading_anchors = 4  # GitHub's anchors, so that one link serves both
