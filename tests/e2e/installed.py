@@ -73,7 +73,15 @@ def copy_package(package, folder):
         if target.parent == folder / "bin":
             copy_script(source, target)
         else:
-            shutil.copy(source, target)
+            place(source, target)
+
+
+def place(source, target):
+    """The same file under a second name where the disk allows it: hundreds of megabytes are neither written nor deleted."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy(source, target)
 
 
 def copy_script(source, target):

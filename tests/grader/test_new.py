@@ -9,7 +9,8 @@ import pytest
 from toys import ROOT
 
 from grader.__main__ import arguments, main
-from grader.assignment import CourseError, load_assignment
+from grader.assignment import load_assignment
+from grader.errors import CourseError
 from grader.judging.session import Grader
 from grader.new import TEMPLATE, write_course
 
@@ -37,7 +38,7 @@ def handed_in(notebook, solution):
     return json.dumps(document).encode()
 
 
-@pytest.mark.parametrize("name", ["course", "a course", "größe/Übung 1", 'it\'s "one"', "-x"])
+@pytest.mark.parametrize("name", ["course", "a course", "größe/Übung 1", 'it\'s "one"'])
 def test_a_folder_of_any_name_is_written_and_the_next_commands_name_it(
     tmp_path, monkeypatch, capsys, name
 ):
