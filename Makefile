@@ -68,7 +68,7 @@ bench: setup  ## training speed against TRL's defaults, grading speed against st
 	$(BIN)/python -m tools.bench.grading
 
 fuzz: setup  ## 12,000 mutated notebooks through preflight, 400 graded between honest ones (about 10 minutes)
-	$(BIN)/python tests/grader/fuzz.py
+	PYTHONPATH=. $(BIN)/python tests/grader/fuzz.py
 
 browser: setup  ## every page of formgrader and feedback in Chromium, over a class full of scripts (needs chromium)
 	$(BIN)/python -m tests.e2e.browser

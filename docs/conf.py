@@ -1,7 +1,7 @@
 """Sphinx's settings for `make site`: the repository's own pages, links between them checked, nothing fetched."""
 
 project = "RL fine-tuning for positive sentiment"
-author = copyright = "the authors of rl-sentiment-course"
+author = copyright = "the authors of the course"
 
 extensions = ["myst_parser"]
 myst_heading_anchors = 4  # GitHub's anchors, so that one link serves both
@@ -10,6 +10,7 @@ include_patterns = [
     "*.md",
     "docs/*.md",
     "source/sentiment/README.md",
+    "grader/README.md",
     "models/*/README.md",
 ]
 exclude_patterns = [
@@ -33,7 +34,7 @@ html_copy_source = html_show_sourcelink = False
 
 GUIDE = (
     ("Guides", "docs/students", "docs/grading", "docs/authoring", "docs/ci"),
-    ("How it works", "docs/architecture", "docs/security", "docs/verdict", "docs/glossary"),
+    ("How it works", "docs/architecture", "docs/security", "docs/verdict", "docs/glossary", "grader/README"),
     ("Measured", "docs/benchmarks", "docs/calibration"),
     ("The course", "source/sentiment/README", "models/tiny-gpt2/README", "models/tiny-sentiment/README", "models/ngram-judge/README"),
     ("The project", "CONTRIBUTING", "CHANGELOG"),

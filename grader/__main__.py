@@ -1,4 +1,4 @@
-"""`python -m grader`: check notebooks, run a class, ask the doctor."""
+"""`python -m grader`: check notebooks, run a class, ask the doctor, begin a course."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from grader import __version__, new
 from grader.assignment import LAWS, TRAINING, load_assignments, the_assignment
 from grader.errors import CourseError, GraderError
 from grader.text import one_line, program
@@ -27,6 +28,7 @@ EXAMPLES = """examples:
   python -m grader run                                grade everyone in submitted/, into the gradebook
   python -m grader run --train                        the same, and the training run of every notebook
   python -m grader doctor                             what this machine can do, and how to mend the rest
+  python -m grader new FOLDER                         a course of one exercise to begin with
 
 exit codes:
   0    every notebook has its verdict, whatever its marks; doctor: grading works here
@@ -43,7 +45,9 @@ def arguments() -> argparse.ArgumentParser:
         epilog=EXAMPLES.replace("  python ", f"  {program()} "),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"grader {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
+    new.add_command(commands)
 
     def command(
         name: str, work: Callable[[argparse.Namespace], int], words: str

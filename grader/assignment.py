@@ -52,7 +52,8 @@ class Assignment:
     # "module.function": answered on the trusted side
     provides: dict[str, Callable[..., Any]] = field(default_factory=dict)
     training: tuple[str, ...] = ()  # exercises whose marks come from a training verdict
-    # Python's arguments of a command that trains with {notebook}, keeps its files in {out} and writes {mark}
+    # Python's arguments of a command that trains with {notebook}, keeps its files in {out} and writes {mark}; it runs
+    # where `grader run` was typed, the root of nbgrader's course
     trainer: tuple[str, ...] = ()
     # the functions that it uses: notebooks that agree in all that these need share one run; none: only equal notebooks do
     training_uses: tuple[str, ...] = ()

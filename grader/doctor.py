@@ -1,16 +1,18 @@
 """What this machine can do for grading, and how to mend what is missing."""
 
-import importlib.metadata
 import os
 import platform
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 from grader.assignment import Assignment, Limits, exercises, load_assignments
 from grader.errors import CourseError, GraderError, SandboxError
 from grader.gradebook.database import check_exercises, check_file, opened
+from grader.store import version
 from grader.text import program
 from grader.wall.cgroup import hierarchies
 from grader.wall.inside import seccomp
@@ -18,30 +20,49 @@ from grader.wall.mounts import check_outside
 from grader.wall.root import NO_USER
 from grader.wall.sandbox import Sandbox
 
-PACKAGES = ("numpy", "torch", "pytest", "hypothesis", "nbgrader", "nbconvert", "nbformat", "tqdm")
+PACKAGES = ("numpy", "pytest", "hypothesis", "nbgrader", "nbconvert", "nbformat", "tqdm")
 SIGNS = {True: "ok", False: "MISSING", None: "note"}
 # what was looked at, whether it is fine (None: not needed), what was found, how to mend it
 Finding = tuple[str, bool | None, str, str]
-CONTAINER = """\
-  docker build -t course-grader -f ci/Dockerfile .
-  docker run --rm -it --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
---security-opt systempaths=unconfined -v "${PWD}:/course" course-grader make grade"""
+IMAGE = Path("ci/Dockerfile")  # of a course that brings one
+FLAGS = (
+    "--security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+    " --security-opt systempaths=unconfined"
+)
+CONTAINER = f"""\
+  docker build -t course-grader -f {IMAGE} .
+  docker run --rm -it {FLAGS} -v "${{PWD}}:/course" course-grader make grade"""
 
 
 def report(laws: Path, name: str | None = None, gradebook: bool = True) -> int:
     """Print one line a finding; 1 if grading cannot work here. `gradebook`: look at it, too."""
-    machine = [system(), bubblewrap(), sandbox(), cgroups(), system_calls(), packages()]
-    findings = [*machine, *course(laws, name), gpu(), models()]
+    declared = assignments(laws, name)
+    machine = [system(), bubblewrap(), sandbox(), cgroups(), system_calls(), packages(declared)]
+    findings = [*machine, *course(laws, name)]
+    if any(assignment.trainer for assignment in declared):
+        findings += [gpu(), models()]
     if gradebook:
         findings.append(database(laws, name))
     for name, fine, detail, remedy in findings:
         print(f"{SIGNS[fine]:7} {name:12} {detail}")
         if remedy and not fine:
             print(f"{'':21}to mend it: {remedy}")
-    print(
-        f"\nOn macOS and Windows grade in a container (Docker or Podman), from the course's folder:\n{CONTAINER}"
-    )
+    print(f"\nOn macOS and Windows grade in a container (Docker or Podman){container()}")
     return int(any(fine is False for _, fine, _, _ in findings))
+
+
+def assignments(laws: Path, name: str | None) -> list[Assignment]:
+    """None where they cannot be loaded: `course` says why."""
+    try:
+        return load_assignments(laws, name)
+    except GraderError:
+        return []
+
+
+def container() -> str:
+    if IMAGE.is_file():
+        return f", from the course's folder:\n{CONTAINER}"
+    return f" of Linux with bubblewrap and nbgrader-laws; start it with\n  {FLAGS}"
 
 
 def system() -> Finding:
@@ -115,18 +136,19 @@ def system_calls() -> Finding:
     return "system calls", True if known else None, detail, remedy
 
 
-def packages() -> Finding:
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "MISSING"
+def packages(declared: list[Assignment]) -> Finding:
+    """The grader's own, the assignments', and what a worker imports before any student code."""
+    names = [*PACKAGES, *chain.from_iterable(a.packages for a in declared)]
+    versions = {name: version(name) for name in names}
+    modules = {module.partition(".")[0] for a in declared for module in a.preload} - set(versions)
+    versions |= {name: "" for name in sorted(modules) if find_spec(name) is None}
+    missing = [name for name, found in versions.items() if not found]
+    remedy = f"{program('pip')} install {' '.join(missing)}"
     return (
         "packages",
-        "MISSING" not in versions.values(),
-        ", ".join(f"{n} {v}" for n, v in versions.items()),
-        "make setup",
+        not missing,
+        ", ".join(f"{name} {found or 'MISSING'}" for name, found in versions.items()),
+        "make setup" if Path("Makefile").is_file() else remedy,
     )
 
 

@@ -135,7 +135,10 @@ class TrainingQueue:
             print(f"trained: {self.finished} of {bar.total}", file=sys.stderr, flush=True)
 
     def _start(self, sha: str, slot: Slot) -> Run:
-        """Start the course's command, on a leash: it dies with this thread, so this must be the queue's own."""
+        """Start the course's command, on a leash: it dies with this thread, so this must be the queue's own.
+
+        It runs where `grader run` was typed, the course's folder: `-m gate` is found there.
+        """
         out, isolation = self.marks.runs(sha), self.marks.isolation
         (out / MARK).unlink(missing_ok=True)
         places = {"notebook": out / NOTEBOOK, "mark": out / MARK, "out": out}
@@ -143,7 +146,6 @@ class TrainingQueue:
         with (out / LOG).open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-IS", leash.__file__, str(os.getpid()), *command],
-                cwd=self.assignment.folder,
                 env={**os.environ, **slot.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -29,7 +29,7 @@ def test_the_law_in_docs_marks_a_new_exercise(tmp_path):
     (tmp_path / "toy/source/toy/exercise.ipynb").write_text(with_mean(SOLUTION))
     [law] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "toy/hidden/test_mean.py").write_text(law)
-    wrong = SOLUTION.replace("len(scores)", "2")
+    wrong = SOLUTION.replace("/ len(scores)", "/ 2")
     with Grader(load_assignment(tmp_path / "toy/hidden")) as grader:
         verdicts = [
             grader.check(with_mean(text).encode())["exercises"]
@@ -37,7 +37,7 @@ def test_the_law_in_docs_marks_a_new_exercise(tmp_path):
         ]
     assert [(v["basket_total"]["points"], v["mean"]["points"]) for v in verdicts] == [
         (2, 2),
-        (2, 0),
+        (2, 0.8),
         (2, 0),
     ]
     assert verdicts[2]["mean"]["outcome"] == "not_implemented", "as students get it"

@@ -283,7 +283,7 @@ def test_a_mark_that_comes_while_a_notebook_is_judged_counts_in_the_next_run(ass
 
 
 def test_training_dies_with_a_run_however_that_is_ended_and_is_done_by_the_next(training_class):
-    hang = training_class.folder / "hidden/hang"
+    hang = training_class.folder / "hang"
     hang.touch()
     for number, end in enumerate((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)):
         process = subprocess.Popen(

@@ -20,7 +20,8 @@ from lab.config import TrainConfig
 
 TOY = ROOT / "tests/grader/toy"
 STUDENTS = SOURCE / "README.md"
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), STUDENTS]
+PACKAGE = ROOT / "grader/README.md"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), STUDENTS, PACKAGE]
 TEXT = {page: page.read_text(encoding="utf-8") for page in PAGES}
 ALL = "\n".join(TEXT.values())
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
@@ -67,7 +68,7 @@ def test_every_make_target_is_documented(target):
     assert re.search(rf"\bmake ([a-z-]+ )*{target}\b(?!-)", ALL)
 
 
-@pytest.mark.parametrize("command", ["check", "run", "doctor"])
+@pytest.mark.parametrize("command", ["check", "run", "doctor", "new"])
 def test_every_option_of_the_grader_is_documented(command, capsys):
     help_of(arguments().parse_args, command)
     options = set(re.findall(r"--[a-z][a-z_-]+", capsys.readouterr().out)) - {"--help"}
@@ -150,10 +151,12 @@ def commands(beginning):
     return sorted({line.strip().rstrip("…,.:)") for line in lines})
 
 
-@pytest.mark.parametrize("line", commands("python -m grader (?:check|run|doctor) "))
+@pytest.mark.parametrize("line", commands("(?:python -m )?grader (?:check|run|doctor|new) "))
 def test_the_grader_takes_every_command_line_that_is_shown(line):
-    words = shlex.split(line.split("python -m grader ")[1].split(";")[0])
-    arguments().parse_args(words if words != ["check"] else ["check", "NOTEBOOK"])
+    words = shlex.split(line.partition("grader ")[2].split(";")[0])
+    if words[0] == "check":  # prose may leave it out
+        words.insert(1, "NOTEBOOK")
+    arguments().parse_args(words)
 
 
 @pytest.mark.parametrize("line", commands("python -m gate -"))

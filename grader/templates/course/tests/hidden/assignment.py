@@ -1,0 +1,7 @@
+"""What the grader must know of this assignment: its notebook, and what a worker may use (`grader.assignment.Assignment`)."""
+
+from pathlib import Path
+
+from grader.assignment import Assignment
+
+ASSIGNMENT = Assignment(notebook=Path(__file__).parents[2] / "source/hw1/exercise.ipynb")
