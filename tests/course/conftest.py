@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gate import ROOT, SOURCE
+from tests import forks
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models: more threads only wait for each other
 
@@ -75,12 +76,7 @@ def python() -> Callable[..., subprocess.CompletedProcess]:
         return subprocess.run(
             [sys.executable, *map(str, arguments)],
             cwd=cwd,
-            env={
-                **os.environ,
-                **NO_HUB,
-                "PYTHONDONTWRITEBYTECODE": "1",
-                **{k: str(v) for k, v in (env or {}).items()},
-            },
+            env=environment(env),
             # a shell that started this in the background has SIGINT ignored, which children inherit
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             capture_output=True,
@@ -90,6 +86,24 @@ def python() -> Callable[..., subprocess.CompletedProcess]:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def forked() -> Callable[..., subprocess.CompletedProcess]:
+    """The same as `python`, in a process forked from one that has imported torch and TRL."""
+
+    def run(
+        *arguments: str | Path, cwd: Path = SOURCE, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess:
+        return forks.run(arguments, cwd, environment(env), forks.TRAINING)
+
+    return run
+
+
+def environment(own: dict[str, str] | None) -> dict[str, str]:
+    """Return what the course's scripts are started with, and `own` above it."""
+    own = {name: str(value) for name, value in (own or {}).items()}
+    return {**os.environ, **NO_HUB, "PYTHONDONTWRITEBYTECODE": "1", **own}
 
 
 @pytest.fixture(scope="session")

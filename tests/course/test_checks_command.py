@@ -134,7 +134,7 @@ BESIDE = {  # what lies beside the notebook, the cells that need it, and what is
 
 
 @pytest.mark.parametrize("case", BESIDE)
-def test_command_warns_of_what_the_grader_does_not_have(python, solutions, tmp_path, case):
+def test_command_warns_of_what_the_grader_does_not_have(forked, solutions, tmp_path, case):
     """It runs in a process of its own, in the notebook's folder, as a student does."""
     name, cells, missing = BESIDE[case]
     (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -143,7 +143,7 @@ def test_command_warns_of_what_the_grader_does_not_have(python, solutions, tmp_p
     for cell in [solutions.read_text(), *cells]:
         book.cells.append(nbformat.v4.new_code_cell(cell.replace("{folder}", str(tmp_path))))
     nbformat.write(book, tmp_path / "exercise.ipynb")
-    done = python(checks.__file__, "exercise.ipynb", cwd=tmp_path, env={"PYTHONPATH": tmp_path})
+    done = forked(checks.__file__, "exercise.ipynb", cwd=tmp_path, env={"PYTHONPATH": tmp_path})
     assert "7 of 7 exercises pass" in done.stdout, done
     warnings = [line for line in done.stdout.splitlines() if line.startswith("warning: ")]
     assert len(warnings) == 1, done.stdout

@@ -61,7 +61,7 @@ def test_score_command_writes_table_json_and_figure(python, tmp_path):
 
 
 def test_compare_command_puts_several_trained_models_beside_the_base(
-    python, trained, tmp_path, language_model, other
+    forked, trained, tmp_path, language_model, other
 ):
     noisy = tmp_path / "noisy"
     other.save_pretrained(noisy)
@@ -77,7 +77,7 @@ def test_compare_command_puts_several_trained_models_beside_the_base(
         "--figure",
         tmp_path / "o.svg",
     ]
-    done = python("evaluate.py", "compare", *names, *arguments)
+    done = forked("evaluate.py", "compare", *names, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     written = json.loads((tmp_path / "o.json").read_text())
     assert [model["model"] for model in written["models"]] == names

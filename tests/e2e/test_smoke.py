@@ -13,15 +13,18 @@ from concurrent.futures import ProcessPoolExecutor
 import jsonschema
 import pytest
 
+from gate import ROOT
 from gate.calibrate import prepare, try_case
 from gate.calibration import judged
 from gate.cases import SMALLEST, cases, solution
 from gate.report import schema
 from gate.submissions import replaced
+from tests import forks
+from tests.course.conftest import environment
 
 SMOKE = [sys.executable, "-m", "gate"]
 TINY = {"max_steps": 2, "validation_steps": 0}  # decides nothing: for what happens around a run
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = environment({"OMP_NUM_THREADS": "1"})
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +48,30 @@ def test_a_negative_control_fails_by_the_check_it_should_trip(tried, case):
     assert not row["passed"] and case.trips in row["failed"], (row["failed"], row["figures"])
 
 
-def smoke(out, *options, notebook=None):
+def started(command):
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
+
+
+def forked(command):
+    """The same from a process that has imported torch and TRL."""
+    return forks.run(command[1:], ROOT, ENVIRONMENT, forks.TRAINING)
+
+
+def smoke(out, *options, notebook=None, run=forked):
     """Run gate/__main__.py on a notebook with two training steps; the verdict file, if it wrote one, and how it ended."""
     document = out.parent / "submission.ipynb"
     document.write_text(json.dumps(notebook or solution()))
     command = [*SMOKE, "--notebook", str(document), "--out", str(out), *options]
     for name, value in TINY.items():
         command += ["--set", f"{name}={value}"]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
+    done = run(command)
     file = out / "smoke.json"
     return json.loads(file.read_text()) if file.is_file() else None, done
 
 
 def test_two_steps_teach_nothing_and_the_verdict_says_so(tmp_path):
     mark = tmp_path / "mark.json"
-    verdict, done = smoke(tmp_path / "out", "--seeds", "3", "--mark", str(mark))
+    verdict, done = smoke(tmp_path / "out", "--seeds", "3", "--mark", str(mark), run=started)
     assert done.returncode == 1, done.stderr
     jsonschema.validate(verdict, schema())
     assert not verdict["passed"] and "FAIL: gain" in done.stdout
@@ -101,7 +113,7 @@ def test_a_reward_that_turns_bad_during_training_ends_the_run_with_its_outcome(t
 
 
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
-    done = subprocess.run([*SMOKE, "--notebook", str(tmp_path / "none.ipynb")], capture_output=True, text=True)  # fmt: skip
+    done = started([*SMOKE, "--notebook", str(tmp_path / "none.ipynb")])
     assert (
         done.returncode == 2 and done.stderr.startswith("gate: ") and done.stderr.count("\n") == 1
     )

@@ -35,10 +35,31 @@ def test_sets(all_reviews):
     return measure.unseen_windows(all_reviews, "test")
 
 
-@pytest.fixture
-def quick_reviews(monkeypatch, all_reviews):
+@pytest.fixture(scope="module")
+def quick_reviews(all_reviews):
     """Make a build read the reviews that are loaded already."""
-    monkeypatch.setattr(judge, "load_reviews", lambda: all_reviews)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "load_reviews", lambda: all_reviews)
+        yield
+
+
+@pytest.fixture(scope="module")
+def quickly_built(tmp_path_factory, quick_reviews):
+    """The folder of a judge that the quick recipe gave."""
+    folder = tmp_path_factory.mktemp("judges") / "judge"
+    judge.build(folder, QUICK)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built_again(tmp_path_factory, quick_reviews):
+    """The same, built in the place of another one."""
+    folder = tmp_path_factory.mktemp("judges") / "judge"
+    folder.mkdir()
+    (folder / "README.md").write_text("card")
+    (folder / "stale.bin").write_text("")
+    judge.build(folder, QUICK)
+    return folder
 
 
 def letters(review):
@@ -169,13 +190,15 @@ def test_every_window_comes_from_a_training_review(all_reviews):
     assert all(window.label == rows[window.review].label for window in windows)
 
 
-def test_build_asks_for_the_training_reviews_alone(monkeypatch, tmp_path, all_reviews):
+def test_build_asks_for_the_training_reviews_alone(
+    monkeypatch, tmp_path, all_reviews, quickly_built
+):
     """With the reviews of `train` and `test` destroyed, the weights are the same to the byte."""
-    for name, broken in (("whole", ()), ("broken", ("train", "test"))):
-        given = [r._replace(label=0, text="x") if r.split in broken else r for r in all_reviews]
-        monkeypatch.setattr(judge, "load_reviews", lambda given=given: given)
-        judge.build(tmp_path / name, QUICK)
-    whole, broken = (tmp_path / name / "weights.safetensors" for name in ("whole", "broken"))
+    broken = ("train", "test")
+    given = [r._replace(label=0, text="x") if r.split in broken else r for r in all_reviews]
+    monkeypatch.setattr(judge, "load_reviews", lambda: given)
+    judge.build(tmp_path / "broken", QUICK)
+    whole, broken = (f / "weights.safetensors" for f in (quickly_built, tmp_path / "broken"))
     assert whole.read_bytes() == broken.read_bytes()
 
 
@@ -220,29 +243,21 @@ def test_shuffled_labels_teach_nothing(all_reviews, test_sets):
 # --- building it again
 
 
-def test_building_twice_gives_the_same_bytes(tmp_path, quick_reviews):
-    for name in ("one", "two"):
-        judge.build(tmp_path / name, QUICK)
+def test_building_twice_gives_the_same_bytes(quickly_built, built_again):
     for name in ("weights.safetensors", "config.json"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+        assert (built_again / name).read_bytes() == (quickly_built / name).read_bytes()
 
 
-def test_another_seed_gives_other_weights(tmp_path, quick_reviews):
-    for seed in (1, 2):
-        judge.build(tmp_path / str(seed), replace(QUICK, seed=seed))
-    one, two = (tmp_path / str(seed) / "weights.safetensors" for seed in (1, 2))
-    assert one.read_bytes() != two.read_bytes()
-
-
-def test_building_keeps_card_and_figures_and_leaves_nothing_beside(tmp_path, quick_reviews):
-    folder = tmp_path / "judge"
-    folder.mkdir()
-    (folder / "README.md").write_text("card")
-    (folder / "stale.bin").write_text("")
-    judge.build(folder, QUICK)
-    files = {path.name for path in folder.iterdir()}
+def test_building_keeps_card_and_figures_and_leaves_nothing_beside(built_again):
+    files = {path.name for path in built_again.iterdir()}
     assert files == {"README.md", "config.json", "weights.safetensors"}
-    assert [path.name for path in tmp_path.iterdir()] == ["judge"]
+    assert [path.name for path in built_again.parent.iterdir()] == ["judge"]
+
+
+def test_another_seed_gives_other_weights(tmp_path, quick_reviews, quickly_built):
+    judge.build(tmp_path / "judge", replace(QUICK, seed=QUICK.seed + 1))
+    one, two = (f / "weights.safetensors" for f in (quickly_built, tmp_path / "judge"))
+    assert one.read_bytes() != two.read_bytes()
 
 
 def test_c_is_the_one_that_fits_the_held_out_windows_best(tmp_path, quick_reviews, capsys):

@@ -4,11 +4,10 @@ import csv
 import hashlib
 import json
 import os
-import subprocess
-import sys
 
 import pytest
-from toys import ROOT, TOY, code, notebook, training_cell
+from nbgrader.api import Gradebook
+from toys import TOY, code, notebook, training_cell
 
 from grader.assignment import load_assignment
 from grader.judging.session import Grader
@@ -44,27 +43,21 @@ def fuller(class_folder):
     return class_folder
 
 
+def gradebook(folder):
+    return Gradebook(f"sqlite:///{folder}/gradebook.db")
+
+
 def grades(folder):
-    script = f"""
-import json
-from nbgrader.api import Gradebook
-with Gradebook("sqlite:///{folder}/gradebook.db") as book:
-    grades = book.find_submission_notebook("exercise", "toy", "ann").grades
-    print(json.dumps({{g.name: [g.auto_score, g.score, g.needs_manual_grade] for g in grades}}))"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=ROOT
-    )
-    return json.loads(done.stdout)
+    with gradebook(folder) as book:
+        found = book.find_submission_notebook("exercise", "toy", "ann").grades
+        return {g.name: [g.auto_score, g.score, g.needs_manual_grade] for g in found}
 
 
 def mark_by_hand(folder, points, waits=False):
-    script = f"""
-from nbgrader.api import Gradebook
-with Gradebook("sqlite:///{folder}/gradebook.db") as book:
-    grade = book.find_grade("essay", "exercise", "toy", "ann")
-    grade.manual_score, grade.needs_manual_grade = {points}, {waits}
-    book.db.commit()"""
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+    with gradebook(folder) as book:
+        grade = book.find_grade("essay", "exercise", "toy", "ann")
+        grade.manual_score, grade.needs_manual_grade = points, waits
+        book.db.commit()
 
 
 def test_open_marks_are_none_hand_marks_stay_and_training_marks_arrive(fuller, tmp_path):

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from gate import ROOT
+from tests import forks
 
 TOY = Path(__file__).parent / "toy"
 
@@ -63,15 +64,18 @@ def whole(submission):
 
 
 @functools.cache
-def template():
-    """A course folder with the assignment generated, to be copied."""
+def template(source=None):
+    """A course folder with the assignment generated, to be copied; `source`: another notebook than the toy's own."""
     made = Path(tempfile.mkdtemp(prefix="toy-class-"))
     atexit.register(shutil.rmtree, made)
     shutil.copytree(TOY / "hidden", made / "hidden", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(TOY / "source", made / "source")
     (made / "nbgrader_config.py").write_text(CONFIG)
     (made / "submitted").mkdir()
-    ClassFolder(made, None).nbgrader("generate_assignment", "toy")
+    if source:
+        (made / "source/toy/exercise.ipynb").write_text(source)
+    by = ClassFolder.run if source else ClassFolder.start
+    ClassFolder(made, None).nbgrader("generate_assignment", "toy", by=by)
     return made
 
 
@@ -83,13 +87,14 @@ class ClassFolder:
 
     def change(self, document, declared):
         """Make this the instructor's notebook, and declare more of the course."""
-        (self.folder / "source/toy/exercise.ipynb").write_text(json.dumps(document))
+        changed = template(json.dumps(document))
+        for name in ("source", "release"):
+            shutil.copytree(changed / name, self.folder / name, dirs_exist_ok=True)
+        shutil.copy(changed / "gradebook.db", self.folder)
         assignment = self.folder / "hidden/assignment.py"
         assignment.write_text(
             assignment.read_text().replace("    limits=", f"    {declared}\n    limits=")
         )
-        (self.folder / "gradebook.db").unlink()
-        self.nbgrader("generate_assignment", "toy", "--force")
 
     def hand_in(self, student, data=None, name="toy/exercise.ipynb"):
         path = self.folder / "submitted" / student / name
@@ -105,19 +110,25 @@ class ClassFolder:
         return {"args": arguments, "cwd": self.folder, "env": environment, "text": True}
 
     def run(self, *arguments):
+        """A Python command in a process forked for it."""
+        told = self.command(*arguments)
+        return forks.run(told["args"][1:], told["cwd"], told["env"])
+
+    def start(self, *arguments):
+        """The same in a process that begins with Python's own start, which takes seconds."""
         return subprocess.run(**self.command(*arguments), capture_output=True)
 
-    def nbgrader(self, *arguments):
-        done = self.run(sys.executable, "-m", "nbgrader", *arguments)
+    def nbgrader(self, *arguments, by=run):
+        done = by(self, sys.executable, "-m", "nbgrader", *arguments)
         assert done.returncode == 0, done.stderr[-3000:]
         return done
 
-    def grade(self, *options):
-        return self.run(sys.executable, "-m", "grader", "run", "--laws", "hidden", *options)
+    def grade(self, *options, by=run):
+        return by(self, sys.executable, "-m", "grader", "run", "--laws", "hidden", *options)
 
-    def marks(self):
+    def marks(self, by=run):
         """Marks by student, as nbgrader exports them."""
-        self.nbgrader("export")
+        self.nbgrader("export", by=by)
         with (self.folder / "grades.csv").open() as file:
             return {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
 

@@ -167,8 +167,8 @@ def test_release_holds_every_module_and_no_solution_file(release):
     assert not [path for path in release.rglob("*") if path.stat().st_size > 2**20]
 
 
-def test_command_line_on_the_release_shows_that_nothing_is_implemented(python, release, tmp_path):
-    done = python("rewards.py", "--preset", "smoke", "--rewards", release / NOTEBOOK)
+def test_command_line_on_the_release_shows_that_nothing_is_implemented(forked, release, tmp_path):
+    done = forked("rewards.py", "--preset", "smoke", "--rewards", release / NOTEBOOK)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("NotImplementedError") == len(EXERCISES)
 
