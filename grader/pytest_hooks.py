@@ -31,9 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
-    load_assignment(
-        file_path.parent
-    )  # so that a laws file can `import oracles` however pytest imports it
+    # so that a laws file can `import oracles` however pytest imports it
+    load_assignment(file_path.parent)
 
 
 @pytest.fixture(scope="session")

@@ -27,9 +27,8 @@ class Loading:
         self.stem, self.cells, self.connection = stem, cells, connection
         self.skip: list[list[int]] = []  # what ended a worker, and is left out of the next try
         self.errors: list[str] = []
-        self.at: list[int] | None = (
-            None  # [cell, statement], or [cell, PARSING]: where the worker is
-        )
+        # where the worker is: [cell, statement], or [cell, PARSING]
+        self.at: list[int] | None = None
 
     def load(self) -> Worker:
         """A fresh worker that has loaded the function; Ended, then and ever after, if there is none."""

@@ -50,10 +50,8 @@ def _safe(output: Any) -> dict[str, Any] | None:
             **text,
             "traceback": [clean(joined(output.get("traceback")), MAX_TEXT)],
         }
-    if kind in (
-        "execute_result",
-        "display_data",
-    ):  # as display_data, no saved number can pass for a mark
+    # as display_data, no saved number can pass for a mark
+    if kind in ("execute_result", "display_data"):
         data = safe_data(output.get("data"))
         return {"output_type": "display_data", "data": data, "metadata": {}} if data else None
     return None

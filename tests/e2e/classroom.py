@@ -13,10 +13,8 @@ from tools.classroom import Classroom
 
 HONEST = ("ann", "bob", "cat")  # right, nothing done, a mistake
 ODD_NAMES = ("<img src=x onerror=window.pwned=1>", "o'brien & \"co\"", "{{7+7}}", "50%25 off#1", "ünïcode", '";window.pwned=1;"')  # fmt: skip
-RENAMED = (
-    "ann",
-    "payloads",
-)  # to names full of scripts, an honest student too: their pages can be compared
+# to names full of scripts, an honest student too: their pages can be compared
+RENAMED = ("ann", "payloads")
 TIMESTAMPS = {
     "time-1999": b"1999-12-31 23:59:59 UTC",
     "time-garbage": b"<script>window.pwned=1</script>",

@@ -99,9 +99,8 @@ def masks(draw, kind, batch=None):
     if kind == "empty":  # some rows full, at least one row with nothing
         mask[: draw(st.integers(0, batch - 1)), 1:] = 1
     for row in mask:
-        if (
-            kind == "block"
-        ):  # one run of ones, with padding on the left, on the right, on both sides or none
+        # one run of ones, with padding on the left, on the right, on both sides or none
+        if kind == "block":
             start = draw(st.integers(1, length - 1))
             row[start : draw(st.integers(start + 1, length))] = 1
         elif kind == "from 0":
@@ -179,9 +178,8 @@ def extreme_sequences(draw):
     mask, vocabulary = draw(masks("block")), draw(st.integers(2, 5))
     ranks = _bytes(draw, *mask.shape, vocabulary).argsort(-1, kind="stable")
     scale = draw(st.sampled_from([1e4, 5e3, 500.0]))
-    level = (_bytes(draw, *mask.shape, 1) % 3 - 1) * (
-        1e4 - scale
-    )  # of one position, against the others
+    # of one position, against the others
+    level = (_bytes(draw, *mask.shape, 1) % 3 - 1) * (1e4 - scale)
     logits = (2 * ranks / (vocabulary - 1) - 1) * scale + level
     return logits.astype(np.float32), _token_ids(draw, mask, vocabulary), mask
 

@@ -107,9 +107,8 @@ def quick_start(config: TrainConfig, reward: Callable) -> GRPOTrainer:
     same = ["per_device_train_batch_size", "num_generations", "max_completion_length", "temperature",
             "learning_rate", "max_steps", "seed"]  # fmt: skip
     settings = {name: getattr(config, name) for name in same}
-    cpu = (
-        {} if torch.cuda.is_available() else {"use_cpu": True}
-    )  # without it TRL stops: no GPU for its bf16
+    # without it TRL stops: no GPU for its bf16
+    cpu = {} if torch.cuda.is_available() else {"use_cpu": True}
     trainer = GRPOTrainer(
         model=model_path(config.model),
         reward_funcs=reward,

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from lab.config import TrainConfig
 
 WARM_UP = 3  # steps that no rate counts: allocators fill, kernels are chosen, graphs recorded
+# GPT-2 and GPT-2 medium
 SIZES = {
     "124M": {},
     "355M": {"n_embd": 1024, "n_layer": 24, "n_head": 16},
-}  # GPT-2 and GPT-2 medium
+}
 
 
 def add_run_options(parser: argparse.ArgumentParser, steps: int | None = None) -> None:
