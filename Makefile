@@ -2,12 +2,14 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# Groups and order are those of tests/conftest.py. Bytecode is kept, or each of hundreds of processes compiles the project anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n logical --dist loadgroup --no-loadscope-reorder
 REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirements.txt pyproject.toml
 # Named by what the files say, not by when they were written: a clone's files are always newer than an image's .venv.
 STAMP  := $(VENV)/.installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lint-ci release solutions package grade smoke calibrate bank bank-user fuzz bench browser docs doctor models clean
+.PHONY: help setup demo test check lint lint-ci release solutions package grade smoke calibrate bank bank-user fuzz bench browser docs doctor models clean
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## list the targets
@@ -27,7 +29,10 @@ demo: setup  ## the whole course once: release, notebook, training, evaluation (
 
 test: setup lint  ## everything that needs no GPU and no network
 	$(BIN)/python -m tools.build check
-	$(BIN)/python -m pytest -n logical --dist loadfile
+	$(PYTEST)
+
+check: setup lint  ## before each commit: lint, types, the laws on the instructor's solution, quick tests
+	$(PYTEST) -m "not slow"
 
 lint: setup  ## ruff: format and rules, notebook included; mypy: the annotations
 	$(BIN)/ruff format --check .

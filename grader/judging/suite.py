@@ -95,6 +95,8 @@ class LawPlugin:
             self.broken.append(f"{report.nodeid}: {reason(str(report.longrepr))}")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
+        # the report of a broken law is thrown away: in this style it is the quickest to make
+        session.config.option.tbstyle = "native"
         self.laws = {stem: [] for stem in self.students}
         for item in session.items:
             declared = law_of(item)
