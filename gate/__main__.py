@@ -38,7 +38,7 @@ BOOLEANS = {"true": True, "false": False}
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        "python -m gate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     text = "submission to prove (default: the instructor's notebook)"
     parser.add_argument("--notebook", type=Path, default=SOURCE / "exercise.ipynb", help=text)

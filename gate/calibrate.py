@@ -43,7 +43,9 @@ grader: Grader | None = None  # of this process
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        "python -m gate.calibrate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS[:6])
     parser.add_argument("--seeds", type=int, default=20, help="seeds 0, 1, …  (default: 20)")

@@ -17,7 +17,8 @@ from typing import Any
 from grader import reader
 from grader.errors import CourseError
 
-LAWS = Path("tests/hidden")  # where a course's laws are, below its folder
+SETTINGS = "nbgrader_config.py"  # in a course's folder
+LAWS = Path("tests/hidden")  # where its laws are, below it
 DECLARATION = "assignment.py"
 TRAINING = Path("build/grading/training")  # where training verdicts are kept, below it
 HIDDEN_TESTS = "BEGIN HIDDEN TESTS"  # nbgrader's ClearHiddenTests.begin_test_delimeter
@@ -44,7 +45,8 @@ class Limits:
 class Assignment:
     """One notebook that is handed out, and what its grading needs to know."""
 
-    notebook: Path  # the instructor notebook: stems, marks and locked cells come from its metadata
+    # the instructor notebook, as it is named in the course's folder: stems, marks and locked cells come from its metadata
+    notebook: Path
     preload: tuple[str, ...] = ()  # modules that the sandbox imports before any student code
     arrays: str = "numpy"  # a NumPy array of a law arrives as "torch" tensor or as "numpy" array
     # by name on PyPI: once one has another version, verdicts are made anew
@@ -141,13 +143,20 @@ def load_assignment(folder: str | Path) -> Assignment:
     activate(folder)
     try:
         declared = importlib.import_module("assignment").ASSIGNMENT
-        assignment: Assignment = dataclasses.replace(declared, folder=folder)
+        notebook = course_folder(folder) / declared.notebook
+        assignment: Assignment = dataclasses.replace(declared, folder=folder, notebook=notebook)
         cells = assignment.cells()
     except Exception as error:
         words = f"{folder}/{DECLARATION}: {type(error).__name__}: {error}"
         raise CourseError(words) from error
     refuse_hidden_tests(cells, folder)
     return assignment
+
+
+def course_folder(laws: Path) -> Path:
+    """The nearest folder above that holds nbgrader's settings; the current one if none does."""
+    above = (folder for folder in laws.parents if (folder / SETTINGS).is_file())
+    return next(above, Path.cwd())
 
 
 def refuse_hidden_tests(cells: Iterable[dict[str, Any]], folder: Path) -> None:

@@ -173,7 +173,8 @@ def fitting(assignment: Assignment) -> Finding:
     except (GraderError, OSError) as error:
         return "course", False, str(error), ""
     points = sum(exercise.max_points for exercise in plan)
-    detail = f"{len(plan)} exercises, {points:g} points, the laws' weights agree with the notebook"
+    count = "1 exercise" if len(plan) == 1 else f"{len(plan)} exercises"
+    detail = f"{count}, {points:g} points, the laws' weights agree with the notebook"
     return "course", True, f"{assignment.name}: {detail}", ""
 
 

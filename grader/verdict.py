@@ -213,7 +213,7 @@ def verdict(
     notes: Iterable[str] = (),
     unreadable: bool = False,
 ) -> Verdict:
-    """DESIGN's verdict: `total` sums what is graded, `complete` says that nothing is open."""
+    """The verdict: `total` sums what is graded, `complete` says that nothing is open."""
     outcomes = {exercise["outcome"] for exercise in marked.values()}
     complete = not outcomes & set(OPEN)
     return {

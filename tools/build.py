@@ -177,7 +177,9 @@ def main() -> int:
     """Run one step; 1 when `check` finds drift, or when an assignment cannot be used."""
     print_anything()
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        "python -m tools.build",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     steps = {"release": build_release, "solutions": build_solutions, "package": build_package}
     parser.add_argument("step", choices=[*steps, "check"])

@@ -71,7 +71,9 @@ def main() -> int:
     """Run the demo; any failure ends it with that step's own message."""
     print_anything()
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        "python -m tools.demo",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--skip_notebook", action="store_true", help="leave step 2 out")
     skip_notebook = parser.parse_args().skip_notebook

@@ -110,7 +110,7 @@ def test_nothing_of_the_course_s_own_packages_is_there(environment):
 def test_a_new_course_is_written_and_the_doctor_finds_nothing_missing(course):
     assert f"grader {grader.__version__}\n" in course.said
     assert "written: films" in course.said and "MISSING" not in course.said
-    assert "ok      course       hw1: 1 exercises, 2 points" in course.said
+    assert "ok      course       hw1: 1 exercise, 2 points" in course.said
     assert "torch" not in course.said and "GPU" not in course.said
     assert "source/hw1/exercise.ipynb: 2 of 2" in course.said
 

@@ -16,7 +16,8 @@ from grader.new import TEMPLATE, write_course
 
 WRITTEN = {
     *("README.md", ".gitignore", "nbgrader_config.py", "submitted/.gitkeep"),
-    *("source/hw1/exercise.ipynb", "tests/hidden/assignment.py", "tests/hidden/test_mean.py"),
+    *("source/hw1/exercise.ipynb", "tests/hidden/conftest.py"),
+    *("tests/hidden/assignment.py", "tests/hidden/test_mean.py"),
 }
 
 

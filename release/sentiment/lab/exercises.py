@@ -1,6 +1,6 @@
 """The exercises whose functions are called: one row each, and what checks, bridge and training take from it.
 
-A new exercise is a new row of TABLE; its marks stand in the notebook alone.
+A new exercise is a new row of ROWS; its marks stand in the notebook alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence

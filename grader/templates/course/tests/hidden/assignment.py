@@ -4,4 +4,4 @@ from pathlib import Path
 
 from grader.assignment import Assignment
 
-ASSIGNMENT = Assignment(notebook=Path(__file__).parents[2] / "source/hw1/exercise.ipynb")
+ASSIGNMENT = Assignment(notebook=Path("source/hw1/exercise.ipynb"))
