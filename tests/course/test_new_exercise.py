@@ -127,4 +127,6 @@ def test_its_law_marks_it(course):
             grader.check(json.dumps(document).encode(), ["mean"])["exercises"]["mean"]
             for document in (json.loads(data), json.loads(data.replace("len(scores)", "2")))
         ]
-    assert [(row["points"], row["max_points"]) for row in rows] == [(2, 2), (0, 2)]
+    right, wrong = rows
+    assert right["points"] == right["max_points"] == wrong["max_points"] == 2
+    assert wrong["points"] <= 0.4 * 2, "the main law is broken"
