@@ -21,6 +21,7 @@ LAWS = Path("tests/hidden")  # where a course's laws are, below its folder
 DECLARATION = "assignment.py"
 TRAINING = Path("build/grading/training")  # where training verdicts are kept, below it
 HIDDEN_TESTS = "BEGIN HIDDEN TESTS"  # nbgrader's ClearHiddenTests.begin_test_delimeter
+ACTIVATED: set[Path] = set()  # folders whose modules this process may have loaded
 
 
 @dataclass(frozen=True)
@@ -163,15 +164,27 @@ def refuse_hidden_tests(cells: Iterable[dict[str, Any]], folder: Path) -> None:
 
 
 def activate(folder: Path) -> None:
-    """Make `import assignment` and its like mean this folder's modules; those of another assignment are forgotten."""
+    """Make `import assignment` and its like mean this folder's modules alone; those of another assignment are forgotten."""
+    ACTIVATED.add(folder)
     if sys.path[0] == str(folder):
         return
-    sys.path[:] = [str(folder), *(path for path in sys.path if path != str(folder))]
-    names = {path.stem for path in folder.glob("*.py")} - {"conftest"}
-    for name in names & set(sys.modules):
-        if Path(sys.modules[name].__file__ or "").parent != folder:
+    own = {path.stem for path in folder.glob("*.py")}
+    for name in sys.modules.keys() - {"conftest"}:
+        strange = name in own and not lies_in(folder, name)
+        if strange or any(lies_in(other, name) for other in ACTIVATED - {folder}):
             del sys.modules[name]
+    ours = set(map(str, ACTIVATED))
+    sys.path[:] = [str(folder), *(path for path in sys.path if path not in ours)]
     importlib.invalidate_caches()
+
+
+def lies_in(folder: Path, name: str) -> bool:
+    """Whether the loaded module of this name is the file or the package that the folder has for it."""
+    place = folder.joinpath(*name.split("."))
+    file = getattr(sys.modules[name], "__file__", None)
+    # a folder without __init__.py is a package, too
+    found = [file] if file else getattr(sys.modules[name], "__path__", ())
+    return any(Path(p) in (place, place / "__init__.py", Path(f"{place}.py")) for p in found)
 
 
 def exercises(assignment: Assignment) -> list[Exercise]:

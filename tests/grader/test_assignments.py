@@ -148,6 +148,11 @@ def test_a_single_notebook_needs_a_name(course):
     assert done.returncode == 2 and "no such assignment: hw3; there are toy, hw2" in done.stderr
 
 
+def test_plain_pytest_runs_the_laws_of_both(course):
+    done = course.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "hidden")
+    assert done.returncode == 0 and "4 passed" in done.stdout, done.stdout
+
+
 def test_the_doctor_looks_at_each(course):
     done = course.run(sys.executable, "-m", "grader", "doctor", "--laws", "hidden")
     assert (
@@ -180,3 +185,37 @@ def test_two_of_one_name_are_refused(two):
 def test_a_folder_without_any_is_said_to_be_none(tmp_path):
     with pytest.raises(CourseError, match="holds no assignment.py, and no folder in it does"):
         load_assignments(tmp_path)
+
+
+HELP = {
+    "helper.py": "WHO = {!r}",
+    "helpers/__init__.py": "",
+    "helpers/inner.py": "WHO = {!r}",
+    "loose/inner.py": "WHO = {!r}",
+}
+ASKS = "\nimport helper, helpers.inner\nfrom loose import inner\nWHO = [helper.WHO, helpers.inner.WHO, inner.WHO]\n"
+
+
+def helped(folder, who):
+    for name, text in HELP.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text.format(who))
+    declared = folder / "assignment.py"
+    declared.write_text(declared.read_text() + ASKS)
+
+
+def test_modules_and_packages_of_one_name_are_each_assignment_s_own(two):
+    helped(two, "toy")
+    helped(two / "hw2", "hw2")
+    for folder, who in ((two, "toy"), (two / "hw2", "hw2"), (two, "toy")):
+        load_assignment(folder)
+        told = sys.modules["assignment"].WHO
+        assert told == [who] * 3
+
+
+def test_a_module_of_another_assignment_is_not_to_be_had(two):
+    (two / "helper.py").write_text("")
+    declared = two / "hw2/assignment.py"
+    declared.write_text(declared.read_text() + "\nimport helper\n")
+    with pytest.raises(CourseError, match="No module named 'helper'"):
+        load_assignments(two)
