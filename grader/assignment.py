@@ -111,11 +111,21 @@ def assignment_folders(laws: Path) -> list[Path]:
 
 
 def load_assignments(laws: str | Path, name: str | None = None) -> list[Assignment]:
-    """All assignments of a course, or the one of this name; CourseError if there is none, or two with one name."""
-    found = [load_assignment(folder) for folder in assignment_folders(Path(laws))]
+    """All assignments of a course, or the one of this name; CourseError if there is none, or two with one name.
+
+    One that cannot be loaded stops the whole course, but not those that are asked for by name.
+    """
+    found, broken = [], []
+    for folder in assignment_folders(Path(laws)):
+        try:
+            found.append(load_assignment(folder))
+        except CourseError as error:
+            broken.append(error)
     names = [assignment.name for assignment in found]
     if len(set(names)) < len(names):
         raise CourseError(f"two assignments have one name: {', '.join(sorted(names))}")
+    if broken and name not in names:
+        raise broken[0]
     if name is None:
         return found
     if name not in names:
