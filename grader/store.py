@@ -30,8 +30,8 @@ class State:
     stamp: str = ""
     why_not: str = ""
     verdict: Verdict | None = None
-    # the notebook that the gradebook's marks are for ("": there was none), None until there are some; hand marks that
-    # are older, by exercise
+    # the hand-in that the gradebook's marks are for (HandedIn.known_as), None until there are some; hand marks that are
+    # older, by exercise
     recorded: str | None = None
     by_hand: dict[str, float] = field(default_factory=dict)
     # digest of the verdict that the gradebook has whole, "" as soon as anything begins to record another
