@@ -115,8 +115,11 @@ def run_batch(options: argparse.Namespace) -> int:
     assignments = load_assignments(options.laws, options.assignment)
     judges = [Grader(each, options.isolation, options.training) for each in assignments]
     batches = [Batch(judge, options.timestamps == "keep") for judge in judges]
-    queues = [training_queue(judge, options.train, len(judges)) for judge in judges]
+    queues = training_queues(judges) if options.train else [None] * len(judges)
     check_writable(options.status)
+    # what is wrong with the last assignment's laws is said before the first is graded
+    for judge in judges[1:]:
+        judge.validate()
     for batch, queue in zip(batches, queues, strict=True):
         with batch.alone(), in_one_line():
             made[batch.assignment.name] = batch.run(jobs)
@@ -133,13 +136,17 @@ def run_batch(options: argparse.Namespace) -> int:
     return int(any(row["status"] == Status.INFRASTRUCTURE for row in rows))
 
 
-def training_queue(judge: "Grader", wanted: bool, assignments: int) -> "TrainingQueue | None":
-    """The runs of one assignment; None where none are wanted, or where only others can be trained for."""
+def training_queues(judges: "list[Grader]") -> "list[TrainingQueue | None]":
+    """The runs of each assignment, None where only others can be trained for; CourseError if none can."""
     from grader.classroom.training import TrainingQueue
 
-    if not wanted or (assignments > 1 and not judge.assignment.trainer):
-        return None
-    return TrainingQueue(judge.assignment, judge.marks)
+    trained = any(judge.assignment.trainer for judge in judges)
+    return [
+        TrainingQueue(judge.assignment, judge.marks)
+        if judge.assignment.trainer or not trained
+        else None
+        for judge in judges
+    ]
 
 
 def check_writable(path: Path) -> None:

@@ -22,6 +22,7 @@ LAWS = Path("tests/hidden")  # where its laws are, below it
 DECLARATION = "assignment.py"
 TRAINING = Path("build/grading/training")  # where training verdicts are kept, below it
 HIDDEN_TESTS = "BEGIN HIDDEN TESTS"  # nbgrader's ClearHiddenTests.begin_test_delimeter
+ACTIVATED: set[Path] = set()  # folders whose modules this process may have loaded
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,21 @@ def assignment_folders(laws: Path) -> list[Path]:
 
 
 def load_assignments(laws: str | Path, name: str | None = None) -> list[Assignment]:
-    """All assignments of a course, or the one of this name; CourseError if there is none, or two with one name."""
-    found = [load_assignment(folder) for folder in assignment_folders(Path(laws))]
+    """All assignments of a course, or the one of this name; CourseError if there is none, or two with one name.
+
+    One that cannot be loaded stops the whole course, but not those that are asked for by name.
+    """
+    found, broken = [], []
+    for folder in assignment_folders(Path(laws)):
+        try:
+            found.append(load_assignment(folder))
+        except CourseError as error:
+            broken.append(error)
     names = [assignment.name for assignment in found]
     if len(set(names)) < len(names):
         raise CourseError(f"two assignments have one name: {', '.join(sorted(names))}")
+    if broken and name not in names:
+        raise broken[0]
     if name is None:
         return found
     if name not in names:
@@ -172,15 +183,27 @@ def refuse_hidden_tests(cells: Iterable[dict[str, Any]], folder: Path) -> None:
 
 
 def activate(folder: Path) -> None:
-    """Make `import assignment` and its like mean this folder's modules; those of another assignment are forgotten."""
+    """Make `import assignment` and its like mean this folder's modules alone; those of another assignment are forgotten."""
+    ACTIVATED.add(folder)
     if sys.path[0] == str(folder):
         return
-    sys.path[:] = [str(folder), *(path for path in sys.path if path != str(folder))]
-    names = {path.stem for path in folder.glob("*.py")} - {"conftest"}
-    for name in names & set(sys.modules):
-        if Path(sys.modules[name].__file__ or "").parent != folder:
+    own = {path.stem for path in folder.glob("*.py")}
+    for name in sys.modules.keys() - {"conftest"}:
+        strange = name in own and not lies_in(folder, name)
+        if strange or any(lies_in(other, name) for other in ACTIVATED - {folder}):
             del sys.modules[name]
+    ours = set(map(str, ACTIVATED))
+    sys.path[:] = [str(folder), *(path for path in sys.path if path not in ours)]
     importlib.invalidate_caches()
+
+
+def lies_in(folder: Path, name: str) -> bool:
+    """Whether the loaded module of this name is the file or the package that the folder has for it."""
+    place = folder.joinpath(*name.split("."))
+    file = getattr(sys.modules[name], "__file__", None)
+    # a folder without __init__.py is a package, too
+    found = [file] if file else getattr(sys.modules[name], "__path__", ())
+    return any(Path(p) in (place, place / "__init__.py", Path(f"{place}.py")) for p in found)
 
 
 def exercises(assignment: Assignment) -> list[Exercise]:

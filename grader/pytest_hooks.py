@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.assignment import Assignment, load_assignment
+from grader.assignment import Assignment, activate, load_assignment
 from grader.judging.function import SubmittedFunction
 from grader.judging.suite import configure_hypothesis
 from grader.submission.handed_in import read
@@ -15,7 +15,7 @@ from grader.submission.preflight import repair
 from grader.wall.sandbox import Sandbox
 
 Running = tuple[list[dict[str, str]], Assignment, Sandbox]
-__all__ = ["pytest_addoption", "pytest_collect_file", "pytest_configure", "running", "student"]
+__all__ = ["pytest_addoption", "pytest_collectstart", "pytest_configure", "running", "student"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,9 +30,10 @@ def pytest_configure(config: pytest.Config) -> None:
     configure_hypothesis()
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
-    # so that a laws file can `import oracles` however pytest imports it
-    load_assignment(file_path.parent)
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    # pytest is about to import a laws file: it can `import oracles`, and gets those of its own folder
+    if isinstance(collector, pytest.Module):
+        activate(collector.path.parent)
 
 
 @pytest.fixture(scope="session")
@@ -56,8 +57,9 @@ def student(
     request: pytest.FixtureRequest, running: Callable[[Path], Running]
 ) -> Iterator[SubmittedFunction]:
     """The function that the laws file is about, behind the wall."""
-    student = SubmittedFunction(
-        request.path.stem.removeprefix("test_"), *running(request.path.parent)
-    )
+    stem, folder = request.path.stem.removeprefix("test_"), request.path.parent
+    student = SubmittedFunction(stem, *running(folder))
+    # laws may import while they run
+    activate(folder)
     yield student
     student.close()

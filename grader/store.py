@@ -30,7 +30,8 @@ class State:
     stamp: str = ""
     why_not: str = ""
     verdict: Verdict | None = None
-    # the notebook that the gradebook's marks are for, "" until there are some; hand marks that are older, by exercise
+    # the hand-in that the gradebook's marks are for (HandedIn.known_as), None until there are some; hand marks that are
+    # older, by exercise
     recorded: str | None = None
     by_hand: dict[str, float] = field(default_factory=dict)
     # digest of the verdict that the gradebook has whole, "" as soon as anything begins to record another
@@ -45,10 +46,10 @@ class StateFile:
         self.path = root / WORK / assignment / "students" / f"{student}.json"
 
     def read(self) -> State:
-        """An empty one where nothing is known, or nothing can be read."""
+        """An empty one where nothing is known, or nothing can be read; parts that another version wrote do not count."""
         known = load(self.path)
-        names = {entry.name for entry in dataclasses.fields(State)}
-        return State(**known) if known.keys() <= names else State()
+        names = [entry.name for entry in dataclasses.fields(State)]
+        return State(**{name: known[name] for name in names if name in known})
 
     def change(self, **parts: Any) -> None:
         """Write these parts anew; the others stay, whoever writes at the same time."""

@@ -20,6 +20,7 @@ from grader.classroom.status import Row, row
 from grader.classroom.training import Untrained
 from grader.errors import CourseError
 from grader.gradebook.autograde import Gradebook
+from grader.gradebook.database import wanted
 from grader.judging.feedback import missed
 from grader.judging.session import Grader
 from grader.judging.training_marks import state
@@ -73,7 +74,7 @@ class Batch:
             gradebook = Gradebook(self.assignment, self.staged)
             self.submitted = gradebook.submitted
             names = (self.assignment.name, self.assignment.notebook.stem)
-            ids = frozenset(exercise.grade_id for exercise in self.judge.plan)
+            ids = frozenset(name for name, _ in wanted(self.assignment))
             found = find_submissions(self.submitted, *names, gradebook.other_assignments(), ids)
             rows = self._grade(found, gradebook, pool)
         seen = {entry["student"] for entry in rows}

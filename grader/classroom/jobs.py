@@ -98,7 +98,9 @@ class Job:
             self.process.kill()  # its sandbox dies with it
             self.process.wait()
             for pipe in _pipes(self.process):
-                pipe.close()
+                # a request that a dead job never read still waits in its pipe
+                with contextlib.suppress(OSError):
+                    pipe.close()
         self.process = None
 
 

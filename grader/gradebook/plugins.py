@@ -22,6 +22,7 @@ from grader.gradebook.exporter import SubmissionExporter, judged, read_plain, st
 from grader.gradebook.pages import mend
 from grader.judging.feedback import exercise_text
 from grader.judging.session import Grader
+from grader.submission.handed_in import HandedIn
 from grader.verdict import OPEN, ExerciseVerdict, Outcome, Verdict
 from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
 
@@ -71,7 +72,8 @@ class GradeSuites(NbGraderPreprocessor):
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        verdict = resources["verdict"] = self.verdict(resources["nbgrader"])
+        handed_in, verdict = self.asked(resources["nbgrader"])
+        resources |= {"handed_in": handed_in.known_as, "verdict": verdict}
         notes = verdict["notes"]  # on the first grade cell
         by_cell = {f"{stem}_laws": (stem, e) for stem, e in verdict["exercises"].items()}
         for cell in nb.cells:
@@ -82,17 +84,18 @@ class GradeSuites(NbGraderPreprocessor):
                 notes = []
         return nb, resources
 
-    def verdict(self, names: dict[str, str]) -> Verdict:
-        """What `grader run` has found out already, or what the laws say now."""
+    def asked(self, names: dict[str, str]) -> tuple[HandedIn, Verdict]:
+        """What was handed in, and what `grader run` has found out already, or what the laws say now."""
         converter = self.parent.parent
         if known := judged(converter):
-            return known.verdict
+            return known.handed_in, known.verdict
         coursedir = converter.coursedir
         root, submitted = Path(coursedir.root), coursedir.submitted_directory
         folder = coursedir.format_path(submitted, names["student"], names["assignment"])
         training = root / self.training if self.training else None
         grader = running(root / self.laws, names["assignment"], self.isolation, training)
-        return grader.check(read_plain(Path(folder, names["notebook"] + ".ipynb")))
+        handed_in = read_plain(Path(folder, names["notebook"] + ".ipynb"))
+        return handed_in, grader.check(handed_in)
 
 
 def outputs(stem: str, exercise: ExerciseVerdict, notes: Sequence[str]) -> list[NotebookNode]:
@@ -117,10 +120,10 @@ class SaveMarks(SaveAutoGrades):
     ) -> tuple[NotebookNode, dict[str, Any]]:
         state = state_file(self.parent.parent.coursedir, resources["nbgrader"])
         self.verdict, known = resources["verdict"], state.read()
-        self.unchanged = known.recorded == self.verdict["sha256"]
+        self.unchanged = known.recorded == resources["handed_in"]
         self.earlier = dict(known.by_hand) if self.unchanged else {}
         nb, resources = super().preprocess(nb, resources)
-        state.change(recorded=self.verdict["sha256"], by_hand=self.earlier)
+        state.change(recorded=resources["handed_in"], by_hand=self.earlier)
         return nb, resources
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:

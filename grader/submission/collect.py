@@ -51,7 +51,7 @@ def find_submissions(
 
     Args:
         others: names of the course's other assignments.
-        ids: of this one's graded cells, by which its notebook is known where there are others.
+        ids: of this one's solution and grade cells, by which its notebook is known where there are others.
     """
     if not submitted.is_dir():
         return []
@@ -111,7 +111,7 @@ def find(
     """The notebook of one student: at its proper place, else the only one there is.
 
     What lies in another assignment's folder is that one's, and not looked at. Nor is a notebook in nobody's folder whose
-    graded cells are none of `ids`.
+    cells have ids, and none of `ids`.
     """
     found, locked = Found(folder.name), list[str]()
     clocks = {folder / assignment / name for name in (TIMESTAMP, REFUSED)}  # nobody's work
@@ -160,15 +160,16 @@ def _blame(found: Found, locked: list[str], folder: Path) -> None:
 
 
 def foreign(path: Path, ids: Collection[str]) -> bool:
-    """Whether it is a notebook with graded cells, and none of these ids."""
+    """Whether it is a notebook whose cells have ids of nbgrader's, and none of these."""
     if not is_notebook(path) or not path.is_file():
         return False
     try:
         cells = parse(read(path))["cells"]
     except (OSError, Unreadable):
         return False
-    graded = {str(clues(cell).get("grade_id")) for cell in cells if is_cell(cell) and clues(cell)}
-    return bool(graded) and not graded & set(ids)
+    found = [clues(cell).get("grade_id") for cell in cells if is_cell(cell)]
+    named = {name for name in found if isinstance(name, str)}
+    return bool(named) and not named & set(ids)
 
 
 def plain_files(

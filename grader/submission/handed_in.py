@@ -30,6 +30,11 @@ class HandedIn:
         """By which the notebook is known; "" where there is none."""
         return "" if self.why_not else sha256(self.data)
 
+    @property
+    def known_as(self) -> str:
+        """The same, and where there is no notebook, why: another reason is another hand-in."""
+        return self.why_not or self.sha256
+
     def document(self) -> dict[str, Any]:
         """The notebook as Jupyter stores it; Unreadable with the reason."""
         if self.why_not:

@@ -10,7 +10,7 @@ from toys import ClassFolder, notebook, template
 
 from grader.assignment import load_assignment, load_assignments, the_assignment
 from grader.errors import CourseError
-from grader.store import fingerprint
+from grader.store import State, StateFile, fingerprint
 
 # the same stem, and a module of the same name, as the first assignment has; something else is asked
 DECLARED = """
@@ -148,9 +148,42 @@ def test_a_single_notebook_needs_a_name(course):
     assert done.returncode == 2 and "no such assignment: hw3; there are toy, hw2" in done.stderr
 
 
+def test_plain_pytest_runs_the_laws_of_both(course):
+    done = course.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "hidden")
+    assert done.returncode == 0 and "4 passed" in done.stdout, done.stdout
+
+
 def test_the_doctor_looks_at_each(course):
     done = course.run(sys.executable, "-m", "grader", "doctor", "--laws", "hidden")
     assert "toy: 1 exercise, 2 points" in done.stdout and "hw2: 1 exercise, 3 points" in done.stdout
+
+
+def test_a_notebook_without_its_grade_cells_is_found_by_its_others(course):
+    document = notebook()
+    document["cells"] = [
+        c for c in document["cells"] if not c["metadata"].get("nbgrader", {}).get("grade")
+    ]
+    path = course.hand_in("fay", json.dumps(document).encode(), "mine.ipynb")
+    done = course.grade("--assignment", "toy")
+    assert done.returncode == 0, done.stderr
+    assert rows(course)["fay", "toy"]["total"] == "2.0"
+    path.unlink()
+
+
+def test_training_that_nobody_declares_is_refused_where_there_are_several(course):
+    done = course.grade("--train")
+    assert done.returncode == 2 and "declares no `trainer`" in done.stderr
+
+
+def test_weights_of_the_last_are_wrong_before_the_first_is_graded(course):
+    law = course.folder / "hidden/hw2/test_basket_total.py"
+    law.write_text(LAW.replace("weight=3", "weight=2"))
+    table = course.folder / "build/grading/status.csv"
+    before = table.read_bytes()
+    done = course.grade()
+    law.write_text(LAW)
+    assert done.returncode == 2 and "weigh 2 points, its grade cell says 3" in done.stderr
+    assert table.read_bytes() == before
 
 
 @pytest.fixture
@@ -175,6 +208,57 @@ def test_two_of_one_name_are_refused(two):
         the_assignment(two, "toy")
 
 
+def test_one_that_cannot_be_loaded_stops_all_but_those_asked_for_by_name(two):
+    (two / "hw2/assignment.py").write_text("def (")
+    assert the_assignment(two, "toy").name == "toy"
+    for name in (None, "hw2"):
+        with pytest.raises(CourseError, match=r"hw2/assignment.py: SyntaxError"):
+            load_assignments(two, name)
+
+
+def test_a_state_of_another_version_keeps_what_is_known_in_this_one(tmp_path):
+    kept = StateFile(tmp_path, "toy", "ann")
+    kept.change(recorded="abc", by_hand={"essay": 2.0})
+    kept.path.write_text(json.dumps(json.loads(kept.path.read_text()) | {"later": 1}))
+    assert kept.read() == State(recorded="abc", by_hand={"essay": 2.0})
+    kept.path.write_text('{"recorded": "a')
+    assert kept.read() == State()
+
+
 def test_a_folder_without_any_is_said_to_be_none(tmp_path):
     with pytest.raises(CourseError, match="holds no assignment.py, and no folder in it does"):
         load_assignments(tmp_path)
+
+
+HELP = {
+    "helper.py": "WHO = {!r}",
+    "helpers/__init__.py": "",
+    "helpers/inner.py": "WHO = {!r}",
+    "loose/inner.py": "WHO = {!r}",
+}
+ASKS = "\nimport helper, helpers.inner\nfrom loose import inner\nWHO = [helper.WHO, helpers.inner.WHO, inner.WHO]\n"
+
+
+def helped(folder, who):
+    for name, text in HELP.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text.format(who))
+    declared = folder / "assignment.py"
+    declared.write_text(declared.read_text() + ASKS)
+
+
+def test_modules_and_packages_of_one_name_are_each_assignment_s_own(two):
+    helped(two, "toy")
+    helped(two / "hw2", "hw2")
+    for folder, who in ((two, "toy"), (two / "hw2", "hw2"), (two, "toy")):
+        load_assignment(folder)
+        told = sys.modules["assignment"].WHO
+        assert told == [who] * 3
+
+
+def test_a_module_of_another_assignment_is_not_to_be_had(two):
+    (two / "helper.py").write_text("")
+    declared = two / "hw2/assignment.py"
+    declared.write_text(declared.read_text() + "\nimport helper\n")
+    with pytest.raises(CourseError, match="No module named 'helper'"):
+        load_assignments(two)

@@ -160,3 +160,8 @@ def test_a_notebook_in_nobodys_folder_goes_by_its_cells(tmp_path):
     assert found("mean_laws", others=()) == path, "there is no other"
     path.write_text('{"cells": [{"cell_type": "code"}], "nbformat": 4}')
     assert found("mean_laws") == path, "nobody can tell whose it is"
+    document = notebook()
+    for cell in document["cells"]:
+        cell["metadata"] = {"nbgrader": {"grade_id": ["no", "text"]}}
+    path.write_text(json.dumps(document))
+    assert found("mean_laws") == path, "its ids are damaged"

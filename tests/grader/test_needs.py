@@ -85,5 +85,12 @@ def test_none_of_it_runs_and_what_takes_too_long_to_read_is_told_by_nobody(
     assert digest(hard, [code("x = 1") | {"id": "x"}], grader.sandbox) == ""
 
 
+def test_another_assignment_that_uses_the_same_has_marks_of_its_own(assignment, grader):
+    cells = repair(json.dumps(notebook()).encode(), assignment).cells
+    one = replace(assignment, training_uses=("basket_total",))
+    other = replace(one, notebook=assignment.notebook.parents[1] / "hw2/exercise.ipynb")
+    assert digest(one, cells, grader.sandbox) != digest(other, cells, grader.sandbox)
+
+
 def test_a_course_that_names_nothing_shares_nothing(assignment, grader):
     assert digest(assignment, [], grader.sandbox) == ""

@@ -174,6 +174,22 @@ def test_a_hand_mark_counts_beside_a_notebook_that_cannot_be_read(fuller):
     assert fuller.marks() == {"ann": 2.5}
 
 
+def test_a_hand_mark_for_an_archive_waits_once_something_else_is_handed_in_without_a_notebook(
+    fuller,
+):
+    (fuller.folder / "submitted/ann/toy/exercise.ipynb").rename(fuller.folder / "kept.ipynb")
+    packed = fuller.hand_in("ann", b"", "work.zip")
+    fuller.grade()
+    mark_by_hand(fuller.folder, 2.0)
+    assert fuller.grade().returncode == 0
+    assert not grades(fuller.folder)["essay"][-1], "it is for this very hand-in"
+    packed.unlink()
+    for name in ("one.ipynb", "two.ipynb"):
+        fuller.hand_in("ann", name=name)
+    assert fuller.grade().returncode == 0
+    assert grades(fuller.folder)["essay"][-1]
+
+
 def test_a_late_notebook_is_said_to_be(fuller):
     due = ("assignment", "add", "toy", "--duedate", "2026-11-01 12:00:00 UTC")
     fuller.nbgrader("db", *due)

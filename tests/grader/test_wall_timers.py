@@ -132,6 +132,13 @@ def test_a_job_that_hangs_within_a_line_is_ended_too(monkeypatch):
     assert time.monotonic() - start < 20
 
 
+def test_a_job_that_died_before_it_read_its_request_is_replaced_like_any_other():
+    job, pipes = Job([]), {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    job.process = subprocess.Popen([sys.executable, "-c", ""], **pipes)
+    job.process.wait()
+    assert job.ask({}, 10.0) is None and job.process is None
+
+
 # --- memory of the trusted side
 
 PILED_UP = """import gc, json, struct
