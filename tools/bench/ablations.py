@@ -100,9 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print the table, write the JSON."""
     sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
-        "python -m tools.bench.ablations",
-        prog="python -m tools.bench.ablations",
-        description=__doc__.splitlines()[0],
+        prog="python -m tools.bench.ablations", description=__doc__.splitlines()[0]
     )
     add_run_options(parser, steps=13)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (default: 3)")

@@ -132,9 +132,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure the contenders named, print the table, write the JSON."""
     sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
-        "python -m tools.bench.breakdown",
-        prog="python -m tools.bench.breakdown",
-        description=__doc__.splitlines()[0],
+        prog="python -m tools.bench.breakdown", description=__doc__.splitlines()[0]
     )
     parser.add_argument("contenders", nargs="*", default=["TRL", "course"])
     add_run_options(parser, steps=13)

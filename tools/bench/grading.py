@@ -137,7 +137,6 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print medians with least and greatest, write the JSON."""
     sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
-        "python -m tools.bench.grading", 
         prog="python -m tools.bench.grading", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )  # fmt: skip
     parser.add_argument("--batch", type=int, default=40, help="notebooks in a class (default: 40)")
