@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gate import ROOT, SOURCE
-from grader.assignment import load_assignment
+from grader.assignment import LAWS, load_assignment
 from grader.errors import GraderError
 from grader.judging.session import Grader
 from grader.reader import Unreadable
@@ -90,7 +90,7 @@ def judge(options: argparse.Namespace) -> int:
     for name in REPORTS:  # an earlier run's must not stand for this one
         (options.out / name).unlink(missing_ok=True)
     data = options.notebook.read_bytes()
-    with Grader(load_assignment(ROOT / "tests" / "hidden"), options.isolation) as judge_laws:
+    with Grader(load_assignment(ROOT / LAWS), options.isolation) as judge_laws:
         submission = repair(data, judge_laws.assignment)
         # torch and TRL load after the sandbox has started: a process with threads should not fork
         from gate.gate import Request, run_gate

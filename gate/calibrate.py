@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from gate import ROOT
-from grader.assignment import load_assignment
+from grader.assignment import LAWS, load_assignment
 from grader.classroom.slots import cores, cpu
 from grader.judging.session import Grader
 from lab.command import print_anything
@@ -59,7 +59,7 @@ def prepare() -> None:
     global grader
     os.environ["OMP_NUM_THREADS"] = str(THREADS)
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # one run, one GPU
-    grader = Grader(load_assignment(ROOT / "tests" / "hidden")).__enter__()
+    grader = Grader(load_assignment(ROOT / LAWS)).__enter__()
     atexit.register(grader.__exit__)
 
 

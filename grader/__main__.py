@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   python -m grader check my.ipynb                     what the hidden laws say about one notebook
   python -m grader check *.ipynb --json - --jobs 4    one JSON verdict a line, in the order given
-  python -m grader check my.ipynb --exercise NAME     
+  python -m grader check my.ipynb --exercise NAME
   python -m grader run                                grade everyone in submitted/, into the gradebook
   python -m grader run --train                        the same, and the training run of every notebook
   python -m grader doctor                             what this machine can do, and how to mend the rest

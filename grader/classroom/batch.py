@@ -110,7 +110,7 @@ class Batch:
         return {"student": entry.student, "status": Status.MISSING, "notes": notes}
 
     def _graded(self, entry: Found, verdict: Verdict, gradebook: Gradebook) -> dict[str, Any]:
-        state = StateFile(self.root, self.assignment.name, entry.student)
+        state = self._state(entry)
         state.change(stamp=self.stamp, why_not=entry.why_not, verdict=verdict)
         verdict["notes"] += missed(verdict, entry.modules)
         outcomes = {verdict["exercises"][stem]["outcome"] for stem in self.assignment.training}
@@ -128,7 +128,7 @@ class Batch:
     def _verdict(self, entry: Found, pool: Pool) -> Future[Verdict]:
         """The staged copy's verdict: the kept one if all that it depends on is the same, or a job's, on its way."""
         handed_in = self._stage(entry)
-        kept = StateFile(self.root, self.assignment.name, entry.student).read()
+        kept = self._state(entry).read()
         if (
             kept.verdict is not None
             and (kept.stamp, kept.why_not) == (self.stamp, handed_in.why_not)
@@ -148,6 +148,9 @@ class Batch:
         uses = verdict["training"]["uses"]
         return state(uses, self.judge.marks.read(verdict["sha256"], uses)) == verdict["training"]
 
+    def _state(self, entry: Found) -> StateFile:
+        return StateFile(self.root, self.assignment.name, entry.student)
+
     def _staged(self, entry: Found) -> Path:
         return self.staged / entry.student / self.assignment.name / self.assignment.notebook.name
 
@@ -162,7 +165,7 @@ class Batch:
         target.parent.mkdir(parents=True)
         target.write_bytes(handed_in.data)
         home = self.submitted / entry.student / self.assignment.name
-        own = StateFile(self.root, self.assignment.name, entry.student)
+        own = self._state(entry)
         entry.notes += (
             timestamps.keep(home, target.parent, own)
             if self.keep_timestamps

@@ -41,10 +41,14 @@ def serve() -> None:
         limit_memory()
         for line in sys.stdin:
             request = json.loads(line)
-            why_not = request["why_not"]
-            handed_in = HandedIn(why_not=why_not) if why_not else read(request["path"])
-            answer = grader.check(handed_in, request["exercises"], request["name"])
+            answer = grader.check(asked_for(request), request["exercises"], request["name"])
             print(json.dumps(answer), file=answers, flush=True)
+
+
+def asked_for(request: dict[str, Any]) -> HandedIn:
+    """The notebook that a request is about, or that there is none."""
+    why_not = request["why_not"]
+    return HandedIn(why_not=why_not) if why_not else read(request["path"])
 
 
 def limit_memory() -> None:
@@ -177,8 +181,7 @@ class Pool:
             e.stem: open_verdict(e, Outcome.INFRASTRUCTURE, words)
             for e in self.grader.judged(request["exercises"])
         }
-        digest = "" if request["why_not"] else read(request["path"]).sha256
-        isolation = self.grader.isolation
+        digest, isolation = asked_for(request).sha256, self.grader.isolation
         return verdict(request["name"], digest, marked, isolation.name, isolation.notes)
 
 

@@ -22,7 +22,7 @@ UNCONFIRMED = (
     "the hand mark may be for an earlier notebook: press Resolve in Formgrader, or change it"
 )
 MOST_NAMED = 10  # students whose trouble the terminal tells; status.csv has them all
-FIELDS = (*("student", "assignment", "status", "total", "max_total", "reasons", "notes", "sha256"),)
+FIELDS = ("student", "assignment", "status", "total", "max_total", "reasons", "notes", "sha256")
 
 
 def row(
