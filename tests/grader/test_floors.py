@@ -14,6 +14,7 @@ FLOORS = [
     {"tools"},
     {"gate"},
     {"grader.__main__", "grader.doctor", "grader.new", "grader.pytest_hooks"},
+    {"grader.lms"},
     {"grader.classroom"},
     {"grader.gradebook"},
     {"grader.judging", "grader.laws"},
