@@ -25,7 +25,9 @@ class Entry:
 
     path: str  # below the download, parts separated by /, never absolute, no ..
     size: int  # bytes, unpacked
-    read: Callable[[], bytes] = field(compare=False)  # at most one byte more than a notebook may have
+    read: Callable[[], bytes] = field(
+        compare=False
+    )  # at most one byte more than a notebook may have
 
 
 @dataclass(frozen=True)

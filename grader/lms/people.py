@@ -1,0 +1,68 @@
+"""Who is in the course: a student's folder name, and by what each system knows the student."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from grader.lms.handins import Key
+from grader.store import WORK, load, write
+
+PLACE = WORK / "roster.json"  # below nbgrader's course
+ANY_CASE = {Key.EMAIL, Key.GITHUB, Key.LOGIN}
+
+
+@dataclass(frozen=True)
+class Person:
+    """One row of a roster; `student`: the id, which is the name of the folder in submitted/."""
+
+    student: str
+    keys: Mapping[Key, str]
+    first_name: str = ""
+    last_name: str = ""
+    section: str = ""
+
+
+class Roster:
+    """The people of a course, found by any of their keys."""
+
+    def __init__(self, people: Iterable[Person] = ()) -> None:
+        self.people = tuple(people)
+
+    def __iter__(self) -> Iterator[Person]:
+        return iter(self.people)
+
+    def __bool__(self) -> bool:
+        return bool(self.people)
+
+    def find(self, keys: Mapping[Key, str]) -> list[Person]:
+        """Who may be meant: nobody, one, or several where nobody can tell.
+
+        Keys are asked one by one, in Key's order: the first that anybody has decides, so a name decides only where no
+        other key is known.
+        """
+        for key in Key:
+            wanted = same(key, keys.get(key, ""))
+            if wanted and (found := [p for p in self if same(key, p.keys.get(key, "")) == wanted]):
+                return found
+        return []
+
+    def save(self, root: Path) -> None:
+        """Keep it for later commands; `root`: nbgrader's course."""
+        write(root / PLACE, {"people": [dataclasses.asdict(person) for person in self]})
+
+    @classmethod
+    def kept(cls, root: Path) -> Self:
+        """What was saved there; empty where nothing was."""
+        rows = load(root / PLACE).get("people", [])
+        return cls(
+            Person(**{**row, "keys": {Key(name): value for name, value in row["keys"].items()}})
+            for row in rows
+        )
+
+
+def same(key: Key, value: str) -> str:
+    """What two values of a key are compared by: blanks in a row are one, and case counts only where the system says so."""
+    words = " ".join(value.split())
+    return words.casefold() if key in ANY_CASE else words
