@@ -24,7 +24,7 @@ from grader.judging.session import Grader
 from grader.reader import Unreadable
 from grader.submission.preflight import repair
 from grader.verdict import Outcome
-from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
+from grader.wall.choice import AUTO, CHOICES, HELP
 from lab.command import print_anything
 from lab.errors import ConfigError, LabError
 
@@ -60,8 +60,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--set", nargs="+", default=[], action="extend", metavar="NAME=VALUE", help=text
     )
-    text = "none: run the submission WITHOUT a sandbox, as you; only for code you trust"
-    parser.add_argument("--isolation", choices=list(ISOLATIONS), default=BUBBLEWRAP.name, help=text)
+    parser.add_argument("--isolation", choices=CHOICES, default=AUTO, help=HELP)
     return parser.parse_args(argv)
 
 

@@ -15,7 +15,7 @@ from grader.assignment import LAWS, TRAINING, load_assignments, the_assignment
 from grader.errors import CourseError, GraderError
 from grader.text import one_line, program
 from grader.verdict import Status, Verdict
-from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
+from grader.wall.choice import AUTO, CHOICES, HELP
 
 if TYPE_CHECKING:
     from grader.classroom.training import TrainingQueue
@@ -88,8 +88,7 @@ def grading_options(parser: argparse.ArgumentParser, jobs: str) -> None:
     parser.add_argument("--jobs", type=positive, default=0, metavar="N", help=text)
     text = "training marks; one made by hand, <sha256 of the notebook>.json, counts as it is (default: %(default)s)"
     parser.add_argument("--training", type=Path, default=TRAINING, metavar="FOLDER", help=text)
-    text = "none: run student code WITHOUT a sandbox, as you; only for code you trust"
-    parser.add_argument("--isolation", choices=list(ISOLATIONS), default=BUBBLEWRAP.name, help=text)
+    parser.add_argument("--isolation", choices=CHOICES, default=AUTO, help=HELP)
 
 
 def positive(text: str) -> int:

@@ -22,7 +22,7 @@ from grader.judging.patience import ALL_CALLS
 from grader.judging.session import Grader
 from grader.submission.handed_in import HandedIn, read
 from grader.verdict import Outcome, Verdict, open_verdict, verdict
-from grader.wall.inside.zygote import memory_in_use
+from grader.wall.inside.limits import memory_in_use
 from grader.wall.sandbox import Sandbox
 from grader.wall.watchdog import watchdog
 

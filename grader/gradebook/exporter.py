@@ -15,7 +15,7 @@ from nbgrader.converters.base import NbGraderException
 from traitlets import Unicode
 
 from grader.assignment import LAWS, Assignment, load_assignments
-from grader.errors import CourseError
+from grader.errors import CourseError, SandboxError
 from grader.reader import Unreadable
 from grader.store import StateFile
 from grader.submission.handed_in import HandedIn, read
@@ -23,7 +23,7 @@ from grader.submission.preflight import Submission, blank, repair
 from grader.submission.timestamps import read_timestamp
 from grader.text import program
 from grader.verdict import Verdict
-from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
+from grader.wall.choice import AUTO, CHOICES, chosen
 
 MOST_BLANK = 30  # lines
 
@@ -60,14 +60,20 @@ class SubmissionExporter(NotebookExporter):
         self.converter = cast(Any, self.parent)
         self.coursedir = self.converter.coursedir
         self.coursedir.ignore = ["*"]  # autograde copies nothing beside the notebook
-        isolation = ISOLATIONS.get(self.config.GradeSuites.get("isolation"), BUBBLEWRAP)
-        if missing := isolation.missing():
-            self.log.error(
-                f"{missing} is not installed, so nothing is graded: see `{program()} -m grader doctor`"
-            )
-            raise NbGraderException("no sandbox")
+        self._check_sandbox()
         known = judged(self.converter)
         self.assignment = known.assignment if known else self._declared()
+
+    def _check_sandbox(self) -> None:
+        """Said once, and not for each student."""
+        try:
+            name = self.config.GradeSuites.get("isolation")
+            refusal = chosen(name if name in CHOICES else AUTO).refusal()
+        except SandboxError as error:
+            refusal = str(error)
+        if refusal:
+            self.log.error(f"nothing is graded: {refusal}; see `{program()} -m grader doctor`")
+            raise NbGraderException("no sandbox")
 
     def _declared(self) -> Assignment:
         try:

@@ -24,7 +24,7 @@ from grader.judging.feedback import exercise_text
 from grader.judging.session import Grader
 from grader.submission.handed_in import HandedIn
 from grader.verdict import OPEN, ExerciseVerdict, Outcome, Verdict
-from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
+from grader.wall.choice import AUTO, CHOICES
 
 # a gradebook may hold an earlier edition of the course's cells, which nbgrader puts into the notebook
 HIDDEN = re.compile(
@@ -65,9 +65,9 @@ class GradeSuites(NbGraderPreprocessor):
 
     laws = Unicode(str(LAWS), help="the folder of laws").tag(config=True)
     training = Unicode(str(TRAINING), help="the folder of training verdicts").tag(config=True)
-    isolation = Enum(
-        list(ISOLATIONS), BUBBLEWRAP.name, help="none: student code runs WITHOUT a sandbox"
-    ).tag(config=True)
+    isolation = Enum(CHOICES, AUTO, help="the wall; none: student code runs WITHOUT a sandbox").tag(
+        config=True
+    )
 
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]

@@ -23,7 +23,7 @@ from grader.verdict import (
     unread_verdict,
     verdict,
 )
-from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
+from grader.wall.choice import AUTO, chosen
 from grader.wall.mounts import check_outside
 from grader.wall.sandbox import Sandbox
 
@@ -36,14 +36,14 @@ class Grader:
     def __init__(
         self,
         assignment: Assignment,
-        isolation: str = BUBBLEWRAP.name,
+        isolation: str = AUTO,
         training: str | Path | None = None,
     ) -> None:
-        """`isolation`: a name of ISOLATIONS; `training`: a folder of training marks."""
-        self.assignment, self.isolation = assignment, ISOLATIONS[isolation]
+        """`isolation`: one of CHOICES; `training`: a folder of training marks."""
+        self.assignment, self.isolation = assignment, chosen(isolation)
         self.training = Path(training).resolve() if training else None
-        self.marks = TrainingMarks(assignment, self.training, isolation)
-        if self.isolation.nested:
+        self.marks = TrainingMarks(assignment, self.training, self.isolation.name)
+        if self.isolation.walled:
             check_outside(
                 assignment.folder, assignment.notebook, *assignment.training_files, Path.cwd()
             )

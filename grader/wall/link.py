@@ -56,7 +56,7 @@ class Worker:
         self.status, status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.status.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         request = {
-            "nested": isolation.nested,
+            **isolation.request(),
             "limits": dataclasses.asdict(limits),
             "grouped": bool(hierarchies()),
         }
@@ -74,7 +74,7 @@ class Worker:
         self.pid, self.uid, _ = struct.unpack("3i", ancillary[0][2][:12])
         self.pidfd = os.pidfd_open(self.pid)
         self.group = Group(self.pid, limits)
-        if self.uid == 0 and isolation.nested:
+        if self.uid == 0 and isolation.walled:
             self.kill()
             raise SandboxError("the worker would run as root of this machine: refused")
         self.status.send(b"go")

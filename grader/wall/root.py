@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import resource
+from collections.abc import Callable
 from pathlib import Path
 
 from grader.errors import SandboxError
@@ -16,13 +17,23 @@ NO_USER = "cannot become an ordinary user"
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
 
 
+def held(capability: int) -> bool:
+    """Whether this process has the capability of that number."""
+    status = Path("/proc/self/status").read_text()
+    return bool(int(status.split("CapEff:")[1].split()[0], 16) >> capability & 1)
+
+
+def mapped(wanted: range) -> bool:
+    """Whether these users are there at all: a user namespace may know root alone."""
+    lines = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    ranges = [range(int(first), int(first) + int(count)) for first, _, count in lines]
+    return any(wanted[0] in users and wanted[-1] in users for users in ranges)
+
+
 def check_root() -> None:
     """SandboxError if this root is none of the machine's, or not a whole one: it could not do `become_nobody`."""
-    held = int(Path("/proc/self/status").read_text().split("CapEff:")[1].split()[0], 16)
-    lacks = [name for name, number in ROOT_NEEDS.items() if not held >> number & 1]
-    mapped = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
-    ranges = [range(int(first), int(first) + int(count)) for first, _, count in mapped]
-    if not any(USERS[0] in users and USERS[-1] in users for users in ranges):
+    lacks = [name for name, number in ROOT_NEEDS.items() if not held(number)]
+    if not mapped(USERS):
         lacks.append(f"the users {USERS[0]} to {USERS[-1]}")
     if lacks:
         raise SandboxError(
@@ -31,10 +42,10 @@ def check_root() -> None:
         )
 
 
-def leave_root(stage: str) -> None:
-    """`become_nobody`, or end with the reason: an exception would lose it on its way to the parent."""
+def or_end(prepare: Callable[[str], None], stage: str) -> None:
+    """Prepare the stage, or end with the reason: an exception would lose it on its way to the parent."""
     try:
-        become_nobody(stage)
+        prepare(stage)
     except OSError as error:
         words = f"root {NO_USER} ({error}): start this as an ordinary user"
         os.write(2, words.encode())

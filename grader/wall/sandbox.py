@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, Self
@@ -14,10 +14,14 @@ from typing import IO, Self
 from grader.assignment import Limits
 from grader.errors import SandboxError
 from grader.text import program
+from grader.wall import bare
 from grader.wall.cgroup import Group, hierarchies
+from grader.wall.inside import scratch
+from grader.wall.inside.users import WORKERS
 from grader.wall.isolation import BUBBLEWRAP, Isolation
 from grader.wall.link import Worker
 
+LEFT = "grader-*-*"
 CONTROL = 200  # the zygote's end of its channel
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -33,13 +37,24 @@ ENVIRONMENT = {
 }
 
 
-def sweep(folders: Iterable[Path]) -> None:
-    """Empty folders that graders left behind when they were killed; their names hold the process's number."""
+def left_behind(folders: Iterable[Path]) -> Iterator[Path]:
+    """Those of graders that were killed: their names hold the process's number."""
     for folder in folders:
         pid = folder.name.split("-")[1]
         if pid.isdigit() and not Path("/proc", pid).exists():
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+            yield folder
+
+
+def sweep() -> None:
+    """Remove empty folders that graders left behind, here and among the cgroups, and workers' scratch folders with all in them."""
+    temporary = {tempfile.gettempdir(), bare.scratch_place() or "/tmp"}
+    for folder in left_behind(found for top in temporary for found in Path(top).glob(LEFT)):
+        with contextlib.suppress(OSError):
+            if folder.lstat().st_uid in (*WORKERS, os.geteuid()) and not scratch.in_use(folder):
+                scratch.remove(str(folder))
+    for folder in left_behind(found for top in hierarchies() for found in top.glob(LEFT)):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 class Sandbox:
@@ -65,13 +80,10 @@ class Sandbox:
 
     def start(self) -> None:
         """Start the zygote without waiting for its imports, so they overlap with what the caller does next."""
-        if missing := self.isolation.missing():
-            raise SandboxError(
-                f"{missing} is not installed: apt-get install {missing} (or see `{program()} -m grader doctor`)"
-            )
+        if refusal := self.isolation.refusal():
+            raise SandboxError(f"{refusal} (or see `{program()} -m grader doctor`)")
         self.stage = self.isolation.stage()
-        sweep(Path(tempfile.gettempdir()).glob("grader-*-*"))
-        sweep(folder for parent in hierarchies() for folder in parent.glob("grader-*-*"))
+        sweep()
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # the same number in every process: student code can read it
         control = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, CONTROL)

@@ -160,9 +160,14 @@ def argument(position: int) -> bytes:
     return instruction(LOAD, ARGUMENTS + 8 * position)
 
 
+def machine_column(machine: str) -> int:
+    """Where its numbers stand in the tables above."""
+    return list(MACHINES).index(machine)
+
+
 def program(machine: str) -> bytes:
     """The filter as instructions."""
-    column = list(MACHINES).index(machine)
+    column = machine_column(machine)
     lines = [
         instruction(LOAD, MACHINE_NAME),
         instruction(EQUAL, MACHINES[machine], then=1),
@@ -189,9 +194,13 @@ class Program(ctypes.Structure):
 
 def close_doors() -> None:
     """For this process and all it starts, for good; on a machine of a kind not listed only the other walls stand."""
-    if platform.machine() not in MACHINES:
-        return
-    libc, lines = ctypes.CDLL(None, use_errno=True), program(platform.machine())
+    if platform.machine() in MACHINES:
+        install(program(platform.machine()))
+
+
+def install(lines: bytes) -> None:
+    """Ask the kernel to put every call through this filter; OSError if it refuses."""
+    libc = ctypes.CDLL(None, use_errno=True)
     filter_ = Program(len(lines) // 8, lines)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(
         PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(filter_), 0, 0

@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 LOOK = 0.02  # seconds between two looks
@@ -38,11 +38,15 @@ def fairly(pid: str) -> int:
     return at_most(pid)
 
 
-def too_much(allowed: int) -> bool:
-    """Whether all processes but this one hold more than these bytes."""
-    names = [path.name for path in Path("/proc").iterdir()]
-    pids = [name for name in names if name.isdigit() and name != "1"]
+def too_much(pids: Collection[str], allowed: int) -> bool:
+    """Whether these processes hold more than these bytes together."""
     return sum(map(at_most, pids)) > allowed and sum(map(fairly, pids)) > allowed
+
+
+def others() -> list[str]:
+    """All processes of this namespace but its first."""
+    names = [path.name for path in Path("/proc").iterdir()]
+    return [name for name in names if name.isdigit() and name != "1"]
 
 
 def watch(memory: int) -> None:
@@ -52,7 +56,7 @@ def watch(memory: int) -> None:
     """
     allowed, before = memory + at_most("self"), False
     while True:
-        now = too_much(allowed)
+        now = too_much(others(), allowed)
         if now and before:
             os.kill(-1, signal.SIGKILL)
         before = now
