@@ -9,7 +9,7 @@ REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirem
 STAMP  := $(VENV)/.installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint lint-ci release solutions package grade smoke calibrate bank bank-user fuzz bench browser docs doctor models clean
+.PHONY: help setup demo test check lint lint-ci release solutions package gradescope grade smoke calibrate bank bank-user fuzz bench browser docs doctor models clean
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## list the targets
@@ -50,6 +50,9 @@ solutions: setup  ## execute the instructor's notebook into solutions/; saves it
 
 package: release  ## dist/sentiment-student.zip: release and embedded models, works alone and offline
 	$(BIN)/python -m tools.build package
+
+gradescope: setup  ## dist/autograder.zip for Gradescope, and build/grade-one/ for the image that grades one notebook
+	$(BIN)/python -m tools.gradescope
 
 grade: setup  ## grade everyone in submitted/ into the gradebook; build/grading/status.csv has a row a student
 	$(BIN)/python -m grader run

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from grader import __version__, new
 from grader.assignment import LAWS, TRAINING, load_assignments, the_assignment
 from grader.errors import CourseError, GraderError
+from grader.lms.autograders import command as serve_one
 from grader.text import one_line, program
 from grader.verdict import Status, Verdict
 from grader.wall.choice import AUTO, CHOICES, HELP
@@ -27,6 +28,7 @@ EXAMPLES = """examples:
   python -m grader check my.ipynb --exercise NAME
   python -m grader run                                grade everyone in submitted/, into the gradebook
   python -m grader run --train                        the same, and the training run of every notebook
+  python -m grader serve-one < my.ipynb               one notebook's verdict as JSON, for programs that ask
   python -m grader doctor                             what this machine can do, and how to mend the rest
   python -m grader new FOLDER                         a course of one exercise to begin with
 
@@ -77,6 +79,12 @@ def arguments() -> argparse.ArgumentParser:
     text = "then train with the notebooks whose training exercise is open, as many at a time as fit in memory and never more than cores, and record their marks"
     run.add_argument("--train", action="store_true", help=text)
     grading_options(run, "one per core")
+    words = (
+        "grade one notebook and write its verdict, for an LMS's autograder, a workflow or a queue"
+    )
+    one = command("serve-one", serve_one.run, words)
+    serve_one.add_options(one)
+    wall_options(one)
     doctor = command("doctor", consult, "what this machine can do, and how to mend what is missing")
     text = "leave gradebook.db out: the question is what this machine can do"
     doctor.add_argument("--no-gradebook", dest="gradebook", action="store_false", help=text)
@@ -86,6 +94,10 @@ def arguments() -> argparse.ArgumentParser:
 def grading_options(parser: argparse.ArgumentParser, jobs: str) -> None:
     text = f"notebooks graded at the same time (default: {jobs})"
     parser.add_argument("--jobs", type=positive, default=0, metavar="N", help=text)
+    wall_options(parser)
+
+
+def wall_options(parser: argparse.ArgumentParser) -> None:
     text = "training marks; one made by hand, <sha256 of the notebook>.json, counts as it is (default: %(default)s)"
     parser.add_argument("--training", type=Path, default=TRAINING, metavar="FOLDER", help=text)
     parser.add_argument("--isolation", choices=CHOICES, default=AUTO, help=HELP)
