@@ -31,7 +31,12 @@ MOVED = (
     r"\bci/(smoke|build|bench|demo|gate|models|calibrate)\b|\bci\.(gate|bench|models)|grader/inside"
 )
 # started by the grader, or by tests, alone
-INNER = {"grader/classroom/jobs.py", "grader/wall/leash.py", "tests/forks.py"}
+INNER = {
+    "grader/classroom/jobs.py",
+    "grader/wall/leash.py",
+    "tests/forks.py",
+    "tests/e2e/container.py",
+}
 NOW = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which names what was
 
 
@@ -69,7 +74,7 @@ def test_every_make_target_is_documented(target):
     assert re.search(rf"\bmake ([a-z-]+ )*{target}\b(?!-)", ALL)
 
 
-@pytest.mark.parametrize("command", ["check", "run", "doctor", "new"])
+@pytest.mark.parametrize("command", ["check", "run", "serve-one", "doctor", "new"])
 def test_every_option_of_the_grader_is_documented(command, capsys):
     help_of(arguments().parse_args, command)
     options = set(re.findall(r"--[a-z][a-z_-]+", capsys.readouterr().out)) - {"--help"}
@@ -148,11 +153,13 @@ def test_no_page_speaks_of_what_has_moved(page):
 
 
 def commands(beginning):
-    lines = re.findall(rf"(?:\.venv/bin/)?{beginning}[^\n`#&|]*", ALL)
+    lines = re.findall(rf'(?:\.venv/bin/)?{beginning}[^\n`"#&|<]*', ALL)
     return sorted({line.strip().rstrip("…,.:)") for line in lines})
 
 
-@pytest.mark.parametrize("line", commands("(?:python -m )?grader (?:check|run|doctor|new) "))
+@pytest.mark.parametrize(
+    "line", commands("(?:python -m )?grader (?:check|run|serve-one|doctor|new) ")
+)
 def test_the_grader_takes_every_command_line_that_is_shown(line):
     words = shlex.split(line.partition("grader ")[2].split(";")[0])
     if words[0] == "check":  # prose may leave it out
