@@ -153,7 +153,9 @@ class Landlock:
     def kill(self, pid: int, pidfd: int) -> None:
         # the zygote ends what its doorman leaves, and gives no other worker before
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-        select.select([pidfd], [], [], GONE)
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        poll.poll(GONE * 1000)
 
 
 class NoIsolation:
