@@ -47,12 +47,13 @@ LOGGED_IN = """
 import ctypes, json, sys
 sys.path.insert(0, "tests/grader")
 from walls import LIMITS, ask
+from grader.wall.isolation import ISOLATIONS
 from grader.wall.sandbox import Sandbox
 libc, text = ctypes.CDLL(None), ctypes.create_string_buffer(100)
-add_key, keyctl = map(int, sys.argv[2:])
+add_key, keyctl = map(int, sys.argv[2:4])
 if libc.syscall(keyctl, 1, None) < 0 or libc.syscall(add_key, b"user", b"ticket", b"secret", 6, -3) < 0:
     sys.exit("no keys")
-with Sandbox([], LIMITS) as wall:
+with Sandbox([], LIMITS, ISOLATIONS[sys.argv[4]]) as wall:
     found = ask(wall.worker(), sys.argv[1])
 key = libc.syscall(keyctl, 10, -3, b"user", b"ticket", 0)
 left = libc.syscall(keyctl, 11, ctypes.c_long(key), text, 100)
@@ -66,8 +67,8 @@ libc.syscall({KEYCTL}, 3, ctypes.c_long(key))
 return [key, text.value.decode()]"""
 
 
-def test_keys_of_whoever_logged_in_stay_outside():
-    command = [sys.executable, "-c", LOGGED_IN, STEAL, str(ADD_KEY), str(KEYCTL)]
+def test_keys_of_whoever_logged_in_stay_outside(isolation):
+    command = [sys.executable, "-c", LOGGED_IN, STEAL, str(ADD_KEY), str(KEYCTL), isolation.name]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.stderr.strip() == "no keys":
         pytest.skip("this machine has no keys to lose")
@@ -260,25 +261,33 @@ def test_what_torch_needs_is_there(roomy, what):
 SURROUNDINGS = """
 import re, resource
 # not their numbers, nor the sandbox's own user of this machine
-mounts = re.sub(r"(?m)[ug]id=\\d+|^\\d+ \\d+ \\d+:\\d+ ", "", open("/proc/self/mountinfo").read())
+mounts = shown = ids = ""
 limits = {name: resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")}
-return [repr(found) for found in [
-    open("/proc/self/cgroup").read(), mounts, limits, dict(os.environ), sys.argv, os.getpid(), os.getcwd(),
-    os.nice(0), os.getuid(), os.getgroups(), sorted(os.listdir("/dev")), sorted(os.listdir("/proc/self/fd")),
-    os.sched_getaffinity(0), os.uname(),
+if os.path.samefile("/tmp", "."):
+    mounts = re.sub(r"(?m)[ug]id=\\d+|^\\d+ \\d+ \\d+:\\d+ ", "", open("/proc/self/mountinfo").read())
+    shown = [open("/proc/self/cgroup").read(), sorted(os.listdir("/dev")), sorted(os.listdir("/proc/self/fd"))]
+    ids = [os.getpid(), os.getuid()]
+else:
+    limits["RLIMIT_NPROC"] = "as many as this user has, and some"
+return [re.sub(r"grader-\\d+-\\w+", "its folder", repr(found)) for found in [
+    mounts, shown, ids, limits, dict(os.environ), sys.argv, os.getcwd(), os.nice(0), os.getgroups(),
+    os.sched_getaffinity(0), os.uname(), os.umask(0), os.get_inheritable(0), [*sys.modules],
 ]]"""
 
 
-def test_nothing_around_a_worker_tells_laws_from_training():
+def test_nothing_around_a_worker_tells_laws_from_training(isolation):
     """Another process, with files open and workers before this one; the limits that training has."""
     from gate.walled_rewards import training_assignment
     from lab.config import TrainConfig
 
     assignment = load_assignment(ROOT / "tests/hidden")
     trained = training_assignment(assignment, TrainConfig.from_preset("smoke"))
-    with Sandbox([], assignment.limits) as laws:
+    with Sandbox([], assignment.limits, isolation) as laws:
         first = works(laws, SURROUNDINGS)
-    with contextlib.ExitStack() as files, Sandbox([], trained.limits) as training:
+    with (
+        contextlib.ExitStack() as files,
+        Sandbox([], trained.limits, isolation) as training,
+    ):
         for _ in range(9):
             files.enter_context(Path(os.devnull).open())
         works(training, "return 1")
@@ -326,7 +335,7 @@ def test_a_worker_leaves_no_core_anywhere(attack):
     ]
 
 
-def test_chance_is_the_same_in_every_worker():
+def test_chance_is_the_same_in_every_worker(isolation):
     body = "import random, numpy\nreturn [random.random(), float(numpy.random.rand())]"
-    with Sandbox(["numpy"], LIMITS) as wall:
+    with Sandbox(["numpy"], LIMITS, isolation) as wall:
         assert ask(wall.worker(), body) == ask(wall.worker(), body)
