@@ -33,7 +33,7 @@ def strongest() -> Isolation:
     """SandboxError if none works."""
     refusals = []
     for isolation in STRONGEST_FIRST:
-        if not (refusal := trial(name)):
+        if not (refusal := trial(isolation.name)):
             return isolation
         refusals.append(f"{isolation.name}: {refusal}")
     raise SandboxError(
