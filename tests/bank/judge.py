@@ -53,7 +53,9 @@ def variant_faults(submission, verdict):
 def hostile_faults(submission, verdict):
     """The outcome and the mark are those written down."""
     own = verdict["exercises"][submission.stem]
-    expected, points = submission.notes["outcome"].split(), float(submission.notes.get("points", 0))
+    notes, there = submission.notes, f" on {verdict['isolation']}"
+    expected = notes.get(f"outcome{there}", notes["outcome"]).split()
+    points = float(notes.get(f"points{there}", notes.get("points", 0)))
     faults = []
     if own["outcome"] not in expected:
         faults.append(

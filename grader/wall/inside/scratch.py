@@ -22,9 +22,12 @@ SECTOR = 512  # bytes, of which files hold so many
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def make(place: str, grader: int) -> str:
+def make(place: str, grader: int, user: int | None = None) -> str:
     """A new one below this place, for this user alone; its name says whose it is, should the grader be killed."""
-    return tempfile.mkdtemp(prefix=f"grader-{grader}-", dir=place)
+    folder = tempfile.mkdtemp(prefix=f"grader-{grader}-", dir=place)
+    if user is not None:
+        os.chown(folder, user, user)
+    return folder
 
 
 def hold(folder: str) -> int:

@@ -46,15 +46,16 @@ def spawn(
 ) -> None:
     """Start a doorman, whom `nursery` knows from then on."""
     tree.adopt_orphans()
+    user: users.User | None = None
     try:
         user = users.User() if request["own_user"] else None
-    except OSError as error:
+        home = scratch.make(request["scratch"], request["grader"], user.number if user else None)
+        pid = os.fork()
+    except OSError as error:  # no user, no space, no process left
+        if user is not None:
+            user.free()
         status.send(f"failed {error}".encode())
         return
-    home = scratch.make(request["scratch"], request["grader"])
-    if user is not None:
-        os.chown(home, user.number, user.number)
-    pid = os.fork()
     if pid:
         nursery.add(pid, user, home)
         return
