@@ -66,8 +66,9 @@ calibrate: setup  ## the smoke gate over 20 seeds, honest rewards and negative c
 bank: setup  ## grade the grader: every mutant, variant and hostile submission, and the matrix against the laws
 	$(BIN)/python -m tests.bank
 
-bank-user: setup  ## as root: the hostile submissions once more, graded by an ordinary user (who must be able to read this folder)
-	setpriv --reuid=10001 --regid=10001 --clear-groups $(BIN)/python -m tests.bank hostile
+bank-user: setup  ## as root: the hostile submissions once more behind each wall, graded by an ordinary user (who must be able to read this folder)
+	setpriv --reuid=10001 --regid=10001 --clear-groups $(BIN)/python -m tests.bank hostile --isolation bwrap
+	setpriv --reuid=10001 --regid=10001 --clear-groups $(BIN)/python -m tests.bank hostile --isolation landlock
 
 bench: setup  ## training speed against TRL's defaults, grading speed against stock nbgrader (CPU about 20 minutes)
 	$(BIN)/python -m tools.bench

@@ -24,7 +24,7 @@ from grader.judging.session import Grader
 from grader.reader import Unreadable
 from grader.submission.preflight import repair
 from grader.verdict import Outcome
-from grader.wall.choice import AUTO, CHOICES, HELP
+from grader.wall.choice import AUTO, CHOICES, HELP, checked
 from lab.command import print_anything
 from lab.errors import ConfigError, LabError
 
@@ -89,7 +89,8 @@ def judge(options: argparse.Namespace) -> int:
     for name in REPORTS:  # an earlier run's must not stand for this one
         (options.out / name).unlink(missing_ok=True)
     data = options.notebook.read_bytes()
-    with Grader(load_assignment(ROOT / LAWS), options.isolation) as judge_laws:
+    isolation = checked(options.isolation).name
+    with Grader(load_assignment(ROOT / LAWS), isolation) as judge_laws:
         submission = repair(data, judge_laws.assignment)
         # torch and TRL load after the sandbox has started: a process with threads should not fork
         from gate.gate import Request, run_gate

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import jinja2
 from matplotlib.figure import Figure
 
+from grader.wall.isolation import ISOLATIONS
 from lab import plots
 from lab.runs import Run, load_run, write_json
 
@@ -49,7 +50,9 @@ def html(verdict: dict[str, Any], runs: list[Run]) -> str:
         scores = {who: [c["score"] for c in side["completions"]] for who, side in sides.items()}
         page["curve"] = picture(plots.reward_curve({f"seed {page['verdict']['seed']}": run}))
         page["histogram"] = picture(plots.sentiment_histograms(scores))
-    return environment.get_template("smoke.html.jinja").render(verdict=verdict, pages=pages)
+    notes = ISOLATIONS[verdict["isolation"]].notes
+    template = environment.get_template("smoke.html.jinja")
+    return template.render(verdict=verdict, pages=pages, isolation_notes=notes)
 
 
 def picture(figure: Figure) -> str:

@@ -11,6 +11,7 @@ lines that are no Python.
     # fails: laws that must fail (mutants)
     # hint: words that the hint of one of these must hold (mutants)
     # outcome, points: what the exercise must get (hostile): one outcome, or several where chance decides; 0 points if not said
+    # outcome on landlock, points on landlock: the same where only Landlock stands, if it is another; as said above if not
     # elsewhere: stems that may lose marks as well (hostile)
     # then: what stands below the last cell's own lines: "right", a right exponential_shaping, or "spy", one that raises
     #       what the cell's look() has found

@@ -16,7 +16,7 @@ from grader.errors import CourseError, GraderError
 from grader.lms.autograders import command as serve_one
 from grader.text import one_line, program
 from grader.verdict import Status, Verdict
-from grader.wall.choice import AUTO, CHOICES, HELP
+from grader.wall.choice import AUTO, CHOICES, HELP, checked
 
 if TYPE_CHECKING:
     from grader.classroom.training import TrainingQueue
@@ -124,7 +124,8 @@ def run_batch(options: argparse.Namespace) -> int:
 
     jobs, made = options.jobs or cores(), {}
     assignments = load_assignments(options.laws, options.assignment)
-    judges = [Grader(each, options.isolation, options.training) for each in assignments]
+    isolation = checked(options.isolation).name
+    judges = [Grader(each, isolation, options.training) for each in assignments]
     batches = [Batch(judge, options.timestamps == "keep") for judge in judges]
     queues = training_queues(judges) if options.train else [None] * len(judges)
     check_writable(options.status)
@@ -179,7 +180,7 @@ def check_notebooks(options: argparse.Namespace) -> int:
     if missing:
         raise CourseError(f"no such notebook: {', '.join(missing)}")
     assignment = the_assignment(options.laws, options.assignment)
-    grader = Grader(assignment, options.isolation, options.training)
+    grader = Grader(assignment, checked(options.isolation).name, options.training)
     unknown = set(options.exercise or []) - {e.stem for e in grader.plan}
     if unknown:
         raise CourseError(

@@ -16,6 +16,7 @@ from grader.store import version
 from grader.text import program
 from grader.wall.cgroup import hierarchies
 from grader.wall.inside import seccomp
+from grader.wall.isolation import STRONGEST_FIRST, Isolation
 from grader.wall.mounts import check_outside
 from grader.wall.root import NO_USER
 from grader.wall.sandbox import Sandbox
@@ -29,6 +30,7 @@ FLAGS = (
     "--security-opt seccomp=unconfined --security-opt apparmor=unconfined"
     " --security-opt systempaths=unconfined"
 )
+WITHOUT = "Without these options the container's own filters leave Landlock alone, where its kernel has it."
 CONTAINER = f"""\
   docker build -t course-grader -f {IMAGE} .
   docker run --rm -it {FLAGS} -v "${{PWD}}:/course" course-grader make grade"""
@@ -37,7 +39,7 @@ CONTAINER = f"""\
 def report(laws: Path, name: str | None = None, gradebook: bool = True) -> int:
     """Print one line a finding; 1 if grading cannot work here. `gradebook`: look at it, too."""
     declared = assignments(laws, name)
-    machine = [system(), bubblewrap(), sandbox(), cgroups(), system_calls(), packages(declared)]
+    machine = [system(), *walls(), cgroups(), system_calls(), packages(declared)]
     findings = [*machine, *course(laws, name)]
     if any(assignment.trainer for assignment in declared):
         findings += [gpu(), models()]
@@ -61,8 +63,8 @@ def assignments(laws: Path, name: str | None) -> list[Assignment]:
 
 def container() -> str:
     if IMAGE.is_file():
-        return f", from the course's folder:\n{CONTAINER}"
-    return f" of Linux with bubblewrap and nbgrader-laws; start it with\n  {FLAGS}"
+        return f", from the course's folder:\n{CONTAINER}\n{WITHOUT}"
+    return f" of Linux with bubblewrap and nbgrader-laws; start it with\n  {FLAGS}\n{WITHOUT}"
 
 
 def system() -> Finding:
@@ -75,36 +77,35 @@ def system() -> Finding:
     )
 
 
-def bubblewrap() -> Finding:
-    path = shutil.which("bwrap")
-    version = (
-        subprocess.run([path, "--version"], capture_output=True, text=True).stdout.strip()
-        if path
-        else "not installed"
-    )
-    return (
-        "bubblewrap",
-        bool(path),
-        version,
-        "apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora)",
-    )
+def walls() -> list[Finding]:
+    """A line for each, really tried, and which of them is taken; one that works is enough."""
+    tried = {way: first_worker(way) for way in STRONGEST_FIRST}
+    working = [way.name for way, (user, _) in tried.items() if user is not None]
+    lines: list[Finding] = []
+    for way, (user, refusal) in tried.items():
+        if user is None:
+            fine = None if working else False
+            lines.append((way.name, fine, refusal, "" if NO_USER in refusal else way.remedy))
+        else:
+            lines.append((way.name, True, f"a worker runs as {whose(user)}: {way.covers}", ""))
+    taken = f"{working[0]} is taken (--isolation auto)" if working else "none works here"
+    return [*lines, ("sandbox", bool(working), taken, "what one of the lines above says")]
 
 
-def sandbox() -> Finding:
-    """Really start a worker, and say which user of this machine it is."""
+def first_worker(way: Isolation) -> tuple[int | None, str]:
+    """The user of this machine that a worker behind this wall is, or None and why there is no worker."""
     try:
-        with Sandbox([], Limits()) as wall:
+        with Sandbox([], Limits(), way) as wall:
             worker = wall.worker()
             worker.kill()
     except SandboxError as error:
-        remedy = "Ubuntu 24.04: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; in a container: the flags below"
-        return "sandbox", False, str(error), "" if NO_USER in str(error) else remedy
-    same = (
-        ""
-        if worker.uid != os.getuid()
-        else " (you; only the mount and process walls part it from your files)"
-    )
-    return "sandbox", True, f"a worker runs as user {worker.uid}{same}", ""
+        return None, str(error)
+    return worker.uid, ""
+
+
+def whose(user: int) -> str:
+    same = " (you; only the wall parts it from your files)" if user == os.getuid() else ""
+    return f"user {user}{same}"
 
 
 def cgroups() -> Finding:

@@ -20,7 +20,7 @@ SPREAD = {
 SHARED = ("room", "tried")
 # A test that uses one of these starts commands, trains, or judges many submissions; so does every test of these files.
 SLOW_FIXTURES = {
-    "class_folder", "forked", "graded", "judged", "python", "quick", "release", "room", "term", "trained", "tried", "ungrouped",
+    "class_folder", "forked", "graded", "judged", "judged_behind_landlock", "python", "quick", "release", "room", "term", "trained", "tried", "ungrouped",
 }  # fmt: skip
 SLOW_FILES = {
     "bank/test_strategies.py", "course/test_evaluate.py", "course/test_output.py", "course/test_train_settings.py",

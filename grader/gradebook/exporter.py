@@ -21,9 +21,8 @@ from grader.store import StateFile
 from grader.submission.handed_in import HandedIn, read
 from grader.submission.preflight import Submission, blank, repair
 from grader.submission.timestamps import read_timestamp
-from grader.text import program
 from grader.verdict import Verdict
-from grader.wall.choice import AUTO, CHOICES, chosen
+from grader.wall.choice import AUTO, CHOICES, checked
 
 MOST_BLANK = 30  # lines
 
@@ -60,20 +59,19 @@ class SubmissionExporter(NotebookExporter):
         self.converter = cast(Any, self.parent)
         self.coursedir = self.converter.coursedir
         self.coursedir.ignore = ["*"]  # autograde copies nothing beside the notebook
-        self._check_sandbox()
         known = judged(self.converter)
+        if known is None:  # else the verdict is there already
+            self._check_sandbox()
         self.assignment = known.assignment if known else self._declared()
 
     def _check_sandbox(self) -> None:
         """Said once, and not for each student."""
         try:
             name = self.config.GradeSuites.get("isolation")
-            refusal = chosen(name if name in CHOICES else AUTO).refusal()
+            checked(name if name in CHOICES else AUTO)
         except SandboxError as error:
-            refusal = str(error)
-        if refusal:
-            self.log.error(f"nothing is graded: {refusal}; see `{program()} -m grader doctor`")
-            raise NbGraderException("no sandbox")
+            self.log.error(f"nothing is graded: {error}")
+            raise NbGraderException("no sandbox") from error
 
     def _declared(self) -> Assignment:
         try:

@@ -5,6 +5,7 @@ import ctypes
 import os
 import stat
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from grader.wall.inside import users
@@ -88,8 +89,11 @@ def _is_open(place: Path) -> bool:
     return False
 
 
-def open_the_way(stage: str) -> None:
-    """In the child of a root grader: put what Python needs where other users can reach it, and hide the rest of those folders."""
+def open_the_way(stage: str, paths: Sequence[str] = ()) -> None:
+    """In the child of a root grader: put what Python needs where other users can reach it, and hide what is beside it there.
+
+    `paths`: further folders, for which the same is done.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
 
     def mount(source: str, target: str, kind: bytes | None, flags: int) -> None:
@@ -100,10 +104,11 @@ def open_the_way(stage: str) -> None:
         raise OSError(ctypes.get_errno(), "unshare")
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", stage, b"tmpfs", 0)
-    tops = sorted({top for path in needed() if (top := closed_top(path))})
+    paths = [*needed(), *paths]
+    tops = sorted({top for path in paths if (top := closed_top(path))})
     hidden = {
         f"{stage}/{number}": path
-        for number, path in enumerate(needed())
+        for number, path in enumerate(paths)
         if any(Path(path).is_relative_to(top) for top in tops)
     }
     for kept, path in hidden.items():

@@ -21,12 +21,19 @@ def chosen(name: str) -> Isolation:
     return strongest() if name == AUTO else ISOLATIONS[name]
 
 
-@cache
+def checked(name: str) -> Isolation:
+    """The same for a command, which refuses at once where no worker would start: SandboxError."""
+    isolation = chosen(name)
+    if name != AUTO and isolation.walled and (refusal := trial(name)):
+        raise SandboxError(refusal)
+    return isolation
+
+
 def strongest() -> Isolation:
-    """Tried once a process."""
+    """SandboxError if none works."""
     refusals = []
     for isolation in STRONGEST_FIRST:
-        if not (refusal := trial(isolation)):
+        if not (refusal := trial(isolation.name)):
             return isolation
         refusals.append(f"{isolation.name}: {refusal}")
     raise SandboxError(
@@ -34,10 +41,11 @@ def strongest() -> Isolation:
     )
 
 
-def trial(isolation: Isolation) -> str:
-    """Why no worker starts behind it, "" if one does."""
+@cache
+def trial(name: str) -> str:
+    """Why no worker starts behind it, "" if one does; tried once a process."""
     try:
-        with Sandbox([], Limits(), isolation) as wall:
+        with Sandbox([], Limits(), ISOLATIONS[name]) as wall:
             wall.worker().kill()
     except SandboxError as error:
         return str(error)

@@ -21,7 +21,7 @@ def how_it_ended(word: str | None, short_of_memory: str, limits: Limits) -> Work
     """The typed end of a worker.
 
     Args:
-        word: its doorman's last: "exit 3", "signal 9"; "" when the doorman went without one; None while it lives.
+        word: its doorman's last: "exit 3", "signal 9", "beyond memory"; "" when the doorman went without one; None while it lives.
         short_of_memory: what `Group.out_of_memory` says.
     """
     if word is None and short_of_memory not in ("machine", "own"):
@@ -30,6 +30,8 @@ def how_it_ended(word: str | None, short_of_memory: str, limits: Limits) -> Work
     kind, _, number = (word or "").partition(" ")
     if kind == "exit":
         return WorkerEnded(Outcome.CRASH, f"the process ended itself (exit code {number})")
+    if kind == "beyond":
+        return beyond(number, limits)
     sent = int(number) if kind == "signal" else None  # None: the doorman is gone or silent
     if sent == signal.SIGXCPU:
         return WorkerEnded(Outcome.TIMEOUT, f"more than {limits.cpu_seconds} seconds of computing")
@@ -45,6 +47,17 @@ def how_it_ended(word: str | None, short_of_memory: str, limits: Limits) -> Work
         return WorkerEnded(Outcome.OUT_OF_MEMORY, words, doubtful=True)
     words = f"the process was ended by signal {sent} ({signal.strsignal(sent)})"
     return WorkerEnded(Outcome.CRASH, words, doubtful=sent in (signal.SIGKILL, signal.SIGTERM))
+
+
+def beyond(what: str, limits: Limits) -> WorkerEnded:
+    """The end of a worker whose doorman has counted too much of something."""
+    if what == "memory":
+        return WorkerEnded(Outcome.OUT_OF_MEMORY, f"more than {limits.memory_mb} MB of memory")
+    most = {
+        "scratch": f"{limits.scratch_mb} MB of scratch space",
+        "processes": f"{limits.processes} processes",
+    }
+    return WorkerEnded(Outcome.CRASH, f"far more than {most.get(what, what)}")
 
 
 def out_of_memory() -> WorkerEnded:

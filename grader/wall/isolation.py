@@ -32,7 +32,8 @@ class Isolation(Protocol):
 
     name: str  # as on command lines and in verdicts
     walled: bool  # whether workers are kept from this machine's files, as a user who is not root
-    covers: str  # for a person who chooses: what it is, and what it does not cover
+    covers: str  # for a person who chooses: what it is, and what it does not cover …
+    remedy: str  # … and what may make it work where it does not
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -69,7 +70,11 @@ class Bubblewrap:
 
     name, walled = "bwrap", True
     notes: tuple[str, ...] = ()
-    covers = "namespaces, read-only mounts and seccomp; nothing is known to be left out"
+    covers = "namespaces, read-only mounts and seccomp"
+    remedy = (
+        "apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora); in a container: the options below;"
+        " Ubuntu 24.04 and later: an AppArmor profile for bwrap (docs/containers.md has it)"
+    )
 
     def refusal(self) -> str:
         if shutil.which("bwrap"):
@@ -110,6 +115,8 @@ class Landlock:
         "Landlock and seccomp, without namespaces; not covered: which paths and processes of this machine there are,"
         " and scratch space and memory that grow between two looks, 50 times a second"
     )
+
+    remedy = "Linux 6.2 or later with landlock among its security modules (lsm= of the kernel's command line)"
 
     def __init__(self, newest: int = landlock.NEWEST) -> None:
         """`newest`: the ABI of Landlock to use at most."""
@@ -153,7 +160,9 @@ class Landlock:
     def kill(self, pid: int, pidfd: int) -> None:
         # the zygote ends what its doorman leaves, and gives no other worker before
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-        select.select([pidfd], [], [], GONE)
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        poll.poll(GONE * 1000)
 
 
 class NoIsolation:
@@ -162,6 +171,7 @@ class NoIsolation:
     name, walled = "none", False
     notes: tuple[str, ...] = ("graded WITHOUT a sandbox (--isolation none)",)
     covers = "nothing: student code runs as you"
+    remedy = ""
 
     def refusal(self) -> str:
         return ""

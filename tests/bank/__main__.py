@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections import Counter
 
+from grader.wall.choice import AUTO, CHOICES
 from tests.bank import harm, judge
 
 
@@ -22,12 +23,14 @@ def main():
     parser.add_argument(
         "--jobs", type=int, default=2, help="gradings at the same time (default: 2)"
     )
+    text = "the wall to grade behind (default: %(default)s)"
+    parser.add_argument("--isolation", choices=CHOICES, default=AUTO, help=text)
     options = parser.parse_args()
     kinds = options.kinds or judge.KINDS
     if unknown := set(kinds) - set(judge.KINDS):
         parser.error(f"unknown kind: {' '.join(sorted(unknown))}")
     before = harm.fingerprint_of_course()
-    rows = run(judge.items(kinds), options.jobs)
+    rows = run(judge.items(kinds), options.jobs, options.isolation)
     faults = [f"{row['id']}: {fault}" for row in rows for fault in row["faults"]] + harm.survivors()
     if harm.fingerprint_of_course() != before:
         faults.append("files of the course were changed")
@@ -37,10 +40,10 @@ def main():
     return 1 if faults else 0
 
 
-def run(items, jobs):
+def run(items, jobs, isolation):
     """One row a submission, printed as it is judged."""
     rows = []
-    with judge.pool(jobs) as pool:
+    with judge.pool(jobs, isolation) as pool:
         for row in pool.map(judge.judge, items):
             rows.append(row)
             print(line(row, f"{len(rows)}/{len(items)}"), flush=True)

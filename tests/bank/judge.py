@@ -11,6 +11,7 @@ from functools import cache
 from gate.submissions import HIDDEN, read
 from grader.assignment import load_assignment
 from grader.judging.session import Grader
+from grader.wall.choice import AUTO, chosen
 from tests.bank import harm
 from tests.bank.damage import EDITS
 from tests.bank.damage import STEM as DAMAGED
@@ -52,7 +53,9 @@ def variant_faults(submission, verdict):
 def hostile_faults(submission, verdict):
     """The outcome and the mark are those written down."""
     own = verdict["exercises"][submission.stem]
-    expected, points = submission.notes["outcome"].split(), float(submission.notes.get("points", 0))
+    notes, there = submission.notes, f" on {verdict['isolation']}"
+    expected = notes.get(f"outcome{there}", notes["outcome"]).split()
+    points = float(notes.get(f"points{there}", notes.get("points", 0)))
     faults = []
     if own["outcome"] not in expected:
         faults.append(
@@ -123,25 +126,29 @@ def damage_faults(edit, verdict):
 class Bench:
     """What a process of the pool keeps: a running grader, the instructor's notebook, the submissions by name."""
 
-    def __init__(self):
+    def __init__(self, isolation):
         assignment = load_assignment(HIDDEN)
-        self.grader = Grader(assignment).__enter__()
+        self.grader = Grader(assignment, isolation).__enter__()
         self.source = json.loads(assignment.notebook.read_text())
         self.submissions = {(s.kind, s.id): s for kind in FAULTS for s in read(kind)} | {
             ("damage", e.name): e for e in EDITS
         }
 
 
-def start():
+def start(isolation):
     global bench
-    bench = Bench()
+    bench = Bench(isolation)
     atexit.register(bench.grader.__exit__, None, None, None)
 
 
-def pool(jobs):
+def pool(jobs, isolation=AUTO):
     """Processes that judge: each has a grader of its own, and none of the caller's modules."""
+    name = chosen(isolation).name
     return ProcessPoolExecutor(
-        jobs, mp_context=multiprocessing.get_context("spawn"), initializer=start
+        jobs,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=start,
+        initargs=[name],
     )
 
 

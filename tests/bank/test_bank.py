@@ -6,9 +6,36 @@ import pytest
 
 from gate import ROOT
 from gate.submissions import read
+from grader.wall.isolation import LANDLOCK
 from tests.bank import harm, judge
 
 ITEMS = judge.items()
+
+
+# of each kind of attack one, to be judged behind Landlock alone, too; `python -m tests.bank hostile --isolation landlock` does all
+TELLING = (
+    *("reads_the_course", "other_processes", "network", "privileges", "message_to_the_next"),
+    *(
+        "kill_everything",
+        "kills_its_parents",
+        "fork_bomb",
+        "daemon",
+        "fills_the_disk",
+        "empty_files",
+    ),
+    *("memory_in_many_processes", "segmentation_fault", "endless_loop", "laws_or_training"),
+)
+BEHIND_LANDLOCK = [item for item in judge.items(["hostile"]) if item[1].endswith(TELLING)]
+
+
+@pytest.fixture(scope="module")
+def judged_behind_landlock():
+    """The same of the few that are judged there."""
+    if refusal := LANDLOCK.refusal():
+        pytest.skip(refusal)
+    with judge.pool(os.cpu_count() or 1, LANDLOCK.name) as pool:
+        yield {item: pool.submit(judge.judge, item, everything=False) for item in BEHIND_LANDLOCK}
+    assert not harm.survivors()
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +58,15 @@ def judged(request):
 @pytest.mark.parametrize("item", ITEMS, ids="-".join)
 def test_judged_as_written_down(judged, item):
     assert judged[item].result()["faults"] == []
+
+
+def test_the_telling_ones_are_there():
+    assert len(BEHIND_LANDLOCK) == len(TELLING)
+
+
+@pytest.mark.parametrize("item_there", BEHIND_LANDLOCK, ids="-".join)
+def test_judged_as_written_down_behind_landlock(judged_behind_landlock, item_there):
+    assert judged_behind_landlock[item_there].result()["faults"] == []
 
 
 def test_every_law_kills_a_mutant(judged):

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from hypothesis import settings
 from toys import TOY, ClassFolder, notebook
-from walls import attack, wall  # noqa: F401
+from walls import attack, isolation, wall  # noqa: F401
 
 from grader.submission.preflight import repair
 

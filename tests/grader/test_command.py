@@ -8,7 +8,10 @@ import sys
 import pytest
 from toys import RIGHT, ROOT, TOY, notebook
 
+from grader.errors import SandboxError
 from grader.text import program
+from grader.wall import choice
+from grader.wall.isolation import LANDLOCK
 
 LAWS = ["--laws", str(TOY / "hidden")]
 
@@ -75,13 +78,45 @@ def test_mistakes_in_the_command_are_told_and_end_with_2(hand_ins, tmp_path):
         assert done.returncode == 2 and "a whole number above 0" in done.stderr
 
 
-def test_without_a_sandbox_grading_refuses_unless_told_so_and_then_says_so(hand_ins):
+def test_a_wall_that_is_named_and_does_not_work_refuses_and_none_says_so(hand_ins):
     folder = hand_ins[0].parent / "bin"
     folder.mkdir()
-    done = run("grader", "check", hand_ins[0], *LAWS, PATH=str(folder))
-    assert done.returncode == 2 and "bubblewrap is not installed" in done.stderr and not done.stdout
+    named = run("grader", "check", hand_ins[0], "--isolation", "bwrap", *LAWS, PATH=str(folder))
+    assert named.returncode == 2 and not named.stdout
+    assert "bubblewrap is not installed: apt-get install bubblewrap" in named.stderr
     told = run("grader", "check", hand_ins[0], "--isolation", "none", *LAWS, PATH=str(folder))
     assert "2 of 2" in told.stdout and "WITHOUT a sandbox" in told.stdout
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_without_bubblewrap_landlock_is_taken_and_every_verdict_says_so(hand_ins, jobs):
+    if refusal := LANDLOCK.refusal():
+        pytest.skip(refusal)
+    folder = hand_ins[0].parent / "bin"
+    folder.mkdir()
+    arguments = ["check", *hand_ins, "--json", "-", "--jobs", jobs]
+    done = run("grader", *arguments, *LAWS, PATH=str(folder))
+    verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [v["total"] for v in verdicts] == [2.0, 0.0, 0.8] and done.returncode == 0
+    assert {v["isolation"] for v in verdicts} == {"landlock"}
+    assert all("graded behind Landlock alone" in v["notes"][0] for v in verdicts)
+    usual = run("grader", *arguments, *LAWS)
+    assert all(json.loads(line)["isolation"] == "bwrap" for line in usual.stdout.splitlines())
+    assert "Landlock" not in usual.stdout
+
+
+def test_the_strongest_wall_that_works_is_taken_and_none_is_an_error(monkeypatch):
+    refusals = {"bwrap": "no namespaces", "landlock": "an old kernel"}
+    monkeypatch.setattr(choice, "trial", lambda name: refusals.get(name, ""))
+    with pytest.raises(SandboxError, match="bwrap: no namespaces; landlock: an old kernel"):
+        choice.chosen("auto")
+    with pytest.raises(SandboxError, match="^an old kernel$"):
+        choice.checked("landlock")
+    assert choice.checked("none").name == "none"
+    del refusals["landlock"]
+    assert choice.chosen("auto").name == choice.checked("landlock").name == "landlock"
+    refusals.clear()
+    assert choice.chosen("auto").name == "bwrap"
 
 
 @pytest.mark.parametrize("command", [["doctor", "--no-gradebook"], ["check", "NOTEBOOK"]])
@@ -92,7 +127,8 @@ def test_a_root_that_cannot_become_a_user_is_told_so_in_a_line(hand_ins, command
     done = subprocess.run(["unshare", "-Ur", *grader], cwd=ROOT, capture_output=True, text=True)
     said = [line for line in (done.stdout + done.stderr).splitlines() if "root" in line]
     assert done.returncode == (1 if "doctor" in command else 2)
-    assert len(said) == 1 and "start this as an ordinary user" in said[0]
+    assert len(said) == (2 if "doctor" in command else 1)  # a line for each wall, or one for both
+    assert all("start this as an ordinary user" in line for line in said)
     assert "Traceback" not in done.stderr
 
 
@@ -110,7 +146,8 @@ def test_the_doctor_names_what_is_there_and_the_container(tmp_path):
         and "docker run" in done.stdout
     )
     lacking = run("grader", "doctor", *LAWS, PATH=str(tmp_path))
-    assert lacking.returncode == 1 and "apt-get install bubblewrap" in lacking.stdout
+    assert "apt-get install bubblewrap" in lacking.stdout
+    assert lacking.returncode == (1 if LANDLOCK.refusal() else 0)
 
 
 def test_help_shows_examples():

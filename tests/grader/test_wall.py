@@ -1,31 +1,51 @@
 """The wall: what student code can reach, in the real sandbox."""
 
+import os
 import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
-from walls import alive
+from walls import LIMITS, alive, only_bubblewrap, only_landlock
 
 from gate import ROOT
 from grader.errors import SandboxError
 from grader.judging.session import Grader
+from grader.wall.sandbox import Sandbox
+
+
+def status_of(attack):
+    """What the kernel tells this machine of the worker that was attacked from last, its doorman's child."""
+    doorman = psutil.Process(attack.workers[-1].pid)
+    return Path(f"/proc/{doorman.children()[0].pid}/status").read_text()
 
 
 def test_the_kernel_says_that_a_worker_is_an_unprivileged_user_of_the_host(attack):
-    assert attack("return os.getuid()") == 1000
-    assert attack.workers[0].uid != 0
-    assert (
-        Path(f"/proc/{attack.workers[0].pid}/status").read_text().split("Uid:")[1].split()[0] != "0"
-    )
+    inside = attack("return [os.getuid(), os.geteuid(), os.getgid(), os.getgroups()]")
+    assert 0 not in inside and attack.workers[0].uid != 0
+    users = status_of(attack).split("Uid:")[1].split("\n")[0].split()
+    assert "0" not in users and len({*users}) == 1
 
 
 def test_a_worker_has_no_capability_and_cannot_gain_one(attack):
-    status = attack("return open('/proc/self/status').read()")
-    for field in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
+    assert attack("return os.getpid()") > 0
+    status = status_of(attack)
+    for field in ("CapPrm", "CapEff", "CapAmb", *(["CapBnd"] if os.geteuid() == 0 else [])):
         assert int(status.split(f"{field}:")[1].split()[0], 16) == 0
     assert status.split("NoNewPrivs:")[1].split()[0] == "1"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give each worker a user of its own")
+@only_landlock
+def test_no_two_workers_are_the_same_user(wall):
+    several = [wall.worker() for _ in range(3)]
+    with Sandbox([], LIMITS, wall.isolation) as another:
+        several.append(another.worker())
+        assert len({worker.uid for worker in several}) == 4
+        for worker in several:
+            worker.kill()
 
 
 def test_files_of_root_and_of_the_course_are_out_of_reach(attack, tmp_path):
@@ -40,8 +60,68 @@ def test_files_of_root_and_of_the_course_are_out_of_reach(attack, tmp_path):
         str(ROOT / "grader/laws.py"),
         "/root/.bashrc",
     ]
-    body = f"found = []\nfor path in {places!r}:\n    if os.path.exists(path):\n        found.append(path)\nreturn found"
+    assert attack(OPENED.format(places)) == []
+
+
+OPENED = """
+found = []
+for path in {!r}:
+    for look in (os.listdir, open, lambda path: os.open(path, os.O_WRONLY)):
+        try:
+            look(path)
+            found.append(path)
+        except OSError:
+            pass
+return found"""
+
+
+@only_bubblewrap
+def test_what_is_out_of_reach_is_not_there_at_all(attack):
+    body = f"return [path for path in {['/etc/passwd', str(ROOT), '/home', '/var']} if os.path.exists(path)]"
     assert attack(body) == []
+
+
+@only_landlock
+def test_nothing_of_this_machine_can_be_changed_by_path(attack, tmp_path):
+    """What Landlock leaves to other walls; `chmod` and its like say that they worked, and do nothing."""
+    mine = tmp_path / "mine"
+    mine.write_text("42")
+    for folder in (mine, *mine.parents):
+        folder.chmod(folder.stat().st_mode | 0o777)
+        if folder == tmp_path.parent.parent:
+            break
+    before = (mine.stat(), tmp_path.stat())
+    for change in (
+        *("os.chmod(path, 0)", "os.utime(path, (0, 0))", "os.truncate(path, 0)", "os.unlink(path)"),
+        *(
+            "os.chown(path, os.getuid(), -1)",
+            "os.setxattr(path, 'user.a', b'b')",
+            "open(path, 'a')",
+        ),
+        *("os.rename(path, 'mine')", "os.link(path, 'mine')", "os.mkdir(path + '-too')"),
+        "os.rename('/dev/null', path)",
+    ):
+        attack(f"path = {str(mine)!r}\n{change}")
+    assert (mine.stat(), tmp_path.stat()) == before and mine.read_text() == "42"
+
+
+@only_landlock
+def test_of_others_processes_nothing_can_be_changed(attack):
+    body = f"""
+import resource
+pid, failed = {os.getpid()}, []
+for change in (
+    lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE, (10, 10)), lambda: os.kill(pid, 0), lambda: os.kill(pid, 9),
+    lambda: os.setpriority(os.PRIO_PROCESS, pid, 19), lambda: os.setpriority(os.PRIO_USER, 0, 19),
+    lambda: os.sched_setaffinity(pid, [0]), lambda: signal.pidfd_send_signal(os.pidfd_open(pid), 9),
+    lambda: open(f"/proc/{{pid}}/mem", "r+b"), lambda: open(f"/proc/{{pid}}/environ"), lambda: os.listdir(f"/proc/{{pid}}/fd"),
+):
+    try:
+        change()
+    except PermissionError:
+        failed.append(1)
+return len(failed)"""
+    assert attack(body) == 10
 
 
 @pytest.mark.parametrize("folder", ["/usr/src/app", sys.prefix, sys.base_prefix])
@@ -70,6 +150,11 @@ def test_there_is_no_network(attack):
     with listener:
         body = f"try:\n    socket.create_connection(('127.0.0.1', {listener.getsockname()[1]}), 1)\nexcept OSError as error:\n    return error.errno\n"
         assert isinstance(attack(body), int)
+    assert attack("socket.socket()") == "OSError"
+
+
+@only_bubblewrap
+def test_there_is_no_interface_but_its_own(attack):
     interfaces = attack("return open('/proc/net/dev').read()").splitlines()[2:]
     assert [line.split(":")[0].strip() for line in interfaces] == ["lo"]
 
@@ -84,14 +169,19 @@ def test_kill_everything_leaves_neighbours_zygote_and_grader_alive(wall, attack)
     neighbour.kill()
 
 
+@only_bubblewrap
 def test_a_worker_sees_no_process_but_its_own(attack):
     assert attack("return sorted(int(p) for p in os.listdir('/proc') if p.isdigit())") == [1, 2]
 
 
+@only_landlock
+def test_a_worker_sees_no_process_at_all(attack):
+    for path in ("/proc", "/proc/self", "/proc/1"):
+        assert attack(f"return os.listdir({path!r})") == "PermissionError"
+
+
 def test_the_doorman_can_be_neither_traced_nor_read(attack):
-    body = (
-        "try:\n    return os.listdir('/proc/1/fd')\nexcept PermissionError:\n    return 'refused'"
-    )
+    body = "try:\n    return os.listdir(f'/proc/{os.getppid()}/fd')\nexcept PermissionError:\n    return 'refused'"
     assert attack(body) in ("refused", [])
     assert attack("return ctypes.CDLL(None).ptrace(16, 1, 0, 0)") == -1
 

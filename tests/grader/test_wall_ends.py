@@ -1,14 +1,18 @@
 """The wall: how workers end and what comes back from them; nobody else is harmed."""
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
-from walls import LIMITS, alive, ended
+from walls import LIMITS, alive, ask, ended, only_landlock
 
 from gate import ROOT
 from grader.wall.cgroup import hierarchies
@@ -89,24 +93,25 @@ def test_a_worker_is_ready_in_milliseconds_and_many_can_follow(wall):
 
 
 def test_a_dead_zygote_is_replaced(wall):
-    with Sandbox([], LIMITS) as own:
+    with Sandbox([], LIMITS, wall.isolation) as own:
         own.worker().kill()
         own.process.kill()
         own.process.wait()
         assert own.worker().pid
 
 
-def test_the_sandbox_dies_with_the_grader():
+def test_the_sandbox_dies_with_the_grader(isolation):
     script = """
-import time
+import sys, time
 from grader.assignment import Limits
+from grader.wall.isolation import ISOLATIONS
 from grader.wall.sandbox import Sandbox
-wall = Sandbox([], Limits())
+wall = Sandbox([], Limits(), ISOLATIONS[sys.argv[1]])
 worker = wall.worker()
 print(worker.pid, flush=True)
 time.sleep(60)"""
     process = subprocess.Popen(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", script, isolation.name],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -117,13 +122,30 @@ time.sleep(60)"""
     process.kill()
     process.wait()
     assert psutil.wait_procs(below, timeout=5)[1] == []
+    scratch = list(Path(tempfile.gettempdir()).glob(f"grader-{process.pid}-*"))
+    assert [path for path in scratch if [*path.iterdir()]] == []
+
+
+@only_landlock
+def test_what_escaped_its_doorman_ends_with_the_zygote_and_what_lost_its_zygote_with_the_doorman(
+    isolation,
+):
+    daemon = "if os.fork() == 0:\n    os.setsid()\n    if os.fork():\n        os._exit(0)\n    signal.signal(15, signal.SIG_IGN)\n    time.sleep(100)\nos.wait()\nreturn 1"
+    for killed in (lambda own, worker: worker.pid, lambda own, worker: own.process.pid):
+        with Sandbox([], LIMITS, isolation) as own:
+            worker = own.worker()
+            assert ask(worker, daemon) == 1
+            below = psutil.Process(worker.pid).children(recursive=True)
+            assert len(below) == 2
+            os.kill(killed(own, worker), signal.SIGKILL)
+            assert psutil.wait_procs(below, timeout=5)[1] == []
 
 
 def test_hostile_and_honest_workers_side_by_side(wall, attack):
     honest = []
 
     def compute():
-        with Sandbox([], LIMITS) as own:
+        with Sandbox([], LIMITS, wall.isolation) as own:
             worker = own.worker()
             load = {
                 "do": "load",

@@ -7,14 +7,29 @@ import pytest
 from grader.assignment import Limits
 from grader.wall.ends import WorkerEnded
 from grader.wall.inside import wire
+from grader.wall.isolation import BUBBLEWRAP, LANDLOCK, STRONGEST_FIRST
 from grader.wall.sandbox import Sandbox
 
 LIMITS = Limits(memory_mb=200, processes=20, scratch_mb=16, cpu_seconds=3)
 
 
+WALLS = {way.name: way for way in STRONGEST_FIRST}
+# what the tests of one wall alone say: the other has another answer, which a test of its own shows
+only_bubblewrap = pytest.mark.parametrize("isolation", [BUBBLEWRAP], ids=["bwrap"], indirect=True)
+only_landlock = pytest.mark.parametrize("isolation", [LANDLOCK], ids=["landlock"], indirect=True)
+
+
+@pytest.fixture(scope="module", params=WALLS.values(), ids=WALLS)
+def isolation(request):
+    """Each wall in turn; the second one only where the kernel has it."""
+    if refusal := request.param.refusal():
+        pytest.skip(f"{request.param.name}: {refusal}")
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def wall():
-    with Sandbox([], LIMITS) as wall:
+def wall(isolation):
+    with Sandbox([], LIMITS, isolation) as wall:
         yield wall
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import resource
 import select
 import signal
 import sys
@@ -19,95 +18,23 @@ import time
 from pathlib import Path
 
 from . import careful, landlock, scratch, seccomp, tree, users, watch
+from .guard import Guard
 from .limits import in_cgroup, limit
 from .start import in_words, serve
 from .wire import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Collection
     from typing import NoReturn
 
+    from .nursery import Nursery
     from .wire import Message
 
 PR_SET_DUMPABLE = 4
-FILES = 4096  # in a scratch folder, however small
-SHARE = 10  # of its time a doorman looks at most one such part
-MAPPED = 10  # every so many looks also at what is mapped, which takes a millisecond
 OTHERS = 4  # times the processes of a worker: how many its user's others may become meanwhile
+# how often a doorman looks: so many times what a look took, unless it saw too much, and so many seconds at most
+SHARE, LONGEST = 4, 0.2
 HOME = ("HOME", "TMPDIR")
-
-
-class Doorman:
-    """One of them, as the zygote knows it: what its end can be waited for with, whose processes are its, where they write."""
-
-    def __init__(self, ending: int, user: users.User | None, home: str) -> None:
-        self.ending, self.user, self.home = ending, user, home
-        self.held = scratch.hold(home)
-
-
-class Nursery:
-    """The doormen of a zygote that has children of its own, and what is left of each once it has gone."""
-
-    def __init__(self) -> None:
-        self.doormen: dict[int, Doorman] = {}
-
-    def add(self, pid: int, user: users.User | None, home: str) -> None:
-        self.doormen[pid] = Doorman(os.pidfd_open(pid), user, home)
-
-    def wait(self, control: socket.socket) -> None:
-        """Until there is something to read; meanwhile each doorman's end is seen to."""
-        while True:
-            poll = select.poll()
-            for descriptor in (control.fileno(), *(each.ending for each in self.doormen.values())):
-                poll.register(descriptor, select.POLLIN)
-            ready = [descriptor for descriptor, _ in poll.poll()]
-            self.tend()
-            if control.fileno() in ready:
-                return
-
-    def tend(self) -> None:
-        """Bury doormen that have gone, and end and remove what they left."""
-        gone = [pid for pid in self.doormen if tree.bury(pid) is not None]
-        for pid in gone:
-            left = self.doormen.pop(pid)
-            end_strays(left.user, self.doormen)
-            scratch.remove(left.home)
-            os.close(left.held)
-            os.close(left.ending)
-            if left.user is not None:
-                left.user.free()
-
-    def close(self) -> None:
-        """End all that is left."""
-        for pid in self.doormen:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        while self.doormen:
-            self.tend()
-            time.sleep(tree.PAUSE)
-
-    def forget(self) -> None:
-        """In a child, to whom none of them is anything."""
-        for each in self.doormen.values():
-            if each.user is not None:
-                each.user.free()
-
-
-def end_strays(user: users.User | None, spared: Collection[int]) -> None:
-    """End all strays of this zygote; a user of a worker's own can end its processes all at once, wherever they are."""
-    if not set(tree.children(os.getpid())) - {*spared}:
-        return
-    if user is not None:
-        child = os.fork()
-        if child == 0:
-            with contextlib.suppress(OSError):
-                users.become(user.number)
-                os.kill(-1, signal.SIGKILL)
-            os._exit(0)
-        os.waitpid(child, 0)
-    with contextlib.suppress(TimeoutError):
-        tree.end_others(spared)
 
 
 def spawn(
@@ -119,15 +46,16 @@ def spawn(
 ) -> None:
     """Start a doorman, whom `nursery` knows from then on."""
     tree.adopt_orphans()
+    user: users.User | None = None
     try:
         user = users.User() if request["own_user"] else None
-    except OSError as error:
+        home = scratch.make(request["scratch"], request["grader"], user.number if user else None)
+        pid = os.fork()
+    except OSError as error:  # no user, no space, no process left
+        if user is not None:
+            user.free()
         status.send(f"failed {error}".encode())
         return
-    home = scratch.make(request["scratch"], request["grader"])
-    if user is not None:
-        os.chown(home, user.number, user.number)
-    pid = os.fork()
     if pid:
         nursery.add(pid, user, home)
         return
@@ -188,52 +116,10 @@ def last_word(child: int, status: socket.socket, zygote: int, guard: Guard) -> b
         for orphan in tree.children(os.getpid()):
             if orphan != child:
                 tree.bury(orphan)
-        guard.look()
-        pause = max(watch.LOOK, (SHARE - 1) * (time.monotonic() - start))
-
-
-class Guard:
-    """Bounds what all processes of a worker take together; what can be refused from outside is, all else ends them."""
-
-    def __init__(self, request: Message, home: str, counted: bool) -> None:
-        """`counted`: a cgroup counts their memory and their number."""
-        limits = request["limits"]
-        self.home, self.all_mine, self.counted = home, request["own_user"], counted
-        self.bytes, self.processes = limits["scratch_mb"] << 20, limits["processes"]
-        self.memory = (limits["memory_mb"] << 20) + watch.at_most("self")
-        self.looks, self.much = 0, False
-
-    def look(self) -> None:
-        """Once; memory is too much if it is so twice: who starts a program holds all its memory twice for an instant."""
-        pids = tree.below(tree.children(os.getpid()))
-        self.looks += 1
-        much = not self.counted and watch.too_much([*map(str, pids)], self.memory)
-        held, count = scratch.measure(self.home, 2 * FILES)
-        held += scratch.without_names(pids, self.home, self.looks % MAPPED == 0)
-        tasks = sum(map(threads, pids))
-        beyond = held > 2 * self.bytes or count > 2 * FILES or tasks > 2 * OTHERS * self.processes
-        if beyond or (much and self.much):
-            tree.end_others(all_mine=self.all_mine)
-        self.much = much
-        if held > self.bytes:
-            refuse(pids, resource.RLIMIT_FSIZE)
-        if count > FILES:
-            refuse(pids, resource.RLIMIT_NOFILE)
-        if tasks > self.processes:
-            refuse(pids, resource.RLIMIT_NPROC)
-
-
-def threads(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        return len([*Path(f"/proc/{pid}/task").iterdir()])
-    return 0
-
-
-def refuse(pids: list[int], kind: int) -> None:
-    """From now on they get nothing more of it, and an error for each try."""
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            resource.prlimit(pid, kind, (0, 0))
+        if beyond := guard.look():
+            return f"beyond {beyond}".encode()
+        spent = time.monotonic() - start
+        pause = watch.LOOK if guard.much else min(max(watch.LOOK, spent * SHARE), LONGEST)
 
 
 def begin(data: socket.socket, status: socket.socket, request: Message, home: str) -> NoReturn:

@@ -10,6 +10,7 @@ import socket
 import sys
 
 from . import namespaces, warden
+from .nursery import Nursery
 from .start import one_thread
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # keeps the forks' memory shared
     control.send(b"ready")
-    nursery = warden.Nursery()
+    nursery = Nursery()
     while True:
         nursery.wait(control)
         message, descriptors, _, _ = socket.recv_fds(control, 16384, 2)

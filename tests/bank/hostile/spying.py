@@ -141,7 +141,12 @@ def look():
 import os, resource, sys
 
 def look():
-    found = [line for line in open("/proc/self/cgroup").read().split() if not line.endswith(":/")]
+    found = []
+    if os.access("/proc/self/cgroup", os.R_OK):
+        try:
+            found += [line for line in open("/proc/self/cgroup").read().split() if not line.endswith(":/")]
+        except PermissionError:
+            pass
     if resource.getrlimit(resource.RLIMIT_CPU)[0] < 600:
         found.append("too little time for training")
     return found + [word for word in ("hidden", "training", "smoke") for text in (*sys.argv, *os.environ.values()) if word in text]
