@@ -31,12 +31,7 @@ MOVED = (
     r"\bci/(smoke|build|bench|demo|gate|models|calibrate)\b|\bci\.(gate|bench|models)|grader/inside"
 )
 # started by the grader, or by tests, alone
-INNER = {
-    "grader/classroom/jobs.py",
-    "grader/wall/leash.py",
-    "tests/forks.py",
-    "tests/e2e/container.py",
-}
+INNER = {"grader/classroom/jobs.py", "grader/wall/leash.py", "tests/forks.py"}
 NOW = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which names what was
 
 
