@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.errors import CourseError
@@ -26,6 +26,7 @@ COLUMNS: dict[Key, tuple[str, ...]] = {
 }
 FIRST, LAST = ("firstname", "vorname"), ("lastname", "surname", "nachname")
 SECTION, GROUP, ROLE = ("section", "sections", "sectionname"), ("groupname", "group"), ("role",)
+MODIFIED = "lastmodifiedsubmission"
 # which key is the course's id, where no column is called so
 IDS = (Key.STUDENT, Key.LOGIN, Key.SIS, Key.EMAIL, Key.GITHUB, Key.CANVAS, Key.PARTICIPANT)
 PARTICIPANT = re.compile(r"\D*(\d+)")  # `Participant 17`, whatever the language
@@ -38,7 +39,7 @@ class Read:
     """One table of people.
 
     `column`: what gives their ids; `own`: whether it is the course's own; `left_out`: rows that are no students', in words;
-    `wrong`: rows that nobody can be made of, and why.
+    `wrong`: rows that nobody can be made of, and why; `modified`: when Moodle got the work of each participant, in its words.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Read:
     people: tuple[Person, ...]
     left_out: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    modified: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_roster(path: Path, column: str | None = None) -> Read:
@@ -73,7 +75,16 @@ def read_roster(path: Path, column: str | None = None) -> Read:
         else:
             people.append(person)
     own = places.get(Key.STUDENT) == ids
-    return Read(sheet.name, ids, own, tuple(people), tuple(left_out), tuple(wrong))
+    modified = times(sheet, places.get(Key.PARTICIPANT, ""))
+    return Read(sheet.name, ids, own, tuple(people), tuple(left_out), tuple(wrong), modified)
+
+
+def times(sheet: Sheet, participant: str) -> dict[str, str]:
+    """What a worksheet of Moodle's says of when it got each participant's work."""
+    column = next((name for name in sheet.columns if bare(name).startswith(MODIFIED)), "")
+    if not column or not participant:
+        return {}
+    return {number(row[participant]): row[column] for row in sheet.rows}
 
 
 def columns_of(sheet: Sheet) -> dict[Key, str]:
