@@ -83,7 +83,7 @@ class Item:
 
 def download(name: str, items: Sequence[Item]) -> Download:
     """Entries and what was refused; nobody's work is left out without a word."""
-    items = [item for item in items if not any(ignored(part) for part in item.path.split("/"))]
+    items = [i for i in items if why_odd(i.path) or not any(map(ignored, i.path.split("/")))]
     again = twice(item.path for item in items)
     entries, refused = list[Entry](), list[Refused]()
     for item in items:
