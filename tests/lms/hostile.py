@@ -47,7 +47,7 @@ def raw_zip(path, entries, listed=None):
     return path
 
 
-def tarred(path, members, mode="w:gz", form=tarfile.PAX_FORMAT):
+def make_tar(path, members, mode="w:gz", form=tarfile.PAX_FORMAT):
     """A tar of `[(name, {attribute of TarInfo: value}, bytes)]`, after one harmless entry."""
     with tarfile.open(path, mode, format=form) as archive:
         for name, about, data in [(GOOD, {}, b"{}"), *members]:
