@@ -13,7 +13,8 @@ from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Told
 # Moodle writes blanks for _ in names. A team has its own number, and whoever is in none has none. Before 4.1 a folder's name
 # ends in _.
 FORM = re.compile(
-    r"(?P<name>.*?)(?:_(?P<participant>[0-9]+))?_assignsubmission_(?P<plugin>[a-z]+)(?:_(?P<file>.*))?"
+    r"(?P<name>.*?)(?:_(?P<participant>[0-9]+))?_assignsubmission_[a-z]+(?:_(?P<file>.*))?",
+    re.DOTALL,
 )
 NO_CLOCK = "Moodle's download tells no time; its worksheet does"
 CLOCK = "Last modified (submission) in Moodle's worksheet"
@@ -86,7 +87,9 @@ def _moment(text: str, zone: tzinfo) -> datetime | None:
     if not told or told["month"][:3].lower() not in MONTHS:
         return moment_of(text, zone)
     month, hour = 1 + MONTHS.index(told["month"][:3].lower()), int(told["hour"])
-    if told["half"]:
+    if told["half"] and hour <= 12:
         hour = hour % 12 + 12 * (told["half"] in "Pp")
+    elif told["half"]:
+        return None
     clock = f"{hour:02}:{told['minute']}"
     return moment_of(f"{told['year']}-{month:02}-{int(told['day']):02} {clock}", zone)
