@@ -5,6 +5,7 @@ import contextlib
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from grader.lms.collect import Course, Source, plan
 from grader.lms.deciding import read_choice
 from grader.lms.handins import Key, Told
 from grader.lms.matching import Joined, join
+from grader.lms.moodle import times
 from grader.lms.people import Person, Roster
 from grader.lms.placing import Place
 from grader.lms.reading import read_downloads, system_of
@@ -42,9 +44,11 @@ def run(options: argparse.Namespace) -> int:
     with contextlib.nullcontext() if options.dry_run else alone(work):
         tables = [read_roster(path, options.id) for path in options.roster]
         joined = join(Roster.kept(place.root), tables)
-        modified = {key: text for table in tables for key, text in table.modified.items()}
+        worksheet = [row for table in tables for row in table.worksheet]
+        if told.zone:
+            told = replace(told, times=times(worksheet, told.zone))
         asked = "plain" if options.pattern and not options.system else options.system
-        sources = read_downloads(options.downloads, asked, told, modified)
+        sources = read_downloads(options.downloads, asked, told, worksheet)
         tell(sources, tables, joined)
         placed = place_of(place, assignment)
         rows = plan(sources, joined.roster, course_of(placed), choice, options.overwrite)
@@ -63,7 +67,7 @@ def told_by(options: argparse.Namespace, assignment: Assignment) -> Told:
         raise CourseError(
             f"--zone {options.zone}: no such time zone; one is Europe/Berlin"
         ) from None
-    return Told(assignment.name, assignment.notebook.stem, zone, options.pattern)
+    return Told(assignment.name, assignment.notebook.stem, zone, pattern=options.pattern)
 
 
 def place_of(place: people.Course, assignment: Assignment) -> Place:

@@ -9,7 +9,7 @@ from grader.lms.collect import Source
 from grader.lms.download import open_download
 from grader.lms.handins import Download, Told
 from grader.lms.systems import SYSTEMS, System, recognise
-from grader.lms.worksheet import dated
+from grader.lms.worksheet import in_order
 
 CHOICES = ", ".join(system.name for system in SYSTEMS)
 
@@ -20,13 +20,13 @@ def system_of(name: str) -> System:
 
 
 def read_downloads(
-    paths: Sequence[Path], asked: str, told: Told, modified: Mapping[str, str]
+    paths: Sequence[Path], asked: str, told: Told, worksheet: Sequence[Mapping[str, str]] = ()
 ) -> list[Source]:
     """What each holds; CourseError where nobody can tell from which system it is.
 
     Args:
         asked: the system that they are all from, "" where nobody said.
-        modified: what a worksheet of Moodle's says of when it got the work of each participant.
+        worksheet: rows of Moodle's, which say when it got the work of each participant.
     """
     sources = []
     for download, system in known(paths, asked):
@@ -36,7 +36,7 @@ def read_downloads(
         contents = system.hand_ins(download, told)
         hand_ins = contents.hand_ins
         if system.name == "moodle":
-            hand_ins = dated(hand_ins, modified, told.zone)
+            hand_ins = in_order(hand_ins, worksheet)
         refused = (*download.refused, *contents.refused)
         sources.append(Source(download.name, system.name, hand_ins, refused))
     return sources

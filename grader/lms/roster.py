@@ -3,11 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from grader.errors import CourseError
 from grader.lms.handins import Key
+from grader.lms.moodle import IDENTIFIER, MODIFIED
 from grader.lms.people import Person
 from grader.lms.sheets import Sheet, read_sheet
 from grader.submission.collect import unusable
@@ -26,7 +27,6 @@ COLUMNS: dict[Key, tuple[str, ...]] = {
 }
 FIRST, LAST = ("firstname", "vorname"), ("lastname", "surname", "nachname")
 SECTION, GROUP, ROLE = ("section", "sections", "sectionname"), ("groupname", "group"), ("role",)
-MODIFIED = "lastmodifiedsubmission"
 # which key is the course's id, where no column is called so
 IDS = (Key.STUDENT, Key.LOGIN, Key.SIS, Key.EMAIL, Key.GITHUB, Key.CANVAS, Key.PARTICIPANT)
 PARTICIPANT = re.compile(r"\D*(\d+)")  # `Participant 17`, whatever the language
@@ -39,7 +39,7 @@ class Read:
     """One table of people.
 
     `column`: what gives their ids; `own`: whether it is the course's own; `left_out`: rows that are no students', in words;
-    `wrong`: rows that nobody can be made of, and why; `modified`: when Moodle got the work of each participant, in its words.
+    `wrong`: rows that nobody can be made of, and why; `worksheet`: the rows, where they are Moodle's and say when it got the work.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Read:
     people: tuple[Person, ...]
     left_out: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
-    modified: Mapping[str, str] = field(default_factory=dict)
+    worksheet: tuple[Mapping[str, str], ...] = ()
 
 
 def read_roster(path: Path, column: str | None = None) -> Read:
@@ -75,16 +75,9 @@ def read_roster(path: Path, column: str | None = None) -> Read:
         else:
             people.append(person)
     own = places.get(Key.STUDENT) == ids
-    modified = times(sheet, places.get(Key.PARTICIPANT, ""))
-    return Read(sheet.name, ids, own, tuple(people), tuple(left_out), tuple(wrong), modified)
-
-
-def times(sheet: Sheet, participant: str) -> dict[str, str]:
-    """What a worksheet of Moodle's says of when it got each participant's work."""
-    column = next((name for name in sheet.columns if bare(name).startswith(MODIFIED)), "")
-    if not column or not participant:
-        return {}
-    return {number(row[participant]): row[column] for row in sheet.rows}
+    dated = {IDENTIFIER, MODIFIED} <= set(sheet.columns)
+    worksheet = sheet.rows if dated else ()
+    return Read(sheet.name, ids, own, tuple(people), tuple(left_out), tuple(wrong), worksheet)
 
 
 def columns_of(sheet: Sheet) -> dict[Key, str]:

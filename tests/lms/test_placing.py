@@ -34,7 +34,9 @@ def test_a_notebooks_file_has_the_time_of_hand_in(ann):
     proper = ann.place.proper("ann")
     assert proper.read_bytes() == NEW
     assert proper.stat().st_mtime == moment(7).timestamp()
-    assert read_timestamp(proper.parent) == moment(7).replace(tzinfo=None), "--timestamps keep reads the same"
+    assert read_timestamp(proper.parent) == moment(7).replace(tzinfo=None), (
+        "--timestamps keep reads the same"
+    )
 
 
 def test_where_the_time_is_not_known_the_file_is_of_no_time_and_an_older_stamp_goes(ann):
@@ -261,3 +263,13 @@ def test_whatever_downloads_come_in_whatever_order_the_newest_attempt_stands(
                 assert here.stands(student) == expected
                 assert rows[student] in (("same", "older: kept") if expected else ("missing",))
                 assert expected or standing[student] is None
+
+
+def test_an_order_in_words_gives_way_to_a_time_and_never_beats_one(ann):
+    ann.collect(hand_in("ann", NEW, order=("2026-11-20 11:00",), clock="local"), system="moodle")
+    dated = hand_in("ann", NEW, order=(7.0,), moment=moment(0), clock="a worksheet")
+    assert ann.collect(dated, system="moodle") == {"ann": "same"}
+    assert ann.place.proper("ann").stat().st_mtime == moment(0).timestamp()
+    assert ann.row("ann").clock == "a worksheet"
+    other = hand_in("ann", OLD, order=("2026-11-20 10:30",))
+    assert ann.collect(other, system="moodle") == {"ann": "asks"} and ann.stands("ann") == NEW
