@@ -216,7 +216,7 @@ def test_entries_of_different_names_that_share_their_data_are_refused(tmp_path):
     assert whys(opened) == ["its data are another entry's, too"] * 2
 
 
-@pytest.mark.parametrize("listed", [1_000_000, 100_000])
+@pytest.mark.parametrize("listed", [1_000_000, 30_000])
 def test_a_million_entries_are_one_row_at_once(tmp_path, listed):
     path = raw_zip(tmp_path / "a.zip", [(b"a", 0, b"", b"")], listed=listed)
     start = time.monotonic()
