@@ -40,7 +40,7 @@ def why_odd(path: str) -> str:
     size = len(path.encode("utf-8", "surrogatepass"))
     if size > LONGEST or any(len(p.encode("utf-8", "surrogatepass")) > LONGEST_PART for p in parts):
         return f"a name of {size:,} bytes"
-    if clean(path, len(path)) != path or "\t" in path or len(path.splitlines()) > 1:
+    if clean(path, len(path)) != path or "\t" in path or path.splitlines() != [path]:
         return "a name with control characters, or in no encoding"
     return ""
 
