@@ -39,8 +39,8 @@ class File:
 
 def recognised(download: Download) -> bool:
     """Whether most files are named so, side by side in one folder."""
-    folders = {entry.path.rpartition("/")[0] for entry in download.entries}
-    return len(folders) == 1 and most(download, _form)
+    named = [entry.path for entry in download.entries if _form(entry.path)]
+    return len({path.rpartition("/")[0] for path in named}) == 1 and most(download, _form)
 
 
 def _form(path: str) -> "re.Match[str] | None":
