@@ -38,12 +38,16 @@ def why_odd(path: str) -> str:
         return "a name with backslashes"
     if not path or "" in parts:
         return "a file without a name"
-    size = len(path.encode("utf-8", "surrogatepass"))
-    if size > LONGEST or any(len(p.encode("utf-8", "surrogatepass")) > LONGEST_PART for p in parts):
+    size = _bytes(path)
+    if size > LONGEST or (size > LONGEST_PART and max(map(_bytes, parts)) > LONGEST_PART):
         return f"a name of {size:,} bytes"
     if clean(path, len(path)) != path or "\t" in path or path.splitlines() != [path]:
         return "a name with control characters, or in no encoding"
     return ""
+
+
+def _bytes(name: str) -> int:
+    return len(name.encode("utf-8", "surrogatepass"))
 
 
 def twice(paths: Iterable[str]) -> set[str]:
