@@ -7,6 +7,7 @@ from datetime import datetime
 
 from grader.lms.forms import last, moment_of, most, strays
 from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Told
+from grader.lms.names import why_odd
 from grader.reader import Unreadable
 
 FORM = re.compile(
@@ -60,7 +61,8 @@ def _text(entry: Entry) -> str:
 
 def _hand_in(attempt: tuple[str, str], files: list[Entry], receipt: str, told: Told) -> HandIn:
     before, time = attempt
-    own_names = {found["name"].strip(): found["own"].strip() for found in _listed(receipt)}
+    listed = {found["name"].strip(): found["own"].strip() for found in _listed(receipt)}
+    own_names = {name: own for name, own in listed.items() if not why_odd(own)}
     moment, clock = _moment(time, told)
     return HandIn(
         by=({Key.LOGIN: _user(before, receipt)},),

@@ -5,7 +5,6 @@ import contextlib
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,7 +16,6 @@ from grader.lms.collect import Course, Source, plan
 from grader.lms.deciding import read_choice
 from grader.lms.handins import Key, Told
 from grader.lms.matching import Joined, join
-from grader.lms.moodle import times
 from grader.lms.people import Person, Roster
 from grader.lms.placing import Place
 from grader.lms.reading import read_downloads, system_of
@@ -45,8 +43,6 @@ def run(options: argparse.Namespace) -> int:
         tables = [read_roster(path, options.id) for path in options.roster]
         joined = join(Roster.kept(place.root), tables)
         worksheet = [row for table in tables for row in table.worksheet]
-        if told.zone:
-            told = replace(told, times=times(worksheet, told.zone))
         asked = "plain" if options.pattern and not options.system else options.system
         sources = read_downloads(options.downloads, asked, told, worksheet)
         tell(sources, tables, joined)

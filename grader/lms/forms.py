@@ -12,7 +12,7 @@ from grader.text import one_line
 MOMENT = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)[T _-](?P<hour>\d\d)[:_-](?P<minute>\d\d)"
     r"(?:[:_-](?P<second>\d\d)(?:[.,](?P<part>\d+))?)?"
-    r" ?(?P<zone>Z|UTC|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d))?",
+    r" ?(?P<zone>Z|UTC|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?)?",
     re.ASCII,
 )
 
@@ -44,7 +44,7 @@ def moment_of(text: str, zone: tzinfo | None = None) -> datetime | None:
         return None
     own = zone
     if found["sign"]:
-        offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"]))
+        offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
         own = timezone(offset if found["sign"] == "+" else -offset)
     elif found["zone"]:
         own = UTC

@@ -171,9 +171,8 @@ def _submission(events: Iterator[Any], first: Any) -> Submission:
 
 
 def _person(events: Iterator[Any], first: Any) -> dict[Key, str]:
-    return {
-        KEYS[name]: text for name, text in _texts(events, first).items() if name in KEYS and text
-    }
+    told = {KEYS[name]: one_line(t) for name, t in _texts(events, first).items() if name in KEYS}
+    return {key: text for key, text in told.items() if text}
 
 
 def _time(events: Iterator[Any], first: Any) -> str:

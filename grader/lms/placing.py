@@ -10,7 +10,8 @@ from grader.lms.collect import There
 from grader.lms.table import PLACED, Row, What
 from grader.reader import read
 from grader.store import StateFile, sha256
-from grader.submission.collect import TIMESTAMP, Found, find
+from grader.submission.choosing import Found
+from grader.submission.collect import TIMESTAMP, find
 from grader.submission.timestamps import FORMAT, plausible
 
 

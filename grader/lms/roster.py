@@ -8,9 +8,9 @@ from pathlib import Path
 
 from grader.errors import CourseError
 from grader.lms.handins import Key
-from grader.lms.moodle import IDENTIFIER, MODIFIED
 from grader.lms.people import Person
 from grader.lms.sheets import Sheet, read_sheet
+from grader.lms.worksheet import IDENTIFIER, MODIFIED
 from grader.submission.collect import unusable
 from grader.text import one_line
 

@@ -28,7 +28,7 @@ def open_tar(name: str, file: IO[bytes], packed: bool, most: int) -> Download:
         return whole(name, "larger than any download")
     except (*FAULTS, RecursionError) as error:
         return whole(name, f"a broken archive: {one_line(str(error), 100)}")
-    careful.most = MAX_BYTES + 1
+    careful.listing = False
     return download(name, [_of_tar(archive, info) for info in infos if not info.isdir()])
 
 

@@ -32,9 +32,7 @@ def found(path):
     return find(path.parent, "toy", "exercise")
 
 
-@pytest.mark.parametrize(
-    "name", ["exercise.ipynb", "a/b/mine.IPYNB", "/etc/x.ipynb"]
-)
+@pytest.mark.parametrize("name", ["exercise.ipynb", "a/b/mine.IPYNB", "/etc/x.ipynb"])
 def test_the_one_notebook_counts_wherever_its_name_points(packed, name):
     path = packed({name: NOTEBOOK, "notes.txt": b"x", "__MACOSX/._a.ipynb": b"", ".x.ipynb": b""})
     entry = found(path)

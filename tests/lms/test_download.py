@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from grader.errors import CourseError
 from grader.lms import download, tarred
 from grader.lms.download import open_download
-from grader.lms.names import MAX_ENTRIES, counted, why_odd
+from grader.lms.names import MAX_ENTRIES, why_odd
 from grader.lms.systems import SYSTEMS, Told, recognise
 from grader.reader import MAX_BYTES, Unreadable
+from grader.submission.copies import counted
 from tests.lms.hostile import GOOD, make_tar, raw_zip, zipped
 
 UTF8 = 0x800
@@ -216,16 +217,16 @@ def test_entries_of_different_names_that_share_their_data_are_refused(tmp_path):
     assert whys(opened) == ["its data are another entry's, too"] * 2
 
 
-@pytest.mark.parametrize("listed", [1_000_000, 100_000])
+@pytest.mark.parametrize("listed", [1_000_000, 100_001])
 def test_a_million_entries_are_one_row_at_once(tmp_path, listed):
     path = raw_zip(tmp_path / "a.zip", [(b"a", 0, b"", b"")], listed=listed)
     start = time.monotonic()
     with frugal():
         opened = open_download(path)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 5
     assert names(opened) == []
     assert len(opened.refused) == 1
-    assert "larger than 8 MB" in whys(opened)[0] or f"{MAX_ENTRIES:,} entries" in whys(opened)[0]
+    assert f"{MAX_ENTRIES:,} entries" in whys(opened)[0]
 
 
 def test_as_many_entries_as_a_large_class_has_are_read(tmp_path):
