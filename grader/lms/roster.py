@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,19 @@ class Read:
     left_out: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
     worksheet: tuple[Mapping[str, str], ...] = ()
+
+
+def read_rosters(paths: Sequence[Path], column: str | None = None) -> list[Read]:
+    """The people of each file; `column`: of the ids, in those that have it; CourseError where none has."""
+    held = [column and has(read_sheet(path), column) for path in paths]
+    if paths and not any(held):
+        held = [True for _ in paths]  # the first says which columns there are
+    return [read_roster(path, column if own else None) for path, own in zip(paths, held, strict=True)]
+
+
+def has(sheet: Sheet, column: str) -> bool:
+    """Whether a table has the column, whatever its case."""
+    return bare(column) in map(bare, sheet.columns)
 
 
 def read_roster(path: Path, column: str | None = None) -> Read:
