@@ -28,6 +28,7 @@ SLOW_FILES = {
     "grader/test_assignments.py", "grader/test_batch.py", "grader/test_command.py", "grader/test_environment.py",
     "grader/test_fuzz.py", "grader/test_new.py", "grader/test_preflight.py", "grader/test_wall_timers.py", "tools/test_build.py",
     "tools/test_models.py",
+    "lms/test_classroom.py", "lms/test_download.py", "lms/test_systems.py",
 }  # fmt: skip
 
 

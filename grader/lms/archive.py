@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from grader.lms.handins import Download, Entry, Refused
+from grader.lms.handins import Download, Entry, Refused, few
 from grader.lms.names import MAX_ENTRIES, ignored, twice, why_odd
 from grader.reader import MAX_BYTES, Unreadable
 from grader.text import one_line
@@ -88,7 +88,7 @@ def download(name: str, items: Sequence[Item]) -> Download:
             refused.append(Refused(one_line(item.path), why))
         else:
             entries.append(Entry(item.path, item.size, _bounded(item.read)))
-    return Download(name, tuple(entries), tuple(refused))
+    return Download(name, tuple(entries), few(refused))
 
 
 def _bounded(read: Callable[[], bytes]) -> Callable[[], bytes]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
-from grader.lms.handins import Download, Entry, Refused
+from grader.lms.handins import Download, Entry, Refused, few
 from grader.submission.timestamps import plausible
 from grader.text import one_line
 
@@ -25,7 +25,7 @@ def most(download: Download, fits: Callable[[str], object]) -> bool:
 def strays(entries: Iterable[Entry], system: str) -> tuple[Refused, ...]:
     """A row for each file that has not the system's form."""
     words = f"not named as {system} names hand-ins"
-    return tuple(Refused(one_line(entry.path), words) for entry in entries)
+    return few([Refused(one_line(entry.path), words) for entry in entries])
 
 
 def last(path: str) -> str:

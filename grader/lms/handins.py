@@ -1,10 +1,12 @@
 """What a download holds, whatever system it is from: hand-ins of people, with what the system says of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from pathlib import Path
+
+MOST_ROWS = 50  # of refused entries
 
 
 class Key(StrEnum):
@@ -61,6 +63,13 @@ class Refused:
 
     path: str
     why: str
+
+
+def few(refused: Sequence[Refused]) -> tuple[Refused, ...]:
+    """The same, or the first of them and how many more: an archive may hold any number of odd entries."""
+    more = len(refused) - MOST_ROWS
+    last = [Refused(f"and {more:,} more", refused[-1].why)] if more > 0 else []
+    return (*refused[:MOST_ROWS], *last)
 
 
 @dataclass(frozen=True)

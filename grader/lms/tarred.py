@@ -22,6 +22,9 @@ def open_tar(name: str, file: IO[bytes], packed: bool, most: int) -> Download:
         infos = list[tarfile.TarInfo]()
         for info in archive:
             infos.append(info)
+            # it leads backwards, where tarfile goes round for ever (CVE-2025-8194)
+            if info.size < 0:
+                return whole(name, "a broken archive: an entry of negative size")
             if len(infos) > MAX_ENTRIES:
                 return whole(name, f"more than {MAX_ENTRIES:,} entries")
     except TooLarge:

@@ -36,7 +36,7 @@ def open_zip(name: str, file: IO[bytes]) -> Download:
 
 def folder(info: zipfile.ZipInfo) -> bool:
     """Whether an entry is a folder of a harmless name, which says nothing."""
-    return info.is_dir() and not why_odd(plain(path_of(info)))
+    return info.orig_filename.endswith("/") and not why_odd(plain(path_of(info)))
 
 
 def _zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, shared: set[int]) -> Item:

@@ -1,5 +1,6 @@
 """Gradescope's exports: groups, times, earlier attempts, and metadata that are not trusted."""
 
+import contextlib
 import time
 import tracemalloc
 from datetime import UTC, datetime
@@ -223,3 +224,15 @@ def test_a_students_own_file_of_that_name_is_not_the_metadata():
         "submission_1/submission_metadata.yml",
         "submission_1/x.ipynb",
     ]
+
+
+PIECES = ["submission_1", ":submitters", ":sid", ":created_at", ":history", ":", ": ", "- ", "\n", "\n  ", "\n    ", "{", "}", "[", "]", "&a ", "*a", "!x ", "'", '"', "|", "? ", "<<", "---\n", "...\n", "~", "1"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
+def test_any_text_is_metadata_or_unreadable(text):
+    with contextlib.suppress(Unreadable):
+        for submission in gradescope.read(text.encode()).values():
+            assert all(
+                isinstance(value, str) for keys in submission.people for value in keys.values()
+            )
