@@ -100,7 +100,9 @@ def tell(
         print(f"joined: {some_of(joined.notes, 3)}")
     if asked and joined.renamed:
         names = some_of(joined.renamed)
-        print(f"--id: {names} keep the ids that an earlier roster gave; `grader remove` takes them out first")
+        print(
+            f"--id: {names} keep the ids that an earlier roster gave; `grader remove` takes them out first"
+        )
     if not joined.roster:
         print(NO_ROSTER)
 

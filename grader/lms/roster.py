@@ -56,7 +56,9 @@ def read_rosters(paths: Sequence[Path], column: str | None = None) -> list[Read]
     held = [column and has(read_sheet(path), column) for path in paths]
     if paths and not any(held):
         held = [True for _ in paths]  # the first says which columns there are
-    return [read_roster(path, column if own else None) for path, own in zip(paths, held, strict=True)]
+    return [
+        read_roster(path, column if own else None) for path, own in zip(paths, held, strict=True)
+    ]
 
 
 def has(sheet: Sheet, column: str) -> bool:

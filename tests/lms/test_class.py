@@ -152,7 +152,9 @@ def typed(here, words):
 
 
 @pytest.mark.parametrize("kind", STRAYS)
-def test_the_command_that_is_named_takes_what_is_no_students(class_folder, tmp_path, kind, monkeypatch):
+def test_the_command_that_is_named_takes_what_is_no_students(
+    class_folder, tmp_path, kind, monkeypatch
+):
     STRAYS[kind](tmp_path, {one: CLASS[one] for one in PEOPLE[:2]})
     class_folder.hand_in("honest")
     monkeypatch.chdir(tmp_path)
@@ -169,7 +171,7 @@ def test_the_command_that_is_named_takes_what_is_no_students(class_folder, tmp_p
 @pytest.mark.parametrize("kind", ["canvas folder", "moodle folders"])
 def test_what_is_no_student_becomes_none(class_folder, tmp_path, kind):
     STRAYS[kind](tmp_path, {one: CLASS[one] for one in PEOPLE[:2]})
-    before = [path for path in (tmp_path / "submitted").iterdir()]
+    before = list((tmp_path / "submitted").iterdir())
     class_folder.hand_in("honest")
     done = class_folder.grade()
     assert done.returncode == 1 and named_command(done.stderr)

@@ -41,7 +41,8 @@ def test_a_student_leaves_for_good_and_everything_is_in_one_zip(class_folder):
     data = class_folder.hand_in("ann").read_bytes()
     class_folder.hand_in("bob")
     assert (
-        command(class_folder, "collect", "--roster", "roster.csv", "--laws", "hidden").returncode == 0
+        command(class_folder, "collect", "--roster", "roster.csv", "--laws", "hidden").returncode
+        == 0
     )
     assert class_folder.grade().returncode == 0
     give_by_hand(class_folder, "ann", 1.5)
