@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 
 import jsonschema
 import pytest
@@ -68,6 +69,7 @@ def test_what_is_no_notebook_has_a_verdict(given):
         (["sub/deep/my work.ipynb", "notes.txt"], "graded", "taken from sub/deep/my work.ipynb"),
         (["a.ipynb", "b.ipynb"], "unreadable", "several notebooks"),
         (["a/exercise.ipynb", "b/exercise.ipynb"], "unreadable", "under the name that it was given out with"),
+        (["exercise.ipynb", "exercise (1).ipynb"], "graded", "left out: exercise (1).ipynb"),
         (["notes.txt"], "unreadable", "no notebook is among the files"),
         ([], "unreadable", "no notebook is among the files"),
     ],
@@ -78,6 +80,25 @@ def test_a_folder_is_what_one_student_handed_in(tmp_path, names, status, note):
     assert (done.returncode, made["status"]) == (0, status)
     assert note in " ".join(made["notes"])
     assert points(made) == (made["max_total"] if status == "graded" else 0)
+
+
+def test_of_attempts_that_differ_none_is_taken_silently(tmp_path):
+    handed_in(tmp_path, "exercise.ipynb", solution=LOOP)
+    done = serve(handed_in(tmp_path, "exercise (1).ipynb"))
+    made = json.loads(done.stdout)
+    assert (done.returncode, made["status"]) == (0, "unreadable")
+    assert "hand in one of them" in " ".join(made["notes"])
+
+
+@pytest.mark.parametrize("packed", [1, 2])
+def test_a_zip_counts_where_one_notebook_is_in_it(tmp_path, packed):
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        for number in range(packed):
+            archive.writestr(f"my work/{number}.ipynb", json.dumps(notebook()))
+    made = json.loads(serve(tmp_path).stdout)
+    assert points(made) == (made["max_total"] if packed == 1 else 0)
+    words = "taken out of mine.zip: my work/0.ipynb" if packed == 1 else "an archive"
+    assert words in " ".join(made["notes"])
 
 
 def test_what_takes_too_long_is_nobodys_mark(tmp_path):

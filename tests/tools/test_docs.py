@@ -69,7 +69,9 @@ def test_every_make_target_is_documented(target):
     assert re.search(rf"\bmake ([a-z-]+ )*{target}\b(?!-)", ALL)
 
 
-@pytest.mark.parametrize("command", ["check", "run", "serve-one", "doctor", "new"])
+@pytest.mark.parametrize(
+    "command", ["check", "run", "serve-one", "doctor", "new", "collect", "remove"]
+)
 def test_every_option_of_the_grader_is_documented(command, capsys):
     help_of(arguments().parse_args, command)
     options = set(re.findall(r"--[a-z][a-z_-]+", capsys.readouterr().out)) - {"--help"}
@@ -153,7 +155,7 @@ def commands(beginning):
 
 
 @pytest.mark.parametrize(
-    "line", commands("(?:python -m )?grader (?:check|run|serve-one|doctor|new) ")
+    "line", commands("(?:python -m )?grader (?:check|run|serve-one|doctor|new|collect|remove) ")
 )
 def test_the_grader_takes_every_command_line_that_is_shown(line):
     words = shlex.split(line.partition("grader ")[2].split(";")[0])

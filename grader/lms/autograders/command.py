@@ -102,22 +102,35 @@ def take(named: str, assignment: Assignment, scratch: Path) -> Taken:
         path.write_bytes(sys.stdin.buffer.read(MAX_BYTES + 1))
         return Taken("standard input", path)
     if Path(named).is_dir():
-        return found_in(Path(named), assignment)
+        return found_in(Path(named), assignment, scratch)
     if not Path(named).is_file():
         raise CourseError(f"no such notebook: {named}")
     return Taken(named, Path(named))
 
 
-def found_in(folder: Path, assignment: Assignment) -> Taken:
+def found_in(folder: Path, assignment: Assignment, scratch: Path) -> Taken:
     """The notebook of a folder that holds one student's work, by the rule for folders in submitted/."""
     from grader.submission.collect import find
+    from grader.submission.handed_in import read
 
     found = find(folder.resolve(), assignment.name, assignment.notebook.stem)
     path = found.notebook or folder
-    why_not = "" if found.notebook else found.why_not or "none"
-    return Taken(
-        one_line(path.name), path, why_not, found.trouble, tuple(found.notes), tuple(found.modules)
+    taken = Taken(
+        one_line(path.name),
+        path,
+        "" if found.notebook else found.why_not or "none",
+        found.trouble,
+        tuple(found.notes),
+        tuple(found.modules),
     )
+    if found.copies:
+        # whoever handed them in hears of it at once, and hands in one of them
+        taken.why_not, taken.trouble = "twice", ""
+    if found.inside:
+        handed_in = read(path, found.inside)
+        taken.path, taken.why_not = scratch / assignment.notebook.name, handed_in.why_not
+        taken.path.write_bytes(handed_in.data)
+    return taken
 
 
 def judged(judge: "Grader", taken: Taken, end: float, limit: float) -> Verdict:
