@@ -41,8 +41,13 @@ def run(students: Sequence[str], dry_run: bool = False) -> int:
             if dry_run:
                 print(f"would remove {one_line(name, 100)}: {went}; nothing was changed")
                 continue
-            saved = save(place, name, held[name], roster)
-            take_out(place, name, held[name], name in entered)
+            try:
+                saved = save(place, name, held[name], roster)
+                take_out(place, name, held[name], name in entered)
+            except OSError as error:
+                raise CourseError(
+                    f"{error.filename}: {error.strerror}: mend it, and run again with {one_line(name, 100)} and those after"
+                ) from None
             if name in listed:
                 roster = Roster(person for person in roster if person.student != name)
                 roster.save(place.root)
