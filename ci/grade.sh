@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Grade a class on a CI runner: marks, with a training run for each (exercise 5), feedback pages, a table of grades.
-#   bash ci/grade.sh [--no-train] [--earlier CLASS.TAR.GZ] [--from SYSTEM] FOLDER|DOWNLOAD…
-# FOLDER: what is in FOLDER/<student> takes the place of submitted/<student> first. DOWNLOAD: an archive, a folder with one
-# archive and nothing else, or what --from says, goes through `grader collect`. --earlier: go on with the gradebook and the
+#   bash ci/grade.sh [--no-train] [--earlier CLASS.TAR.GZ] [--from SYSTEM] [--roster FILE] FOLDER|DOWNLOAD…
+# FOLDER: what is in FOLDER/<student> takes the place of submitted/<student> first. DOWNLOAD: an archive, or what --from says,
+# goes through `grader collect`; so does a folder with one archive and nothing else but rosters (.csv). --earlier: go on with the gradebook and the
 # training verdicts that an earlier run kept, where this runner has none.
 # Leaves build/grading/status.csv, build/grading/grades.csv and build/grading/class.tar.gz: gradebook, autograded/, feedback/
 # and training verdicts. The exit code is the grader's: 1 when some row is `infrastructure`, a submission that could not be
@@ -15,7 +15,8 @@ while [ $# -gt 0 ]; do
     case $1 in
         --no-train) train='' ;;
         --earlier) earlier=$(realpath -- "${2:?--earlier names an archive}"); shift ;;
-        --from) from=(--from "${2:?--from names a system}"); shift ;;
+        --from) from+=(--from "${2:?--from names a system}"); shift ;;
+        --roster) from+=(--roster "$(realpath -- "${2:?--roster names a file}")"); shift ;;
         --*) fail "no such option: $1" ;;
         *) named+=("$1") ;;
     esac
@@ -84,8 +85,13 @@ collect() {
     [ "$collected" = 0 ] || { echo "grade.sh: somebody's work was not collected, as said above" >&2; code=1; }
 }
 
-inside=("${named[0]}"/*)
-if [ "${#named[@]}" = 1 ] && [ "${#inside[@]}" = 1 ] && [ -f "${inside[0]}" ]; then named=("${inside[@]}"); fi
+archives=() rosters=()
+for path in "${named[0]}"/*; do
+    case $path in *.csv) rosters+=(--roster "$path") ;; *) archives+=("$path") ;; esac
+done
+if [ "${#named[@]}" = 1 ] && [ "${#archives[@]}" = 1 ] && [ -f "${archives[0]}" ]; then
+    named=("${archives[@]}") from+=(${rosters[@]+"${rosters[@]}"})
+fi
 if [ "${#named[@]}" -gt 1 ] || [ "${#from[@]}" -gt 0 ] || [ -f "${named[0]}" ]; then
     collect "${named[@]}"
 elif [ ! "${named[0]}" -ef submitted ]; then
@@ -107,7 +113,7 @@ done
 nbgrader export --to build/grading/grades.csv || code=1
 # one file: folders are named after students, and not every store of artefacts takes every name
 kept=()
-for path in gradebook.db autograded feedback build/grading/training build/grading/*/students; do
+for path in gradebook.db autograded feedback build/grading/training build/grading/roster.json build/grading/*/students; do
     if [ -e "$path" ]; then kept+=("$path"); fi
 done
 tar -czf build/grading/class.tar.gz --exclude=.gitkeep --exclude='build/grading/training/*/seed-*' "${kept[@]}" || code=1

@@ -173,6 +173,16 @@ def test_a_folder_with_one_archive_is_that_archive(grade, tmp_path):
     assert asked(tmp_path)[0] == f"python -m grader collect {zipped}"
 
 
+def test_rosters_go_along(grade, tmp_path):
+    handed_in(tmp_path / "submitted")
+    zipped = download(tmp_path / "build/handed-in/submissions.zip")
+    roster = download(zipped.with_name("the class.csv"))
+    for words in ([zipped.parent], ["--roster", "build/handed-in/the class.csv", zipped]):
+        (tmp_path / "log").unlink(missing_ok=True)
+        assert grade(*words).returncode == 0
+        assert asked(tmp_path)[0] == f"python -m grader collect --roster {roster} {zipped}"
+
+
 def test_the_system_may_be_named_and_several_downloads_too(grade, tmp_path):
     handed_in(tmp_path / "submitted")
     folders = [handed_in(tmp_path / name).parents[1] for name in ("one", "two")]
