@@ -72,8 +72,20 @@ def unread():
     return verdict("ann", "", made_, "bwrap", notes, unreadable=True)
 
 
+def by_laws(made):
+    return [stem for stem in made["exercises"] if stem not in ("train", "essay")]
+
+
 def in_gradescope(made, points="visible", words="visible", **told):
-    return gradescope.results(made, gradescope.Shown(points, words), 12.4, told)
+    return gradescope.results(made, by_laws(made), gradescope.Shown(points, words), 12.4, told)
+
+
+def in_prairielearn(made):
+    return prairielearn.results(made, by_laws(made))
+
+
+def in_classroom(made):
+    return classroom.results(made, by_laws(made))
 
 
 # --- Gradescope
@@ -175,10 +187,23 @@ def test_times_without_a_zone_say_nothing_of_lateness(tmp_path):
     assert "late" not in gradescope.told(path)
 
 
+def test_points_are_out_of_the_same_for_everybody():
+    """An essay that was not written has its 0 already, one that was is open: neither is part of these scores."""
+    essay = exercise("essay", 4, Kind.MANUAL)
+    right = graded(law("adds up", True))
+    for outcome in (Outcome.NOT_IMPLEMENTED, Outcome.NEEDS_MANUAL):
+        made_ = made(mean=right, essay=open_verdict(essay, outcome))
+        tests = in_gradescope(made_)["tests"]
+        assert sum(test.get("max_score", 0) for test in tests) == 1 and len(tests) == 2
+        assert tests[1]["name"].startswith("essay: ") and "status" not in tests[1]
+        assert in_prairielearn(made_)["score"] == 1
+        assert in_classroom(made_)["max_score"] == 1 and in_classroom(made_)["status"] == "pass"
+
+
 # --- what a student writes
 
 
-@pytest.mark.parametrize("write", [in_gradescope, prairielearn.results, classroom.results])
+@pytest.mark.parametrize("write", [in_gradescope, in_prairielearn, in_classroom])
 def test_hostile_words_stay_words_and_short(nasty, write):
     text = json.dumps(write(nasty))
     assert len(text) < 1_000_000  # PrairieLearn reads no more
@@ -191,7 +216,7 @@ def test_hostile_words_stay_words_and_short(nasty, write):
 
 
 def test_prairielearns_score_is_the_share_of_what_is_marked(mixed):
-    document = prairielearn.results(mixed)
+    document = in_prairielearn(mixed)
     assert document["gradable"] is True and document["score"] == 2 / 4
     tests = document["tests"]
     assert (
@@ -202,7 +227,7 @@ def test_prairielearns_score_is_the_share_of_what_is_marked(mixed):
 
 
 def test_an_unreadable_notebook_costs_no_attempt_in_prairielearn(unread):
-    document = prairielearn.results(unread)
+    document = in_prairielearn(unread)
     assert document["gradable"] is False and document["format_errors"] == [
         "the file is not a notebook"
     ]
@@ -211,14 +236,14 @@ def test_an_unreadable_notebook_costs_no_attempt_in_prairielearn(unread):
 def test_prairielearn_gets_no_score_where_nothing_is_marked():
     waits = open_verdict(exercise("essay"), Outcome.NEEDS_MANUAL, "by hand")
     with pytest.raises(CourseError, match="no exercise here is marked"):
-        prairielearn.results(made(essay=waits))
+        in_prairielearn(made(essay=waits))
 
 
 # --- GitHub Classroom
 
 
 def test_classroom_reads_points_from_base64(mixed):
-    document = json.loads(base64.b64decode(classroom.encoded(classroom.results(mixed))))
+    document = json.loads(base64.b64decode(classroom.encoded(in_classroom(mixed))))
     # as the reporter adds them up
     assert sum(test["score"] for test in document["tests"]) == 2 and document["max_score"] == 4
     assert document["version"] == 1 and document["status"] == "fail"
@@ -228,9 +253,7 @@ def test_classroom_reads_points_from_base64(mixed):
 
 def test_classroom_is_green_where_all_that_is_marked_is_right():
     waits = open_verdict(exercise("essay"), Outcome.NEEDS_MANUAL, "by hand")
-    assert (
-        classroom.results(made(mean=graded(law("adds up", True)), essay=waits))["status"] == "pass"
-    )
+    assert in_classroom(made(mean=graded(law("adds up", True)), essay=waits))["status"] == "pass"
 
 
 def test_no_words_are_a_runners_command():

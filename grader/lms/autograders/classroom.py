@@ -7,6 +7,7 @@ turns red where `status` is not "pass". Its runner takes a line of a log that be
 import base64
 import json
 import re
+from collections.abc import Collection
 from typing import Any
 
 from grader.lms.autograders.rows import Row, most, rows
@@ -15,9 +16,9 @@ from grader.verdict import Verdict
 COMMAND = re.compile(r"^(\s*)(::|##\[)", re.MULTILINE)
 
 
-def results(verdict: Verdict) -> dict[str, Any]:
-    """The document; open exercises have no place in it: a 0 there would look final."""
-    marked = [row for row in rows(verdict) if not row.open]
+def results(verdict: Verdict, by_laws: Collection[str]) -> dict[str, Any]:
+    """The document; what laws do not mark has no place in it: a 0 there would look final."""
+    marked = [row for row in rows(verdict, by_laws) if row.scored]
     passed = all(row.passed for row in marked)
     return {
         "version": 1,

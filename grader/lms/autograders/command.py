@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader.assignment import Assignment, the_assignment
+from grader.assignment import Assignment, Kind, the_assignment
 from grader.errors import CourseError
 from grader.reader import MAX_BYTES
 from grader.text import one_line
@@ -79,7 +79,8 @@ def run(options: argparse.Namespace) -> int:
     if failed:
         print(verdict_text(made), file=sys.stderr)
     if not failed or options.format == FORMATS[0]:
-        write(options.to, formatted(made, options, time.monotonic() - began))
+        by_laws = [e.stem for e in judge.plan if e.kind == Kind.LAWS]
+        write(options.to, formatted(made, by_laws, options, time.monotonic() - began))
     return int(failed)
 
 
@@ -115,6 +116,9 @@ def found_in(folder: Path, assignment: Assignment, scratch: Path) -> Taken:
 
     found = find(folder.resolve(), assignment.name, assignment.notebook.stem)
     path = found.notebook or folder
+    if path == folder.resolve() / assignment.notebook.name:
+        # the proper place of what is handed in by itself
+        found.notes = [note for note in found.notes if note != f"taken from {path.name}"]
     taken = Taken(
         one_line(path.name),
         path,
@@ -158,21 +162,21 @@ def nobodys(judge: "Grader", taken: Taken, words: str) -> Verdict:
     return verdict(taken.name, "", marked, judge.isolation.name, notes)
 
 
-def formatted(made: Verdict, options: argparse.Namespace, took: float) -> str:
-    """One line of JSON, or of base64."""
+def formatted(made: Verdict, by_laws: list[str], options: argparse.Namespace, took: float) -> str:
+    """One line of JSON, or of base64; `by_laws`: the exercises that laws mark."""
     from grader.lms.autograders import classroom, gradescope, prairielearn
     from grader.lms.autograders.rows import rows
 
     if options.format == "gradescope":
         shown = gradescope.Shown(options.points, options.words)
         told = gradescope.told(options.metadata)
-        return json.dumps(gradescope.results(made, shown, took, told))
+        return json.dumps(gradescope.results(made, by_laws, shown, took, told))
     if options.format == "prairielearn":
-        return json.dumps(prairielearn.results(made))
+        return json.dumps(prairielearn.results(made, by_laws))
     if options.format == "classroom":
-        texts = [row.words for row in rows(made)]
+        texts = [row.words for row in rows(made, by_laws)]
         print(classroom.tame("\n".join(texts)), file=sys.stderr)
-        return classroom.encoded(classroom.results(made))
+        return classroom.encoded(classroom.results(made, by_laws))
     return json.dumps(made)
 
 

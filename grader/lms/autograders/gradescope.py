@@ -5,12 +5,13 @@ Gradescope says that the autograder failed, and the submission has no score.
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from grader.lms.autograders.rows import Row, notes, rows, waiting
+from grader.lms.autograders.rows import Row, notes, rows, score, waiting
 from grader.store import sha256
 from grader.text import one_line
 from grader.verdict import Verdict
@@ -29,14 +30,24 @@ class Shown:
 
 
 def results(
-    verdict: Verdict, shown: Shown, seconds: float, submission: dict[str, Any]
+    verdict: Verdict,
+    by_laws: Collection[str],
+    shown: Shown,
+    seconds: float,
+    submission: dict[str, Any],
 ) -> dict[str, Any]:
-    """The document; `seconds` it took; `submission`: what `told` made of Gradescope's metadata."""
-    marked = rows(verdict)
+    """The document.
+
+    Args:
+        by_laws: the exercises that laws mark; others are no part of the score.
+        seconds: it took.
+        submission: what `told` made of Gradescope's metadata.
+    """
+    marked = rows(verdict, by_laws)
     open_ones = waiting(marked)
     output = [notes(verdict), f"{STILL_OPEN}\n{open_ones}" if open_ones else ""]
     return {
-        "score": verdict["total"],
+        "score": score(marked),
         "execution_time": round(seconds),
         "output": "\n".join(filter(None, output)),
         # of this field alone the default is HTML
@@ -60,7 +71,7 @@ def _digest(verdict: Verdict) -> dict[str, Any]:
 def _tests(row: Row, shown: Shown) -> list[dict[str, Any]]:
     """One test an exercise; where words are shown at another time than points, those by themselves."""
     test = _test(row.stem, row.words, shown.points)
-    if row.open:
+    if not row.scored:
         # a test without points is information: neither a 0 nor a sign of failure
         return [{**test, "name": row.heading, "output": row.heading}]
     scored = {
