@@ -31,6 +31,7 @@ class Isolation(Protocol):
     """One way to keep student code apart, as the sandbox asks it."""
 
     name: str  # as on command lines and in verdicts
+    farewell: float  # seconds that its zygote may take to end, with all that is left
     walled: bool  # whether workers are kept from this machine's files, as a user who is not root
     covers: str  # for a person who chooses: what it is, and what it does not cover …
     remedy: str  # … and what may make it work where it does not
@@ -68,7 +69,7 @@ class Bubblewrap:
     that user may not reach by itself, such as a Python below /root, is bound into place.
     """
 
-    name, walled = "bwrap", True
+    name, walled, farewell = "bwrap", True, 1.0
     notes: tuple[str, ...] = ()
     covers = "namespaces, read-only mounts and seccomp"
     remedy = (
@@ -111,6 +112,8 @@ class Landlock:
     """No privilege at all: Landlock for files, seccomp for the rest; where root grades, a user of its own for each worker."""
 
     name, walled = "landlock", True
+    # nothing but the zygote ends what the workers started
+    farewell = 15.0
     covers = (
         "Landlock and seccomp, without namespaces; not covered: which paths and processes of this machine there are,"
         " and scratch space and memory that grow between two looks, 50 times a second"
@@ -168,7 +171,7 @@ class Landlock:
 class NoIsolation:
     """A process as whoever grades, which has their rights: only for code that is trusted."""
 
-    name, walled = "none", False
+    name, walled, farewell = "none", False, 1.0
     notes: tuple[str, ...] = ("graded WITHOUT a sandbox (--isolation none)",)
     covers = "nothing: student code runs as you"
     remedy = ""

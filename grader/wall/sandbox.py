@@ -139,7 +139,7 @@ class Sandbox:
         if self.process is not None:
             self.control.close()
             try:
-                self.process.wait(1)
+                self.process.wait(self.isolation.farewell)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

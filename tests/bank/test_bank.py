@@ -24,6 +24,7 @@ TELLING = (
         "empty_files",
     ),
     *("memory_in_many_processes", "segmentation_fault", "endless_loop", "laws_or_training"),
+    "watches_the_machine",
 )
 BEHIND_LANDLOCK = [item for item in judge.items(["hostile"]) if item[1].endswith(TELLING)]
 

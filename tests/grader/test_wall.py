@@ -3,16 +3,19 @@
 import os
 import socket
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
-from walls import LIMITS, alive, only_bubblewrap, only_landlock
+from walls import LIMITS, alive, ask, only_bubblewrap, only_landlock
 
 from gate import ROOT
 from grader.errors import SandboxError
 from grader.judging.session import Grader
+from grader.wall.inside import landlock
+from grader.wall.isolation import Bubblewrap
 from grader.wall.sandbox import Sandbox
 
 
@@ -195,3 +198,31 @@ def test_no_new_namespaces_mounts_or_devices(attack):
         )
         == "refused"
     )
+
+
+class WithAHole(Bubblewrap):
+    """The same with a folder of this machine mounted that can be written, as by a mistake."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def argv(self, *arguments):
+        options = super().argv(*arguments)
+        at = options.index("--proc")
+        return [*options[:at], "--bind", self.folder, "/hole", *options[at:]]
+
+
+@pytest.mark.skipif(landlock.abi() == 0, reason="no Landlock in this kernel")
+def test_landlock_is_a_second_wall_inside_bubblewrap():
+    with tempfile.TemporaryDirectory() as folder:
+        mine = Path(folder, "mine")
+        mine.write_text("42")
+        for path in (mine, mine.parent):
+            path.chmod(0o777)
+        body = "found = os.listdir('/hole')\nopen('/tmp/mine', 'w').close()\nopen('/hole/mine', 'w')\nreturn found"
+        with Sandbox([], LIMITS, WithAHole(folder)) as wall:
+            worker = wall.worker()
+            assert ask(worker, "return os.listdir('/hole')") == ["mine"], "there is a hole"
+            assert ask(worker, body) == "PermissionError"
+            worker.kill()
+        assert mine.read_text() == "42"

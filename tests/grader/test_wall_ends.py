@@ -59,6 +59,26 @@ def test_every_way_to_end_has_its_outcome(attack, body, outcome):
     assert ended(attack, body, 1.5) == outcome
 
 
+BOMB = "while True:\n    try:\n        os.fork()\n        os.setsid()\n    except OSError:\n        pass"
+
+
+def test_closing_a_sandbox_ends_a_fork_bomb_that_goes_on(isolation):
+    def explode(worker):
+        with contextlib.suppress(WorkerEnded):
+            ask(worker, BOMB, 60)
+
+    with Sandbox([], LIMITS, isolation) as own:
+        bombs = [threading.Thread(target=explode, args=[own.worker()]) for _ in range(2)]
+        for bomb in bombs:
+            bomb.start()
+        time.sleep(1)
+        left = psutil.Process(own.process.pid).children(recursive=True)
+        assert len(left) > 10
+    assert psutil.wait_procs(left, timeout=5)[1] == []
+    for bomb in bombs:
+        bomb.join()
+
+
 @pytest.mark.parametrize(
     "body",
     ["raise KeyboardInterrupt", "raise SystemExit(0)", "sys.exit('bye')", "raise GeneratorExit"],

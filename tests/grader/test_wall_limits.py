@@ -49,7 +49,9 @@ try:
 except OSError:
     pass
 return len(pids)"""
-    assert attack(body) < 20
+    # an ordinary user's other processes count as well where there is no namespace: then it is the doorman who counts, a moment later
+    most = 20 if wall.isolation is BUBBLEWRAP or os.geteuid() == 0 else 4 * 20
+    assert attack(body) < most
     worker = attack.workers[0]
     worker.kill()
     assert only_the_zygote_is_left(wall)

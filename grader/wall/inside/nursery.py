@@ -32,7 +32,8 @@ class Nursery:
 
     def __init__(self) -> None:
         self.doormen: dict[int, Doorman] = {}
-        self.removers: set[int] = set()  # processes that remove what takes longer
+        # processes that remove what takes longer, each with what its end can be waited for with
+        self.removers: dict[int, int] = {}
 
     def add(self, pid: int, user: users.User | None, home: str) -> None:
         self.doormen[pid] = Doorman(os.pidfd_open(pid), user, home)
@@ -41,7 +42,8 @@ class Nursery:
         """Until there is something to read; meanwhile each doorman's end is seen to."""
         while True:
             poll = select.poll()
-            for descriptor in (control.fileno(), *(each.ending for each in self.doormen.values())):
+            endings = [each.ending for each in self.doormen.values()]
+            for descriptor in (control.fileno(), *endings, *self.removers.values()):
                 poll.register(descriptor, select.POLLIN)
             ready = [descriptor for descriptor, _ in poll.poll()]
             self.tend()
@@ -50,7 +52,8 @@ class Nursery:
 
     def tend(self) -> None:
         """Bury doormen that have gone, and end and remove what they left."""
-        self.removers = {pid for pid in self.removers if tree.bury(pid) is None}
+        for pid in [pid for pid in self.removers if tree.bury(pid) is not None]:
+            os.close(self.removers.pop(pid))
         gone = [pid for pid in self.doormen if tree.bury(pid) is not None]
         for pid in gone:
             left = self.doormen.pop(pid)
@@ -73,7 +76,7 @@ class Nursery:
                 os.closerange(3, MOST_FILES)
                 scratch.remove(home)
                 os._exit(0)
-            self.removers.add(pid)
+            self.removers[pid] = os.pidfd_open(pid)
 
     def close(self) -> None:
         """End all that is left."""

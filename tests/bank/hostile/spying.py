@@ -130,7 +130,12 @@ def look():
             found.append("locked, or told")
         except OSError:
             pass
-    return found + [name for name in ("pts", "ptmx", "tty", "console") if os.path.exists(f"/dev/{name}")]
+    for name in ("pts/0", "pts/1", "ptmx", "tty", "console", "kmsg", "mem", "vda", "sda"):
+        try:
+            found.append(os.open(f"/dev/{name}", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK))
+        except OSError:
+            pass
+    return found
 
 # %% laws_or_training
 # stem: exponential_shaping
@@ -193,8 +198,8 @@ def look():
         found.append("mounted")
     if libc.unshare(0x10000000) == 0:
         found.append("a user namespace of its own")
-    status = open("/proc/self/status").read() if os.path.exists("/proc/self/status") else ""
-    if "CapEff" in status and int(status.split("CapEff:")[1].split()[0], 16):
+    sets = (ctypes.c_uint32 * 6)()
+    if libc.capget((ctypes.c_uint32 * 2)(0x20080522, 0), sets) != 0 or any(sets):
         found.append("capabilities")
     return found
 
