@@ -20,9 +20,9 @@ TOKEN = "loopback"
 class Formgrader:
     """`with Formgrader(folder) as pages: pages.get("gradebook")`"""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder`: of the class; nothing starts yet."""
-        self.folder, self.log = folder, folder / "jupyter.log"
+    def __init__(self, folder: Path, token: str = TOKEN) -> None:
+        """`folder`: of the class; `token`: what the server asks for, "" for nothing at all. Nothing starts yet."""
+        self.folder, self.token, self.log = folder, token, folder / "jupyter.log"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.base = f"http://127.0.0.1:{free.getsockname()[1]}/formgrader"
 
@@ -31,7 +31,7 @@ class Formgrader:
             "ServerApp.ip": "127.0.0.1",
             "ServerApp.port": self.base.split(":")[2].split("/")[0],
         }
-        settings |= {"ServerApp.open_browser": False, "IdentityProvider.token": TOKEN}
+        settings |= {"ServerApp.open_browser": False, "IdentityProvider.token": self.token}
         command = [sys.executable, "-m", "jupyter_server", "--allow-root"]
         command += [f"--{name}={value}" for name, value in settings.items()]
         own = {
@@ -61,17 +61,13 @@ class Formgrader:
 
     def get(self, page: str, method: str = "GET") -> tuple[int, str]:
         """Return HTTP status and text."""
-        headers = {"Authorization": f"token {TOKEN}"}
+        headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(f"{self.base}/{page}", headers=headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
-
-    def address(self, page: str) -> str:
-        """Return a page's address as a browser without a token may open it."""
-        return f"{self.base}/{page}?token={TOKEN}"
 
     def listed(self, page: str, method: str = "GET") -> Any:
         """Return what the server answers in JSON."""
