@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 import tempfile
+from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,8 @@ from itertools import chain
 from pathlib import Path
 
 from nbgrader.api import Gradebook
-from nbgrader.apps import AutogradeApp, ExportApp
+from nbgrader.apps import AutogradeApp, ExportApp, NbGrader
+from nbgrader.apps.api import NbGraderAPI
 from toys import CONFIG, RIGHT, ClassFolder, notebook
 from two import add_second, homework
 
@@ -289,6 +291,24 @@ class Term:
             if key in self.marked
         }
 
+    def listed(self):
+        """Scores in Formgrader's lists of submissions; those of its other lists agree."""
+        app = NbGrader()
+        app.initialize(["--log-level=ERROR"])
+        formgrader, found = NbGraderAPI(app.coursedir, parent=app), {}
+        for name, file in FILES.items():
+            entries = formgrader.get_submissions(name)
+            scores = {e["student"]: e["score"] for e in entries if e["autograded"]}
+            by_notebook = formgrader.get_notebook_submissions(name, Path(file).stem)
+            assert {e["student"]: e["score"] for e in by_notebook}.items() <= scores.items()
+            found |= {(student, name): round(score, 4) for student, score in scores.items()}
+        everywhere = Counter()
+        for (student, _), (_, _, total) in self.expected().items():
+            everywhere[student] += total
+        overall = {e["id"]: round(e["score"], 4) for e in formgrader.get_students()}
+        assert overall == {s: round(everywhere[s], 4) for s in overall}
+        return found
+
     def status(self):
         with (self.folder.folder / "build/grading/status.csv").open() as file:
             return {(row["student"], row["assignment"]): row for row in csv.DictReader(file)}
@@ -310,6 +330,8 @@ class Term:
             here = f"{used[key]} used here, " if used[key] else ""
             told = f"free late days: {here}{left} of {rule.free} left"
             assert (told in row["notes"]) == bool(rule.free), said
+        listed = self.listed()
+        assert {k: listed[k] for k in rows} == {k: expected[k][2] for k in rows}, said
 
 
 def nbgrader(app, *arguments):

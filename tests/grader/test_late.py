@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from nbgrader.apps import ExportApp, GenerateFeedbackApp
-from terms import FILES, FIRST, PLUGIN, RULES, WORKS, Term, nbgrader, two_assignments
+from nbgrader.apps import AutogradeApp, ExportApp, GenerateFeedbackApp
+from terms import FILES, FIRST, MOST, PLUGIN, RULES, WORKS, Term, nbgrader, two_assignments
 from toys import CONFIG
 
 from grader.assignment import load_assignment
@@ -141,6 +141,50 @@ def test_a_plugin_that_fails_is_no_students_fault(term, body, capsys):
     with pytest.raises(SystemExit):
         nbgrader(ExportApp)
     assert "late submission plugin failed: " in capsys.readouterr().err
+
+
+def test_a_run_tells_the_free_days_that_are_left_after_all_its_assignments(term):
+    """The assignment that is graded first is due last."""
+    term = term()
+    for name, due in {"toy": 1, "hw2": 0}.items():
+        term.set_due(due, name)
+        term.hand_in("ann", MOST[name], 2 + 1 / 24, name)
+    term.set_rule("free")
+    done = term.folder.grade("--jobs", "1")
+    assert done.returncode == 0, done.stderr
+    for key, points in term.work.items():
+        term.marked[key], term.moment[key] = points, term.came[key]
+    assert term.free() == {("ann", "hw2"): 3, ("ann", "toy"): 0}
+    term.check("a run of both", "toy", "hw2")
+    notes = term.status()[ANN]["notes"]
+    assert "late by 1 d 1 h: 0.8 of 2 points off; free late days: 0 of 3 left" in notes
+    assert page("ann") == (1.2, 0.8)
+    html = Path("feedback/ann/toy/exercise.html").read_text()
+    assert ">free late days: 0 of 3 left</li>" in html
+
+
+def test_settings_that_make_no_sense_stop_every_command_before_anything_is_lost(term, capsys):
+    term = term()
+    term.hand_in("ann", 2.0, day=5)
+    term.grade()
+    assert page("ann") == (2.0, 0.0)
+    before = Path("feedback/ann/toy/exercise.html").read_bytes()
+    settings = CONFIG + "c.LatePolicy.percent_per_day = -1\n"
+    (term.folder.folder / "nbgrader_config.py").write_text(settings)
+    said = "the late submission plugin cannot be used: c.LatePolicy.percent_per_day = -1: it is a number from 0 to 100\n"
+    for app, *words in (
+        (ExportApp,),
+        (GenerateFeedbackApp, "toy", "--force"),
+        (AutogradeApp, "toy", "--force"),
+    ):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            nbgrader(app, *words)
+        told = capsys.readouterr().err
+        assert stopped.value.code and said in told and "Traceback" not in told, app
+    done = term.folder.grade()
+    assert (done.returncode, done.stderr) == (2, f"error: {said}")
+    assert Path("feedback/ann/toy/exercise.html").read_bytes() == before
 
 
 def happen(term, chance):
