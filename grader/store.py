@@ -37,6 +37,9 @@ class State:
     # digest of the verdict that the gradebook has whole, "" as soon as anything begins to record another
     whole: str = ""
     moment: str = ""  # what the grader itself wrote into timestamp.txt
+    # an extension that was granted: seconds more than the due date gives, or the moment (ISO, UTC) that stands in its place
+    longer: float = 0.0
+    until: str = ""
 
 
 class StateFile:

@@ -69,7 +69,7 @@ def test_every_make_target_is_documented(target):
     assert re.search(rf"\bmake ([a-z-]+ )*{target}\b(?!-)", ALL)
 
 
-@pytest.mark.parametrize("command", ["check", "run", "doctor", "new"])
+@pytest.mark.parametrize("command", ["check", "run", "doctor", "extend", "new"])
 def test_every_option_of_the_grader_is_documented(command, capsys):
     help_of(arguments().parse_args, command)
     options = set(re.findall(r"--[a-z][a-z_-]+", capsys.readouterr().out)) - {"--help"}
@@ -152,7 +152,7 @@ def commands(beginning):
     return sorted({line.strip().rstrip("…,.:)") for line in lines})
 
 
-@pytest.mark.parametrize("line", commands("(?:python -m )?grader (?:check|run|doctor|new) "))
+@pytest.mark.parametrize("line", commands("(?:python -m )?grader (?:check|run|doctor|extend|new) "))
 def test_the_grader_takes_every_command_line_that_is_shown(line):
     words = shlex.split(line.partition("grader ")[2].split(";")[0])
     if words[0] == "check":  # prose may leave it out
