@@ -1,4 +1,4 @@
-"""`python -m grader`: check notebooks, run a class, ask the doctor, begin a course."""
+"""`python -m grader`: check notebooks, run a class, publish its marks, ask the doctor, begin a course."""
 
 import argparse
 import json
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from grader import __version__, new
 from grader.assignment import LAWS, TRAINING, load_assignments, the_assignment
 from grader.errors import CourseError, GraderError
+from grader.lms.publish import command as publish
 from grader.text import one_line, program
 from grader.verdict import Status, Verdict
 from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
@@ -28,11 +29,13 @@ EXAMPLES = """examples:
   python -m grader run                                grade everyone in submitted/, into the gradebook
   python -m grader run --train                        the same, and the training run of every notebook
   python -m grader doctor                             what this machine can do, and how to mend the rest
+  python -m grader publish csv                        everybody's marks; also canvas, moodle, gradescope, classroom
   python -m grader new FOLDER                         a course of one exercise to begin with
 
 exit codes:
   0    every notebook has its verdict, whatever its marks; doctor: grading works here
-  1    some are not judged for a reason on our side, which is said; doctor: something is missing
+  1    some are not judged for a reason on our side, which is said; doctor: something is missing;
+       publish: some marks or pages are not written, which is said
   2    stopped: the command line, the course, the gradebook or the sandbox cannot be used as they are
   130  stopped by Ctrl-C; the same command goes on
 """
@@ -48,6 +51,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"grader {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     new.add_command(commands)
+    publish.add_command(commands)
 
     def command(
         name: str, work: Callable[[argparse.Namespace], int], words: str
