@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
+from pathlib import Path
 
 
 class Key(StrEnum):
@@ -25,9 +26,14 @@ class Entry:
 
     path: str  # below the download, parts separated by /, never absolute, no ..
     size: int  # bytes, unpacked
-    read: Callable[[], bytes] = field(
-        compare=False
-    )  # at most one byte more than a notebook may have
+    # at most one byte more than a notebook may have; raises reader.Unreadable where that cannot be had
+    read: Callable[[], bytes] = field(compare=False)
+    name: str = ""  # what its owner called it, where the system's path says something else
+
+    @property
+    def own(self) -> str:
+        """The file's name, as its owner knows it."""
+        return self.name or self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
@@ -63,4 +69,28 @@ class Download:
 
     name: str  # as it was given
     entries: tuple[Entry, ...]
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a download cannot say of itself, from whoever has it.
+
+    `assignment`: its name, by which a download of several is sorted, "" for all; `notebook`: the name it was given out with;
+    `zone`: of local times, None where nobody said; `pattern`: how the files of a plain folder are named; `clones`: where
+    repositories go that a table names.
+    """
+
+    assignment: str = ""
+    notebook: str = ""
+    zone: tzinfo | None = None
+    pattern: str = ""
+    clones: Path = Path("build/grading/clones")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a system's module makes of a download; `refused`: entries that are nobody's hand-in, beside the download's own."""
+
+    hand_ins: tuple[HandIn, ...]
     refused: tuple[Refused, ...] = ()

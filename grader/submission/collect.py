@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.reader import Unreadable, clues, is_cell, is_notebook, parse, read
+from grader.submission.copies import counted
+from grader.submission.packed import Packed, unpack_file
 from grader.text import one_line
 
 IGNORED = {"__pycache__", "__MACOSX", "node_modules"}  # and whatever begins with a dot
@@ -23,12 +25,13 @@ TIMESTAMP, REFUSED = "timestamp.txt", "timestamp.txt.refused"
 class Found:
     """What one student's folder holds.
 
-    `why_not`: a key of handed_in.NO_NOTEBOOK where files lie there and no notebook to grade; `trouble`: why nobody can
+    `inside`: the notebook's name within `notebook`, where that is a zip; `why_not`: a key of handed_in.NO_NOTEBOOK where files lie there and no notebook to grade; `trouble`: why nobody can
     tell what was handed in; `modules`: names of the .py files that were left out.
     """
 
     student: str
     notebook: Path | None = None
+    inside: str = ""
     why_not: str = ""
     trouble: str = ""
     notes: list[str] = field(default_factory=list)
@@ -46,19 +49,24 @@ def find_submissions(
     notebook_name: str,
     others: Collection[str] = (),
     ids: Collection[str] = (),
+    strangers: Collection[str] = (),
 ) -> list[Found]:
     """One entry for each folder in `submitted`, in order of their names.
 
     Args:
         others: names of the course's other assignments.
         ids: of this one's solution and grade cells, by which its notebook is known where there are others.
+        strangers: folders that are no student's, and not looked at.
     """
     if not submitted.is_dir():
         return []
     folders = sorted(
         path
         for path in submitted.iterdir()
-        if path.is_dir() and not path.is_symlink() and path.name[0] != "."
+        if path.is_dir()
+        and not path.is_symlink()
+        and path.name[0] != "."
+        and path.name not in strangers
     )
     return [found_or_trouble(path, assignment, notebook_name, others, ids) for path in folders]
 
@@ -144,9 +152,44 @@ def _choose(found: Found, files: list[Path], proper: Path, folder: Path) -> None
     elif notebooks:
         found.why_not = "twice" if named else "several"
     elif any(path.suffix.lower() in PACKED for path in files):
-        found.why_not = "packed"
+        _unpack(found, files, folder)
     elif files:
         found.why_not = "none"
+    copies = [path for path in notebooks if is_copy(path, proper.name)]
+    if found.notebook and found.notebook.name == proper.name and copies:
+        _weigh(found, copies, folder)
+
+
+def _unpack(found: Found, files: list[Path], folder: Path) -> None:
+    """A zip counts where it is the only archive, and one notebook is in it."""
+    packed = [path for path in files if path.suffix.lower() in PACKED]
+    inner = (
+        unpack_file(packed[0]) if [path.suffix.lower() for path in packed] == [".zip"] else Packed()
+    )
+    if not inner.name:
+        found.why_not = "packed"
+        return
+    found.notebook, found.inside = packed[0], inner.name
+    found.notes.append(f"taken out of {shown(packed[0], folder)}: {one_line(inner.name, 100)}")
+
+
+def _weigh(found: Found, copies: list[Path], folder: Path) -> None:
+    """A system or a browser adds the number: nobody can tell which came last, and the older one must not pass for the newest."""
+    assert found.notebook is not None
+    taken = read(found.notebook)
+    if others := [path for path in copies if read(path) != taken]:
+        names = ", ".join(shown(path, folder.parent) for path in others[:3])
+        found.trouble = (
+            f"{names} lies beside {shown(found.notebook, folder.parent)}: which is the newest is not known:"
+            " leave one of them, or let `grader collect` take the download"
+        )
+        found.notebook = None
+
+
+def is_copy(path: Path, proper: str) -> bool:
+    """Whether only a number, as a system or a browser adds it, tells the file's name from the proper one."""
+    plain, number = counted(path.name.lower())
+    return number > 0 and plain.startswith(proper.lower())
 
 
 def _blame(found: Found, locked: list[str], folder: Path) -> None:
@@ -164,8 +207,16 @@ def foreign(path: Path, ids: Collection[str]) -> bool:
     if not is_notebook(path) or not path.is_file():
         return False
     try:
-        cells = parse(read(path))["cells"]
-    except (OSError, Unreadable):
+        return holds_others(read(path), ids)
+    except OSError:
+        return False
+
+
+def holds_others(data: bytes, ids: Collection[str]) -> bool:
+    """Whether these are a notebook's bytes whose cells have ids of nbgrader's, and none of these."""
+    try:
+        cells = parse(data)["cells"]
+    except Unreadable:
         return False
     found = [clues(cell).get("grade_id") for cell in cells if is_cell(cell)]
     named = {name for name in found if isinstance(name, str)}

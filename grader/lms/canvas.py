@@ -1,0 +1,97 @@
+"""Canvas: a flat zip of files, `lastnamefirstname[_LATE]_<user id>_<file's number>_<file>`."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from grader.lms.blackboard import FORM as BLACKBOARD
+from grader.lms.forms import last, most, strays
+from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Refused, Told
+from grader.lms.names import counted
+from grader.text import one_line
+
+# The name has letters and digits alone, and a group's work has the group's. Where students are anonymous to graders, so is the
+# download. Texts that were written in Canvas itself have no number. A name that ends in _ and digits reads as another user's
+# number; that user's own files, under another name, give it away.
+FORMS = (
+    re.compile(r"(?P<late>LATE_)?(?P<user>anon_[A-Za-z0-9]+)_(?P<number>[0-9]+)_(?P<file>.+)"),
+    re.compile(r"(?P<who>\w*?)(?P<late>_LATE)?_(?P<user>[0-9]+)_(?P<number>[0-9]+)_(?P<file>.+)"),
+    re.compile(
+        r"(?P<who>\w*?)(?P<late>_LATE)?_(?P<user>[0-9]+)_(?P<number>)(?P<file>(?:text|link)\.html)"
+    ),
+)
+CLOCK = "Canvas's download tells no time, only who is late"
+FIRST = 0.0  # the number of a file that nothing was added to
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a student's; `stem`, `upload`: its name without Canvas's number, and that number."""
+
+    entry: Entry
+    who: str
+    number: int
+    late: bool
+    stem: str
+    upload: float
+
+
+def recognised(download: Download) -> bool:
+    """Whether most files are named so, side by side in one folder."""
+    folders = {entry.path.rpartition("/")[0] for entry in download.entries}
+    return len(folders) == 1 and most(download, _form)
+
+
+def _form(path: str) -> "re.Match[str] | None":
+    name = last(path)
+    if BLACKBOARD.fullmatch(name):
+        return None
+    return next((found for form in FORMS if (found := form.fullmatch(name))), None)
+
+
+def hand_ins(download: Download, told: Told) -> Contents:
+    """A student's files, the newest upload of each name; older ones that lie beside it are earlier attempts."""
+    files, others = defaultdict[str, list[File]](list), list[Entry]()
+    for entry in download.entries:
+        if found := _form(entry.path):
+            files[found["user"]].append(_file(entry, found))
+        else:
+            others.append(entry)
+    found_all, refused = list[HandIn](), list[Refused]()
+    for user, own in files.items():
+        if len({file.who for file in own}) == 1:
+            found_all += _attempts(user, own)
+        else:
+            words = f"Canvas's user {user} has several names here: whose this is cannot be told"
+            refused += [Refused(one_line(file.entry.path), words) for file in own]
+    return Contents(tuple(found_all), (*refused, *strays(others, "Canvas")))
+
+
+def _file(entry: Entry, found: "re.Match[str]") -> File:
+    parts = found.groupdict()
+    stem, upload = counted(found["file"])
+    number, late = int(found["number"] or 0), bool(found["late"])
+    return File(entry, parts.get("who", ""), number, late, stem, upload)
+
+
+def _attempts(user: str, files: Iterable[File]) -> Iterator[HandIn]:
+    """Oldest first: a file that came once belongs to the newest, of others the newest does, and so back."""
+    versions = defaultdict[str, list[File]](list)
+    for file in sorted(files, key=lambda file: (file.upload, file.number)):
+        versions[file.stem].append(file)
+    for age in reversed(range(max(len(own) for own in versions.values()))):
+        yield _hand_in(user, [own[-1 - age] for own in versions.values() if len(own) > age])
+
+
+def _hand_in(user: str, files: list[File]) -> HandIn:
+    """One attempt; a file is named as the student did, without Canvas's number."""
+    upload = max(file.upload for file in files)
+    return HandIn(
+        by=({Key.CANVAS: user},),
+        files=tuple(replace(file.entry, name=file.stem) for file in files),
+        order=(float(max(file.number for file in files)), upload),
+        label=f"upload {upload + 1:.0f}" if upload > FIRST else "",
+        clock=CLOCK,
+        late=any(file.late for file in files),
+    )
