@@ -1,4 +1,4 @@
-"""`python -m grader`: check notebooks, run a class, publish its marks, ask the doctor, begin a course."""
+"""`python -m grader`: check notebooks, run a class, extend a due date, publish marks, ask the doctor, begin a course."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from grader import __version__, new
+from grader import __version__, extend, new
 from grader.assignment import LAWS, TRAINING, load_assignments, the_assignment
 from grader.errors import CourseError, GraderError
 from grader.lms.publish import command as publish
@@ -29,6 +29,7 @@ EXAMPLES = """examples:
   python -m grader run                                grade everyone in submitted/, into the gradebook
   python -m grader run --train                        the same, and the training run of every notebook
   python -m grader doctor                             what this machine can do, and how to mend the rest
+  python -m grader extend ann --days 3                more time for a student; without names, who has it
   python -m grader publish csv                        everybody's marks; also canvas, moodle, gradescope, classroom
   python -m grader new FOLDER                         a course of one exercise to begin with
 
@@ -51,6 +52,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"grader {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     new.add_command(commands)
+    extend.add_command(commands)
     publish.add_command(commands)
 
     def command(
@@ -132,6 +134,10 @@ def run_batch(options: argparse.Namespace) -> int:
                 made[batch.assignment.name] = batch.run(jobs)
                 write_status(chain.from_iterable(made.values()), options.status)
     rows = [*chain.from_iterable(made.values())]
+    if len(batches) > 1:
+        with in_one_line():
+            rows = [*chain.from_iterable(batch.rows() for batch in batches)]
+        write_status(rows, options.status)
     place = "; ".join(batch.place for batch in batches)
     summary(rows, place)
     if said := strays(batches[0].submitted, place):

@@ -80,10 +80,11 @@ def words(exercise: ExerciseVerdict) -> str:
 
 
 def lateness(marks: Marks) -> list[str]:
-    """A note on a hand-in after the due date, to the hour, and on what it costs: by itself nothing."""
+    """Notes on a hand-in after the due date, to the hour, and on what it costs: by itself nothing; on free days that are left."""
     hours = math.ceil(marks.late / 3600)
     cost = f": {marks.penalty:g} of {marks.raw:g} points off" if marks.penalty else ""
-    return [f"late by {hours // 24} d {hours % 24} h{cost}"] if hours > 0 else []
+    late = [f"late by {hours // 24} d {hours % 24} h{cost}"] if hours > 0 else []
+    return [*late, str(marks.free)] if marks.free else late
 
 
 def fault(exercise: ExerciseVerdict) -> str:

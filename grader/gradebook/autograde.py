@@ -13,6 +13,7 @@ from typing import Any
 from grader.assignment import Assignment
 from grader.errors import CourseError
 from grader.gradebook.database import LOCKED, check_exercises, check_file, sqlite_file, trouble
+from grader.gradebook.extensions import tell
 from grader.gradebook.marks import Marks, is_unconfirmed, marks_of, stem_of
 from grader.gradebook.settings import application, other_assignments
 from grader.store import StateFile
@@ -128,12 +129,25 @@ class Gradebook:
             )
             for notebook in found:
                 self._confirm(notebook)
+            if self.penalties.shared:
+                self._settle_others(database)
             troubles = {notebook.student.id: self._settle(notebook) for notebook in found}
             database.db.commit()
-            return {n.student.id: marks_of(n, troubles[n.student.id]) for n in found}
+            return {
+                n.student.id: marks_of(n, self.penalties, troubles[n.student.id]) for n in found
+            }
+
+    def _settle_others(self, database: Any) -> None:
+        """What one assignment's hand-ins use of the free late days, others' cannot."""
+        for assignment in database.assignments:
+            if assignment.name != self.assignment.name:
+                for submission in assignment.submissions:
+                    for notebook in submission.notebooks:
+                        self._settle(notebook)
 
     def _settle(self, notebook: Any) -> str:
-        """Store the late penalty as it is now; what stood in the way, or an empty string."""
+        """Store extension and late penalty as they are now; what stood in the way, or an empty string."""
+        tell(notebook.assignment, self.penalties.root)
         try:
             notebook.late_submission_penalty = self.penalties(notebook)
         except CourseError as error:  # one student's trouble must not stop the others

@@ -16,6 +16,8 @@ from traitlets import Unicode
 
 from grader.assignment import LAWS, Assignment, load_assignments
 from grader.errors import CourseError
+from grader.gradebook.extensions import tell
+from grader.gradebook.late import Penalties
 from grader.reader import Unreadable
 from grader.store import StateFile
 from grader.submission.handed_in import HandedIn, read
@@ -68,6 +70,8 @@ class SubmissionExporter(NotebookExporter):
             raise NbGraderException("no sandbox")
         known = judged(self.converter)
         self.assignment = known.assignment if known else self._declared()
+        if not known:
+            self._check_late_policy()
 
     def _declared(self) -> Assignment:
         try:
@@ -77,6 +81,14 @@ class SubmissionExporter(NotebookExporter):
             self.log.error(f"nothing is graded: {error}")
             raise NbGraderException("the course cannot be used") from error
         return assignment
+
+    def _check_late_policy(self) -> None:
+        """Said once, before anybody is graded."""
+        try:
+            Penalties(self.converter)
+        except CourseError as error:
+            self.log.error(f"nothing is graded: {error}")
+            raise NbGraderException("the late policy cannot be used") from error
 
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **kw: Any
@@ -89,7 +101,15 @@ class SubmissionExporter(NotebookExporter):
         known = judged(self.converter)
         submission = readable(known.handed_in if known else read_plain(filename), self.assignment)
         keep_timestamp(Path(filename).parent, self.converter, names)
+        tell_extension(Path(self.coursedir.root), names)
         return self.from_notebook_node(nbformat.from_dict(submission.notebook), resources, **kw)
+
+
+def tell_extension(root: Path, names: dict[str, str]) -> None:
+    """The submission is new to nbgrader, or its due date is."""
+    with Gradebook(names["db_url"]) as gradebook:
+        tell(gradebook.find_submission(names["assignment"], names["student"]), root)
+        gradebook.db.commit()
 
 
 def state_file(coursedir: Any, names: dict[str, str]) -> StateFile:

@@ -120,7 +120,9 @@ class GetMarks(GetGrades):
         with Gradebook(self.db_url) as gradebook:
             where = (self.notebook_id, self.assignment_id, self.student_id)
             notebook = gradebook.find_submission_notebook(*where)
-            about["late_penalty"] = Penalties(self)(notebook) or 0.0
+            penalties = Penalties(self)
+            about["late_penalty"] = penalties(notebook) or 0.0
+            about["free_days"] = penalties.free_days(notebook.assignment)
             about["score"] = total(notebook.score, about["late_penalty"])
         if self.waiting:
             about["score"] = f"{about['score']:g} so far, {self.waiting:g} not marked yet"

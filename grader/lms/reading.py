@@ -1,13 +1,11 @@
 """Reads the results of everybody: from the gradebook, the grader's own state beside it, and what lies in submitted/."""
 
-import contextlib
 import dataclasses
-import fcntl
-from collections.abc import Callable, Iterator
+
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grader.assignment import Assignment, Exercise, exercises
 from grader.classroom.status import row, words
@@ -17,11 +15,14 @@ from grader.gradebook.marks import Marks, is_open, is_unconfirmed, marks_of, ste
 from grader.lms.handins import Key
 from grader.lms.people import Person, Roster
 from grader.lms.results import Result, Table
-from grader.store import WORK, State, StateFile
+from grader.store import WORK, State, StateFile, alone
 from grader.submission.collect import Found, find_submissions, unusable
 from grader.submission.handed_in import read
 from grader.text import program
 from grader.verdict import OPEN, Status, Verdict
+
+if TYPE_CHECKING:
+    from grader.gradebook.late import Penalties
 
 WITHDRAWN = "the notebook lies in submitted/ no more; its marks stay in the gradebook"
 UNGRADED = "handed in and not graded yet"
@@ -40,7 +41,7 @@ def read_table(assignment: Assignment) -> Table:
     _check(app.coursedir.db_url)
     roster = {person.student: person for person in Roster.kept(root)}
     with (
-        at_rest(root / WORK / assignment.name),
+        alone(root / WORK / assignment.name),
         in_one_line(),
         Gradebook(app.coursedir.db_url) as database,
     ):
@@ -67,20 +68,6 @@ def _check(url: str) -> None:
         check_file(file, writing=False)
 
 
-@contextlib.contextmanager
-def at_rest(work: Path) -> Iterator[None]:
-    """Nobody grades meanwhile: some of the marks would be of one grading, some of another."""
-    work.mkdir(parents=True, exist_ok=True)
-    with (work / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CourseError(
-                f"a run is grading here ({work}/lock): wait until it has ended"
-            ) from None
-        yield
-
-
 def _found(submitted: Path, assignment: Assignment, others: set[str]) -> dict[str, Found]:
     names = (assignment.name, assignment.notebook.stem)
     ids = frozenset(name for name, _ in wanted(assignment))
@@ -96,7 +83,7 @@ class _Reader:
     root: Path
     found: dict[str, Found]
     roster: dict[str, Person]
-    penalties: Callable[[Any], float | None]
+    penalties: "Penalties"
 
     def result(self, record: Any) -> Result:
         """Of a student whom the gradebook has marks of."""
@@ -149,9 +136,10 @@ class _Reader:
     def _marks(self, record: Any) -> Marks:
         """With the late penalty as it is now."""
         try:
-            return dataclasses.replace(marks_of(record), penalty=self.penalties(record) or 0.0)
+            marks = marks_of(record, self.penalties)
+            return dataclasses.replace(marks, penalty=self.penalties(record) or 0.0)
         except CourseError as error:  # one student's trouble must not stop the others
-            return marks_of(record, str(error))
+            return marks_of(record, self.penalties, str(error))
 
     def _named(self, student: str, status: Status, known: Any) -> Result:
         """Names as the gradebook has them, else as the roster does."""
