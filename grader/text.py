@@ -14,7 +14,7 @@ LONGEST_CELL = 30_000
 FORMULA = re.compile(r"(^|[,;|\t]\s*)(?=[=+\-@\t])")
 
 # no formula that does anything: those need brackets, quotes, bars or blanks
-ADDRESS = re.compile(r"[\w.+\-]+@[\w\-]+(\.[\w\-]+)*")
+ADDRESS = re.compile(r"[\w.+=\-]+@[\w\-]+(\.[\w\-]+)*")
 
 
 def clean(text: str, limit: int = 300) -> str:

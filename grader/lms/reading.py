@@ -1,7 +1,7 @@
 """Reads the results of everybody: from the gradebook, the grader's own state beside it, and what lies in submitted/."""
 
 import dataclasses
-
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +37,7 @@ def read_table(assignment: Assignment) -> Table:
     from grader.gradebook.settings import application, other_assignments
 
     app = application(assignment)
+    app.log.setLevel(logging.ERROR)
     root, plan = Path(app.coursedir.root), tuple(exercises(assignment))
     _check(app.coursedir.db_url)
     roster = {person.student: person for person in Roster.kept(root)}

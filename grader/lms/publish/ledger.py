@@ -51,7 +51,8 @@ def number(value: float) -> str:
 
 
 class Ledger:
-    """What each system was last given, by student: `points` and `comment` as text, `page` as digest."""
+    """What each system was last given, by student: `points` and `comment` as text, `page` and `row` as digests; `was`: the mark in the
+    sheet before."""
 
     def __init__(self, table: Table, system: str) -> None:
         self.path: Path = table.work / "published.json"

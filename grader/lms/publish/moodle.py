@@ -7,7 +7,7 @@ from pathlib import Path
 from grader.errors import CourseError
 from grader.lms.handins import Key
 from grader.lms.publish.fill import Report, as_number
-from grader.lms.publish.ledger import Ledger, Options, number, points
+from grader.lms.publish.ledger import Options, number, points
 from grader.lms.publish.sheet import Sheet
 from grader.lms.results import Result, Table
 from grader.text import harmless
@@ -18,6 +18,8 @@ KEYS = {IDENTIFIER: Key.PARTICIPANT, "ID number": Key.SIS, "Email address": Key.
 PARTICIPANT = re.compile(r"\D*(\d+)")
 # what no folder of a zip may have in its name; an underscore ends the name for Moodle
 UNFIT = re.compile(r'[\x00-\x1f_/\\:*?"<>|]+')
+# a comment of ours, whenever it was made
+OURS = re.compile(r"\S[^\n]*; together [\d.]+ of [\d.]+")
 TAG = re.compile(r"<[^>]*>")
 
 
@@ -86,17 +88,13 @@ def comment(result: Result, table: Table, options: Options) -> str:
     return str(harmless(html.escape("; ".join(parts), quote=False)))
 
 
-def write_comment(
-    sheet: Sheet, row: int, text: str, student: str, ledger: Ledger, report: Report
-) -> bool:
-    """Whether it stands there now: a comment that a person has written stays."""
+def write_comment(sheet: Sheet, row: int, text: str, student: str, report: Report) -> bool:
+    """Whether it stands there now: a comment that a person has written, or added to, stays."""
     place = sheet.index(COMMENT)
     if place is None:
         return False
-    there, last = sheet.get(row, place), ledger.last(student, "comment")
-    said = html.unescape(TAG.sub("", there)).strip()
-    ours = {html.unescape(known) for known in (text, last) if known}
-    if there and said not in ours:
+    said = html.unescape(TAG.sub("", sheet.get(row, place))).strip()
+    if said and not OURS.fullmatch(said):
         report.left["a comment stands there and stays"].append(student)
         return False
     if said != html.unescape(text):

@@ -1,19 +1,20 @@
 """Which row of an exported table is whose: by ids alone, never by a name, and only where nothing contradicts."""
 
+import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from grader.lms.handins import Key
-from grader.lms.people import Roster, same
+from grader.lms.matching import Index
+from grader.lms.people import Person, Roster
 
-# Moodle numbers people anew in each assignment: its number decides where nothing else does
-LAST = (Key.PARTICIPANT,)
+IDS = (Key.STUDENT, Key.CANVAS, Key.LOGIN, Key.SIS, Key.PARTICIPANT, Key.GITHUB)
 
 
 @dataclass
 class Rows:
-    """`of`: the row of a student; `several`: students who may be meant by more than one row, or rows by more than one student, with
+    """`of`: the row of a student; `several`: students who may be meant by several rows, or by rows that may mean others, with
     those rows; `strangers`: rows of nobody here."""
 
     of: dict[str, int] = field(default_factory=dict)
@@ -24,17 +25,12 @@ class Rows:
 def assign(
     rows: Mapping[int, Mapping[Key, str]], roster: Roster, students: Mapping[str, str]
 ) -> Rows:
-    """`rows`: what each says of its person; `students`: e-mail addresses by id, in the gradebook: both count where the roster
-    knows nothing of a student."""
-    known = {person.student for person in roster}
-    unknown: dict[str, list[str]] = defaultdict(list)
-    for student, email in students.items():
-        for value in {same(Key.LOGIN, student), same(Key.EMAIL, email)} - {""}:
-            unknown[value] += [] if student in known else [student]
-    made, meant = Rows(), defaultdict[str, list[int]](list)
-    unclear = set[str]()
+    """`rows`: what each says of its person; `students`: e-mail addresses by id, as the gradebook has them."""
+    index = Index(people(roster, students))
+    made, meant, unclear = Rows(), defaultdict[str, list[int]](list), set[str]()
     for number, keys in rows.items():
-        found = candidates(keys, roster, unknown)
+        said: dict[Key, str] = {key: text for key, text in keys.items() if key != Key.NAME}
+        found = {person.student for person in index.match(said).people}
         if not found:
             made.strangers.append(number)
         unclear |= found if len(found) > 1 else set()
@@ -48,14 +44,12 @@ def assign(
     return made
 
 
-def candidates(
-    keys: Mapping[Key, str], roster: Roster, unknown: Mapping[str, Collection[str]]
-) -> set[str]:
-    """Everybody whom any of the keys may mean."""
-    first = [key for key in keys if key not in (Key.NAME, *LAST)]
-    for asked in (first, [key for key in LAST if key in keys]):
-        found = {p.student for key in asked for p in roster.find({key: keys[key]})}
-        found |= {s for key in asked for s in unknown.get(same(Key.LOGIN, keys[key]), ())}
-        if found:
-            return found
-    return set()
+def people(roster: Roster, students: Mapping[str, str]) -> Iterator[Person]:
+    """Those on the roster; of a student who is not, the id may be any system's."""
+    known = {person.student for person in roster}
+    for person in roster:
+        yield dataclasses.replace(person, keys={**person.keys, Key.STUDENT: person.student})
+    for student, email in students.items():
+        if student not in known:
+            keys = dict.fromkeys(IDS, student) | ({Key.EMAIL: email} if email else {})
+            yield Person(student, keys)

@@ -105,13 +105,14 @@ def fill(work: Filling, result: Result, row: int, changed: bool) -> None:
         return
     if work.most is not None and not takes(work, student, row, value):
         return
+    was = work.sheet.get(row, work.column.place)
     if not work.column.write(student, row, value, work.report):
         return
     work.rows.add(row)
     said = parts.pop("comment", "")
-    if said and moodle.write_comment(work.sheet, row, said, student, ledger, work.report):
+    if said and moodle.write_comment(work.sheet, row, said, student, work.report):
         parts["comment"] = said
-    work.given[student] = parts
+    work.given[student] = parts | {"was": was}
 
 
 def takes(work: Filling, student: str, row: int, value: float) -> bool:
