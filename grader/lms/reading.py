@@ -31,12 +31,14 @@ NEWER = "a newer notebook is not graded yet"
 
 def read_table(assignment: Assignment) -> Table:
     """What is known now, of every student in the gradebook, in submitted/ and on the roster; nothing is graded or written."""
+    from grader.gradebook.settings import application, other_assignments
+
+    # before anything else of nbgrader's: it leaves out what takes long to load
+    app = application(assignment)
     from nbgrader.api import Gradebook
 
     from grader.gradebook.late import Penalties
-    from grader.gradebook.settings import application, other_assignments
 
-    app = application(assignment)
     app.log.setLevel(logging.ERROR)
     root, plan = Path(app.coursedir.root), tuple(exercises(assignment))
     _check(app.coursedir.db_url)
