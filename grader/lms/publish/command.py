@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     """Publish to one system; 1 where something could not be: the rest is written."""
     from grader.lms.publish.own import publish_table
     from grader.lms.publish.sheets import publish_sheet
-    from grader.lms.reading import read_table
+    from grader.lms.read_results import read_table
 
     table = read_table(the_assignment(options.laws, options.assignment))
     options.default_out = table.work / f"publish/{options.system}.csv"
@@ -110,7 +110,7 @@ def from_here(path: Path) -> Path:
 def say(report: "Report", options: argparse.Namespace, table: "Table") -> None:
     """Changes go to the standard output, everything else to the other one."""
     from grader.lms.publish.ledger import some
-    from grader.lms.reading import NEWER
+    from grader.lms.read_results import NEWER
 
     for line in report.changes:
         print(line)
