@@ -26,7 +26,7 @@ from grader.store import WORK, StateFile, alone, fingerprint, sha256
 from grader.submission import timestamps
 from grader.submission.collect import Found, find_submissions, loose, unusable
 from grader.submission.handed_in import HandedIn, read
-from grader.text import some_of
+from grader.text import program, some_of
 from grader.verdict import Outcome, Status, Verdict
 
 WITHDRAWN = "graded earlier: its marks stay in the gradebook"
@@ -80,7 +80,11 @@ class Batch:
             self.found = self._grade(found, gradebook, pool)
         seen = {entry["student"] for entry in self.found}
         self.found += [
-            {"student": name, "status": Status.MISSING, "notes": self._earlier(name, gradebook)}
+            {
+                "student": name,
+                "status": Status.MISSING,
+                "notes": self._without(name, nobodys, gradebook),
+            }
             for name in gradebook.students()
             if name not in seen
         ]
@@ -127,6 +131,12 @@ class Batch:
         if trouble := self._record(entry, verdict, gradebook, state):
             status, notes = Status.INFRASTRUCTURE, [*notes, trouble]
         return {"student": entry.student, "status": status, "verdict": verdict, "notes": notes}
+
+    def _without(self, student: str, nobodys: Collection[str], gradebook: Gradebook) -> list[str]:
+        """Notes on somebody whom the gradebook has, and submitted/ has not."""
+        if student in nobodys:
+            return [f"a download, no student: `{program()} -m grader remove {student}`"]
+        return self._earlier(student, gradebook)
 
     def _earlier(self, student: str, gradebook: Gradebook) -> list[str]:
         return [WITHDRAWN] if student in gradebook.entered else []
@@ -196,9 +206,14 @@ class Batch:
         return trouble
 
 
-def strays(submitted: Path, place: str) -> str:
-    """One line on files that no student's folder holds, or an empty string; `place`: where a notebook belongs."""
-    names = loose(submitted)
+def strays(submitted: Path, place: str, told: Collection[str] = ()) -> str:
+    """One line on files that no student's folder holds, or an empty string.
+
+    Args:
+        place: where a notebook belongs.
+        told: names that were told of already.
+    """
+    names = [name for name in loose(submitted) if name not in told]
     if not names:
         return ""
     files = f"{len(names)} files in submitted/ belong"

@@ -78,7 +78,12 @@ def one(old: Attempt, new: Attempt) -> bool:
         return False
     if old.moment and new.moment:
         return old.moment == new.moment
-    return old.system != new.system or not (old.order and new.order) or old.order == new.order
+    return old.system != new.system or not _apart(old.order, new.order)
+
+
+def _apart(a: tuple[float | str, ...], b: tuple[float | str, ...]) -> bool:
+    """Whether two orders say two attempts; numbers and words cannot be compared."""
+    return list(map(type, a)) == list(map(type, b)) and a != b
 
 
 def filled(old: Attempt, new: Attempt) -> Attempt:
@@ -91,7 +96,8 @@ def filled(old: Attempt, new: Attempt) -> Attempt:
         partners=old.partners or new.partners,
     )
     if new.moment and not old.moment:
-        return dataclasses.replace(known, moment=new.moment, clock=new.clock)
+        order = new.order or known.order
+        return dataclasses.replace(known, moment=new.moment, clock=new.clock, order=order)
     return known
 
 

@@ -10,7 +10,10 @@ from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Told
 from grader.reader import Unreadable
 
 FORM = re.compile(
-    r"(?P<before>.+)_attempt_(?P<time>[0-9]{4}(?:-[0-9]{2}){5})(?:_(?P<file>.+)|(?P<receipt>\.txt))"
+    # as little as possible before the time: what follows, a student named
+    r"(?P<before>.+?)_attempt_(?P<time>[0-9]{4}(?:-[0-9]{2}){5})"
+    r"(?:_(?P<file>.+)|(?P<receipt>\.txt))",
+    re.DOTALL,
 )
 USER = re.compile(r"^Name:.*\((?P<user>[^()\n]+)\)[ \t]*$", re.MULTILINE)
 # a student's words, which come before the list, may look like it: the last list counts

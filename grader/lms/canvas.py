@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from grader.lms.blackboard import FORM as BLACKBOARD
 from grader.lms.forms import last, most, strays
 from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Refused, Told
-from grader.lms.names import counted
+from grader.lms.names import uploaded
 from grader.text import one_line
 
 # The name has letters and digits alone, and a group's work has the group's. Where students are anonymous to graders, so is the
@@ -16,9 +16,9 @@ from grader.text import one_line
 # number; that user's own files, under another name, give it away.
 FORMS = (
     re.compile(r"(?P<late>LATE_)?(?P<user>anon_[A-Za-z0-9]+)_(?P<number>[0-9]+)_(?P<file>.+)"),
-    re.compile(r"(?P<who>\w*?)(?P<late>_LATE)?_(?P<user>[0-9]+)_(?P<number>[0-9]+)_(?P<file>.+)"),
+    re.compile(r"(?P<who>.*?)(?P<late>_LATE)?_(?P<user>[0-9]+)_(?P<number>[0-9]+)_(?P<file>.+)"),
     re.compile(
-        r"(?P<who>\w*?)(?P<late>_LATE)?_(?P<user>[0-9]+)_(?P<number>)(?P<file>(?:text|link)\.html)"
+        r"(?P<who>.*?)(?P<late>_LATE)?_(?P<user>[0-9]+)_(?P<number>)(?P<file>(?:text|link)\.html)"
     ),
 )
 CLOCK = "Canvas's download tells no time, only who is late"
@@ -55,7 +55,7 @@ def hand_ins(download: Download, told: Told) -> Contents:
     files, others = defaultdict[str, list[File]](list), list[Entry]()
     for entry in download.entries:
         if found := _form(entry.path):
-            files[found["user"]].append(_file(entry, found))
+            files[found["user"]].append(_file(entry, found, told))
         else:
             others.append(entry)
     found_all, refused = list[HandIn](), list[Refused]()
@@ -68,19 +68,28 @@ def hand_ins(download: Download, told: Told) -> Contents:
     return Contents(tuple(found_all), (*refused, *strays(others, "Canvas")))
 
 
-def _file(entry: Entry, found: "re.Match[str]") -> File:
-    parts = found.groupdict()
-    stem, upload = counted(found["file"])
+def _file(entry: Entry, found: "re.Match[str]", told: Told) -> File:
+    """The number of an upload is none where the notebook was given out with it."""
+    parts, name = found.groupdict(), found["file"]
+    stem, upload = (name, FIRST) if name == f"{told.notebook}.ipynb" else uploaded(name)
     number, late = int(found["number"] or 0), bool(found["late"])
-    return File(entry, parts.get("who", ""), number, late, stem, upload)
+    return File(replace(entry, name=name), parts.get("who", ""), number, late, stem, upload)
 
 
 def _attempts(user: str, files: Iterable[File]) -> Iterator[HandIn]:
-    """Oldest first: a file that came once belongs to the newest, of others the newest does, and so back."""
+    """Oldest first: a file that came once belongs to the newest, of others the newest does, and so back.
+
+    Files are numbered as they come in. Where that says otherwise than their names, these are the student's own.
+    """
     versions = defaultdict[str, list[File]](list)
-    for file in sorted(files, key=lambda file: (file.upload, file.number)):
+    for file in sorted(files, key=lambda file: file.upload):
         versions[file.stem].append(file)
-    for age in reversed(range(max(len(own) for own in versions.values()))):
+    for own in versions.values():
+        numbers = [file.number for file in own]
+        if sorted(set(numbers)) != numbers:
+            yield _hand_in(user, [replace(file, stem=file.entry.own) for file in files])
+            return
+    for age in reversed(range(max(map(len, versions.values())))):
         yield _hand_in(user, [own[-1 - age] for own in versions.values() if len(own) > age])
 
 

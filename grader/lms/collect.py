@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from grader.lms.attempts import Attempt, Kept
+from grader.lms.attempts import Attempt, Kept, one
 from grader.lms.deciding import Choice, Decision, decide
 from grader.lms.handins import HandIn, Refused
 from grader.lms.matching import Index
@@ -135,7 +135,7 @@ def row_of(student: str, work: Work | None, course: Course, choice: Choice, over
             row.what, row.sha256 = What.SAME, there.sha256
             row.notes.append("put there by hand: no download holds anything of this student")
         return row
-    new = [attempt for attempt in kept.attempts if is_in(attempt, work.attempts)]
+    new = [a for a in kept.attempts if any(one(a, other) for other in work.attempts)]
     decision = decide(student, kept, new, choice)
     row.kept = decision.kept
     row.notes += [*(work.why if decision.counts is None else ()), *decision.notes]
@@ -179,16 +179,6 @@ def notes_on(counts: Attempt, new: Sequence[Attempt]) -> list[str]:
     if not new:
         notes.append("nothing in these downloads: collected before")
     return notes
-
-
-def is_in(attempt: Attempt, downloaded: Sequence[Attempt]) -> bool:
-    """Whether this very handing-in is in the downloads."""
-    return any(
-        attempt.sha256 == d.sha256
-        and (attempt.moment == d.moment or not d.moment)
-        and (attempt.order == d.order or not d.order or attempt.system != d.system)
-        for d in downloaded
-    )
 
 
 def stranger(row: Row) -> Row:

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from grader.errors import CourseError
-from grader.lms.attempts import Attempt, Kept, first, in_order, last
+from grader.lms.attempts import BY_HAND, Attempt, Kept, first, in_order, last
 
 LATEST, FIRST, DOWNLOAD = "latest", "first", "download"
 DIGEST = 10  # characters that the table shows, and that a choice takes
+SHORTEST = 6  # characters of a digest; a number has fewer
 FORM = re.compile(r"latest|first|download|[1-9]\d{0,2}|[0-9a-f]{6,64}")
 
 
@@ -61,7 +62,9 @@ def decide(student: str, kept: Kept, new: Sequence[Attempt], choice: Choice) -> 
     which = choice.of(student)
     if not which and kept.chosen:
         return remembered(student, kept)
-    newest = last(kept.attempts)
+    # what somebody put there has no place among what was handed in: it counts where it is named
+    handed_in = [attempt for attempt in kept.attempts if attempt.system != BY_HAND]
+    newest = last(handed_in)
     if which in ("", LATEST):
         kept = replace(kept, chosen="", among=())
         if newest and newest.sha256:
@@ -72,7 +75,7 @@ def decide(student: str, kept: Kept, new: Sequence[Attempt], choice: Choice) -> 
             else "which attempt is the newest is not known"
         )
         return Decision(None, kept, notes=(f"{why}: {remedy(student, kept)}",))
-    counts = asked_for(which, kept.attempts, new)
+    counts = asked_for(which, kept.attempts if len(which) >= SHORTEST else handed_in, new)
     if counts is None or not counts.sha256:
         words = f"--attempt {which} names no attempt of this student: {remedy(student, kept)}"
         return Decision(None, kept, notes=(words,))
@@ -87,7 +90,8 @@ def decide(student: str, kept: Kept, new: Sequence[Attempt], choice: Choice) -> 
 def remembered(student: str, kept: Kept) -> Decision:
     """What was chosen once counts until something else comes."""
     counts = [attempt for attempt in kept.attempts if attempt.sha256 == kept.chosen]
-    more = {attempt.sha256 for attempt in kept.attempts} - set(kept.among)
+    handed_in = {attempt.sha256 for attempt in kept.attempts if attempt.system != BY_HAND}
+    more = handed_in - set(kept.among)
     if counts and not more:
         return Decision(counts[-1], kept, True, ("chosen by --attempt",))
     why = "an attempt was chosen by --attempt, and another one has come since"
@@ -100,7 +104,7 @@ def asked_for(which: str, attempts: Sequence[Attempt], new: Sequence[Attempt]) -
         return first(attempts)
     if which == DOWNLOAD:
         return last(new)
-    if len(which) <= 3:
+    if len(which) < SHORTEST:
         ordered = in_order(attempts)
         return ordered[int(which) - 1] if ordered and int(which) <= len(ordered) else None
     found = [attempt for attempt in attempts if attempt.sha256.startswith(which)]

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grader.errors import CourseError
-from grader.lms.archive import open_tar, open_zip
 from grader.lms.handins import Download, Entry, Refused
 from grader.lms.names import MAX_ENTRIES, ignored, why_odd
+from grader.lms.tarred import MAX_UNPACKED, open_tar
+from grader.lms.zipped import open_zip
 from grader.reader import MAX_BYTES, Unreadable
 from grader.submission.collect import MAX_DEPTH
 from grader.text import one_line
@@ -44,7 +45,7 @@ def open_download(path: Path) -> Download:
     if start.startswith(ZIP):
         return open_zip(str(path), path.open("rb"))
     if start.startswith(GZIP) or start[TAR_AT:].startswith(TAR):
-        return open_tar(str(path), path.open("rb"), packed=start.startswith(GZIP))
+        return open_tar(str(path), path.open("rb"), start.startswith(GZIP), MAX_UNPACKED)
     if any(start.startswith(magic) for magic in PACKED):
         return Download(str(path), (), (Refused(one_line(path.name), UNPACK),))
     return Download(str(path), *_sorted_out([(path.name, path)]))

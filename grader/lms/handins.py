@@ -1,6 +1,6 @@
 """What a download holds, whatever system it is from: hand-ins of people, with what the system says of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from enum import StrEnum
@@ -77,13 +77,14 @@ class Told:
     """What a download cannot say of itself, from whoever has it.
 
     `assignment`: its name, by which a download of several is sorted, "" for all; `notebook`: the name it was given out with;
-    `zone`: of local times, None where nobody said; `pattern`: how the files of a plain folder are named; `clones`: where
-    repositories go that a table names.
+    `zone`: of local times, None where nobody said; `times`: of hand-ins, by Moodle's participant, from its worksheet;
+    `pattern`: how the files of a plain folder are named; `clones`: where repositories go that a table names.
     """
 
     assignment: str = ""
     notebook: str = ""
     zone: tzinfo | None = None
+    times: Mapping[str, datetime] = field(default_factory=dict)
     pattern: str = ""
     clones: Path = Path("build/grading/clones")
 

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from grader.lms.archive import open_tar, open_zip
 from grader.lms.handins import Download, Entry
 from grader.lms.names import counted
+from grader.lms.tarred import open_tar
+from grader.lms.zipped import open_zip
 from grader.reader import MAX_BYTES, Unreadable, is_notebook, parse
 from grader.submission.collect import PACKED
 from grader.text import one_line, some_of
 
 ZIP, GZIP = b"PK", b"\x1f\x8b"
-MAX_PACKED = 5  # archives of one hand-in that are looked into
+# archives of one hand-in that are looked into, and bytes that one of them may unpack to
+MAX_PACKED, MAX_INSIDE = 5, 5 * MAX_BYTES
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def notebook_of(files: Sequence[Entry], name: str = "") -> Choice:
     notebooks = [entry for entry in files if is_notebook(entry.own)]
     if not notebooks:
         return _renamed_or_packed(files, name)
-    versions = [entry for entry in notebooks if counted(entry.own)[0] == proper]
+    versions = [e for e in notebooks if proper in (e.own, counted(e.own)[0])]
     if len(versions) > 1:
         return _several(versions, proper)
     named = [entry for entry in notebooks if entry.own == proper] or versions
@@ -116,5 +118,5 @@ def unpacked(entry: Entry) -> tuple[Entry, ...]:
     if data.startswith(ZIP):
         found = open_zip(entry.path, io.BytesIO(data))
     elif data.startswith(GZIP):
-        found = open_tar(entry.path, io.BytesIO(data), packed=True)
+        found = open_tar(entry.path, io.BytesIO(data), packed=True, most=MAX_INSIDE)
     return tuple(replace(inner, path=f"{entry.path}/{inner.path}") for inner in found.entries)

@@ -40,7 +40,8 @@ def pick(hand_in: HandIn, name: str, foreign: Callable[[bytes], bool]) -> Picked
     choice = notebook_of([entry for entry in hand_in.files if entry not in strange], name)
     found = [Candidate(e.path, _bytes(e, notes)) for e in _meant(choice, hand_in, strange)]
     ours = tuple(c for c in found if c.data and not foreign(c.data))
-    others = [one_line(e.path, 100) for e in (*strange, *(c for c in found if foreign(c.data)))]
+    paths = [entry.path for entry in strange] + [c.path for c in found if foreign(c.data)]
+    others = [one_line(path, 100) for path in paths]
     if others:
         notes.append(f"of another assignment: {some_of(others)}")
     notes += choice.notes if ours else ()

@@ -34,6 +34,11 @@ class Place:
         """Where the student's notebook belongs."""
         return self.submitted / student / self.assignment / f"{self.notebook}.ipynb"
 
+    def _way(self, student: str) -> tuple[Path, ...]:
+        """The student's folder, the assignment's in it, and the notebook: what must be no link."""
+        proper = self.proper(student)
+        return proper.parent.parent, proper.parent, proper
+
     def found(self, student: str) -> Found:
         """What `grader run` would grade of this student."""
         folder = self.submitted / student
@@ -42,8 +47,9 @@ class Place:
     def there(self, student: str) -> There:
         """What lies there now."""
         folder = self.submitted / student
-        if folder.is_symlink():
-            return There(odd=f"submitted/{student} is a link")
+        links = [p for p in self._way(student) if p.is_symlink()]
+        if links:
+            return There(odd=f"submitted/{links[0].relative_to(self.submitted)} is a link")
         if not folder.is_dir():
             return There()
         found = self.found(student)
@@ -76,8 +82,9 @@ class Place:
         """What lay there by hand is kept as one of the attempts, and leaves its place."""
         assert row.kept is not None
         folder, proper = self.submitted / row.student, self.proper(row.student)
-        if folder.is_symlink():
-            folder.unlink()
+        for link in self._way(row.student):
+            if link.is_symlink():
+                link.unlink()
         for path in sorted(folder.rglob("*.ipynb*")) if folder.is_dir() else ():
             own = path.is_file() and not path.is_symlink() and self._is_ours(path, folder)
             digest = sha256(read(path)) if own else ""
@@ -100,8 +107,9 @@ class Place:
         moment = counts.moment if counts.moment and plausible(counts.moment) else None
         seconds = int(moment.timestamp()) if moment else 0
         if proper.is_file() and sha256(read(proper)) == counts.sha256:
-            if int(proper.stat().st_mtime) != seconds:
-                os.utime(proper, (seconds, seconds))
+            if not moment:  # the file's own time, if somebody put it there, says more
+                return
+            os.utime(proper, (seconds, seconds))
         else:
             proper.parent.mkdir(parents=True, exist_ok=True)
             temporary = proper.with_suffix(".part")

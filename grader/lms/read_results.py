@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from grader.gradebook.marks import Marks, is_open, is_unconfirmed, marks_of, ste
 from grader.lms.handins import Key
 from grader.lms.people import Person, Roster
 from grader.lms.results import Result, Table
+from grader.lms.strays import find_strays
 from grader.store import WORK, State, StateFile, alone
 from grader.submission.collect import Found, find_submissions, unusable
 from grader.submission.handed_in import read
@@ -49,7 +51,7 @@ def read_table(assignment: Assignment) -> Table:
         Gradebook(app.coursedir.db_url) as database,
     ):
         folder = Path(root, app.coursedir.submitted_directory).resolve()
-        found = _found(folder, assignment, other_assignments(app, database))
+        found = _found(folder, assignment, other_assignments(app, database), roster)
         reader = _Reader(assignment.name, plan, root, found, roster, Penalties(app))
         records = database.notebook_submissions(assignment.notebook.stem, assignment.name)
         results = {record.student.id: reader.result(record) for record in records}
@@ -71,10 +73,16 @@ def _check(url: str) -> None:
         check_file(file, writing=False)
 
 
-def _found(submitted: Path, assignment: Assignment, others: set[str]) -> dict[str, Found]:
+def _found(
+    submitted: Path, assignment: Assignment, others: set[str], people: Collection[str]
+) -> dict[str, Found]:
+    """What `grader run` would find there."""
+    strays = {stray.name for stray in find_strays(submitted, {*others, assignment.name}, people)}
     names = (assignment.name, assignment.notebook.stem)
     ids = frozenset(name for name, _ in wanted(assignment))
-    return {entry.student: entry for entry in find_submissions(submitted, *names, others, ids)}
+    return {
+        entry.student: entry for entry in find_submissions(submitted, *names, others, ids, strays)
+    }
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from grader.text import one_line
 
 SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 BRANCH = re.compile(r"ref: (refs/heads/\S+)")
-SECONDS, CLONING = 60, 600  # for a look at a repository, and for fetching one
+SECONDS, CLONING = 20, 600  # for a look at a repository, and for fetching one
 LARGEST_FILE = 1 << 20  # bytes of HEAD, a branch's file or the list of packed ones
 NO_PROGRAM = "git is not installed: install it (apt-get install git)"
 # nothing of the machine's or the user's, no question asked, no missing object fetched
@@ -52,7 +52,7 @@ CLONE = {
 
 
 def run(
-    words: Sequence[str], more: Mapping[str, str], seconds: int = SECONDS
+    words: Sequence[str], more: Mapping[str, str], seconds: float
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run git with these variables and none of git's own from outside; OSError where it is not installed."""
     inherited = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
@@ -79,7 +79,7 @@ def committed(clone: Path, file: str) -> datetime | None:
             "--no-show-signature",
             "--no-ext-diff",
         ]
-        told = run([f"--git-dir={home}", *words, "--format=%ct", head, "--", file], ALONE)
+        told = run([f"--git-dir={home}", *words, "--format=%ct", head, "--", file], ALONE, SECONDS)
         with contextlib.suppress(ValueError, OverflowError):
             moment = datetime.fromtimestamp(int(told.stdout), UTC)
             return moment if plausible(moment) else None
@@ -98,7 +98,7 @@ def borrowed(clone: Path) -> Iterator[tuple[Path, str]]:
     kind = "sha256" if len(head) == 64 else "sha1"
     with tempfile.TemporaryDirectory() as made:
         words = ["init", "--quiet", "--bare", "--template=", f"--object-format={kind}", made]
-        told = run(words, ALONE)
+        told = run(words, ALONE, SECONDS)
         if told.returncode:
             raise OSError(one_line(told.stderr.decode("utf-8", "replace")))
         alternates = Path(made, "objects", "info", "alternates")
@@ -155,7 +155,9 @@ def fetched(address: str, place: Path) -> str:
 
 def files(bare: Path, below: str) -> list[Entry]:
     """The files of a bare clone's newest commit, as entries below this name; links and odd names are none."""
-    told = run([f"--git-dir={bare}", "ls-tree", "-r", "-l", "-z", "--full-tree", "HEAD"], ALONE)
+    told = run(
+        [f"--git-dir={bare}", "ls-tree", "-r", "-l", "-z", "--full-tree", "HEAD"], ALONE, SECONDS
+    )
     found = list[Entry]()
     for line in told.stdout.split(b"\0")[: MAX_ENTRIES + 1]:
         about, _, raw = line.partition(b"\t")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from grader.errors import CourseError
 from grader.lms.handins import Key
+from grader.lms.moodle import IDENTIFIER, MODIFIED
 from grader.lms.people import Person
 from grader.lms.sheets import Sheet, read_sheet
 from grader.submission.collect import unusable
@@ -38,7 +39,7 @@ class Read:
     """One table of people.
 
     `column`: what gives their ids; `own`: whether it is the course's own; `left_out`: rows that are no students', in words;
-    `wrong`: rows that nobody can be made of, and why.
+    `wrong`: rows that nobody can be made of, and why; `worksheet`: the rows, where they are Moodle's and say when it got the work.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Read:
     people: tuple[Person, ...]
     left_out: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    worksheet: tuple[Mapping[str, str], ...] = ()
 
 
 def read_roster(path: Path, column: str | None = None) -> Read:
@@ -73,7 +75,9 @@ def read_roster(path: Path, column: str | None = None) -> Read:
         else:
             people.append(person)
     own = places.get(Key.STUDENT) == ids
-    return Read(sheet.name, ids, own, tuple(people), tuple(left_out), tuple(wrong))
+    dated = {IDENTIFIER, MODIFIED} <= set(sheet.columns)
+    worksheet = sheet.rows if dated else ()
+    return Read(sheet.name, ids, own, tuple(people), tuple(left_out), tuple(wrong), worksheet)
 
 
 def columns_of(sheet: Sheet) -> dict[Key, str]:

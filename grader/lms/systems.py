@@ -29,5 +29,9 @@ SYSTEMS = (
 
 
 def recognise(download: Download) -> list[System]:
-    """All systems whose form the download has: none where nobody can tell, several where it has more than one."""
-    return [system for system in SYSTEMS if system.recognised(download)]
+    """All systems whose form the download has: none where nobody can tell, several where it has more than one.
+
+    Folders within folders, as nbgrader's zip_collect makes them, may be another system's: any other goes before it.
+    """
+    found = [system for system in SYSTEMS if system.recognised(download)]
+    return [system for system in found if system.name != "nbgrader"] or found

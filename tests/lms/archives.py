@@ -10,6 +10,7 @@ import json
 import os
 import re
 import subprocess
+import unicodedata
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -123,8 +124,14 @@ def canvas(folder, class_, *, late=(), resubmitted=None, files=None, unpacked=Fa
 
 def canvas_prefix(student, late=False):
     """What begins the names of a student's files in Canvas's zip."""
-    name = re.sub(r"\W", "", student.sortable.lower())
+    kept = [c for c in student.sortable.lower() if unicodedata.category(c)[0] in "LM" or word(c)]
+    name = re.sub("_([0-9]+)_", r"\1", "".join(kept))
     return f"{name}{'_LATE' * late}_{student.canvas}"
+
+
+def word(character):
+    """Whether Ruby counts it to a word, beside letters and marks."""
+    return unicodedata.category(character) in ("Nd", "Pc")
 
 
 def moodle(folder, class_, *, flat=False, blind=False, final="", text=(), unpacked=False):

@@ -71,7 +71,16 @@ def test_every_make_target_is_documented(target):
 
 
 @pytest.mark.parametrize(
-    "command", ["check", "run", "doctor", "new", *(f"publish {name}" for name in SYSTEMS)]
+    "command",
+    [
+        "check",
+        "run",
+        "doctor",
+        "new",
+        "collect",
+        "remove",
+        *(f"publish {name}" for name in SYSTEMS),
+    ],
 )
 def test_every_option_of_the_grader_is_documented(command, capsys):
     help_of(arguments().parse_args, *command.split())
@@ -156,7 +165,7 @@ def commands(beginning):
 
 
 @pytest.mark.parametrize(
-    "line", commands("(?:python -m )?grader (?:check|run|doctor|new|publish) ")
+    "line", commands("(?:python -m )?grader (?:check|run|doctor|new|collect|remove|publish) ")
 )
 def test_the_grader_takes_every_command_line_that_is_shown(line):
     words = shlex.split(line.partition("grader ")[2].split(";")[0])

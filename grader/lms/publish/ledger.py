@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from grader.lms.results import Result, Table
-from grader.store import load, write
+from grader.store import StateFile
 from grader.text import one_line, some_of
 from grader.verdict import Status
 
@@ -51,25 +49,27 @@ def number(value: float) -> str:
 
 
 class Ledger:
-    """What each system was last given, by student: `points` and `comment` as text, `page` and `row` as digests; `was`: the mark in the
-    sheet before."""
+    """What a system was last given of each student: `points` and `comment` as text, `page` and `row` as digests; `was`: the mark in
+    the sheet before."""
 
     def __init__(self, table: Table, system: str) -> None:
-        self.path: Path = table.work / "published.json"
-        self.system = system
-        found = load(self.path).get(system)
-        self.before: dict[str, dict[str, Any]] = found if isinstance(found, dict) else {}
+        self.table, self.system = table, system
+        files = {student: self._file(student) for student in table.results}
+        self.before = {student: file.read().published for student, file in files.items()}
+
+    def _file(self, student: str) -> StateFile:
+        return StateFile(self.table.root, self.table.name, student)
 
     def last(self, student: str, part: str) -> str | None:
         """None where it was never published."""
-        value = self.before.get(student, {}).get(part)
-        return value if isinstance(value, str) else None
+        return self.before[student].get(self.system, {}).get(part)
 
     def keep(self, given: Mapping[str, Mapping[str, str]]) -> None:
-        """Remember what is given now; other students, and other parts, stay as they were."""
+        """Remember what is given now; other parts, and what other systems were given, stay as they were."""
         for student, parts in given.items():
-            self.before[student] = {**self.before.get(student, {}), **parts}
-        write(self.path, {**load(self.path), self.system: self.before})
+            known = self.before[student]
+            known[self.system] = {**known.get(self.system, {}), **parts}
+            self._file(student).change(published=known)
 
 
 def some(students: Iterable[str], most: int = 8) -> str:
