@@ -82,7 +82,9 @@ def words(exercise: ExerciseVerdict) -> str:
 def lateness(marks: Marks) -> list[str]:
     """Notes on a hand-in after the due date, to the hour, and on what it costs: by itself nothing; on free days that are left."""
     hours = math.ceil(marks.late / 3600)
-    cost = f": {marks.penalty:g} of {marks.raw:g} points off" if marks.penalty else ""
+    # to four decimals, as grades.csv has them
+    penalty, raw = round(marks.penalty, 4), round(marks.raw, 4)
+    cost = f": {penalty:g} of {raw:g} points off" if penalty else ""
     late = [f"late by {hours // 24} d {hours % 24} h{cost}"] if hours > 0 else []
     return [*late, str(marks.free)] if marks.free else late
 

@@ -17,7 +17,7 @@ from traitlets import Unicode
 from grader.assignment import LAWS, Assignment, load_assignments
 from grader.errors import CourseError
 from grader.gradebook.extensions import tell
-from grader.gradebook.late import Penalties
+from grader.gradebook.late import check_settings
 from grader.reader import Unreadable
 from grader.store import StateFile
 from grader.submission.handed_in import HandedIn, read
@@ -71,7 +71,7 @@ class SubmissionExporter(NotebookExporter):
         known = judged(self.converter)
         self.assignment = known.assignment if known else self._declared()
         if not known:
-            self._check_late_policy()
+            check_settings(self.converter, "nothing is graded")
 
     def _declared(self) -> Assignment:
         try:
@@ -81,14 +81,6 @@ class SubmissionExporter(NotebookExporter):
             self.log.error(f"nothing is graded: {error}")
             raise NbGraderException("the course cannot be used") from error
         return assignment
-
-    def _check_late_policy(self) -> None:
-        """Said once, before anybody is graded."""
-        try:
-            Penalties(self.converter)
-        except CourseError as error:
-            self.log.error(f"nothing is graded: {error}")
-            raise NbGraderException("the late policy cannot be used") from error
 
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **kw: Any

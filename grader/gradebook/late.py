@@ -7,6 +7,7 @@ mark that comes later leaves the stored one as it was.
 from pathlib import Path
 from typing import Any
 
+from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets import TraitError
 
@@ -62,6 +63,15 @@ class Penalties:
     def free_days(self, submission: Any) -> FreeDays | None:
         """The student's free late days; None where the course gives none."""
         return self.policy.free_days(submission) if self.policy else None
+
+
+def check_settings(converter: Any, so: str) -> None:
+    """Say once what is wrong with them, before nbgrader removes what it then cannot make; `so`: what follows, in words."""
+    try:
+        Penalties(converter)
+    except CourseError as error:
+        converter.log.error(f"{so}: {error}")
+        raise NbGraderException("the late submission plugin cannot be used") from error
 
 
 def words(error: Exception) -> str:

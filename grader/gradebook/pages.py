@@ -25,7 +25,7 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets import List
 
 from grader.gradebook.formulas import markdown2html
-from grader.gradebook.late import Penalties
+from grader.gradebook.late import Penalties, check_settings
 from grader.gradebook.marks import is_open, total
 from grader.submission.outputs import TEX
 from grader.submission.timestamps import read_timestamp
@@ -108,6 +108,10 @@ class HideMarks(NbGraderPreprocessor):
 
 class FeedbackExporter(HTMLExporter):
     """What students get: nbconvert's exporter under a name of its own, for settings that Formgrader's pages do not share."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_settings(self.parent, "no page is made")
 
 
 class GetMarks(GetGrades):

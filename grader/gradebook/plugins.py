@@ -19,6 +19,7 @@ from traitlets import Enum, Unicode
 
 from grader.assignment import LAWS, TRAINING, load_assignments
 from grader.gradebook.exporter import SubmissionExporter, judged, read_plain, state_file
+from grader.gradebook.formgrader import show_totals
 from grader.gradebook.pages import mend
 from grader.gradebook.policy import LatePolicy
 from grader.judging.feedback import exercise_text
@@ -40,6 +41,7 @@ def configure(config: Any, laws: str = str(LAWS)) -> None:
     # nbgrader calls `alembic` by name, which is in no PATH while the environment is not activated
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     mend(config)
+    show_totals()
     config.GradeSuites.laws = config.SubmissionExporter.laws = laws
     if "plugin_class" not in config.AssignLatePenalties:
         config.AssignLatePenalties.plugin_class = LatePolicy

@@ -70,18 +70,10 @@ def test_every_make_target_is_documented(target):
     assert re.search(rf"\bmake ([a-z-]+ )*{target}\b(?!-)", ALL)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "check",
-        "run",
-        "doctor",
-        "new",
-        "collect",
-        "remove",
-        *(f"publish {name}" for name in SYSTEMS),
-    ],
-)
+GRADER = ("check", "run", "doctor", "new", "collect", "remove", "extend")
+
+
+@pytest.mark.parametrize("command", [*GRADER, *(f"publish {name}" for name in SYSTEMS)])
 def test_every_option_of_the_grader_is_documented(command, capsys):
     help_of(arguments().parse_args, *command.split())
     options = set(re.findall(r"--[a-z][a-z_-]+", capsys.readouterr().out)) - {"--help"}
@@ -165,7 +157,7 @@ def commands(beginning):
 
 
 @pytest.mark.parametrize(
-    "line", commands("(?:python -m )?grader (?:check|run|doctor|new|collect|remove|publish) ")
+    "line", commands(rf"(?:python -m )?grader (?:{'|'.join(GRADER)}|publish) ")
 )
 def test_the_grader_takes_every_command_line_that_is_shown(line):
     words = shlex.split(line.partition("grader ")[2].split(";")[0])
