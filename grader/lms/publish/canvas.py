@@ -17,7 +17,7 @@ POINTS = "Points Possible"
 OWN_ROW = re.compile(r"\s*(Muted|Manual Posting.*)?\s*", re.IGNORECASE)
 TEST_STUDENT = "Student, Test"
 # of a file in a download: whose it is, and which attachment; comments are matched by these two numbers
-HANDED_IN = re.compile(r"([^_]+(?:_LATE)?_(\d+)_\d+)_.*", re.IGNORECASE)
+HANDED_IN = re.compile(r"(\w*?(?:_LATE)?_(\d+)_\d+)_.+", re.IGNORECASE)
 
 
 def read(path: Path) -> Sheet:
