@@ -24,7 +24,8 @@ from grader.judging.session import Grader
 from grader.judging.training_marks import state
 from grader.store import WORK, StateFile, alone, fingerprint, sha256
 from grader.submission import timestamps
-from grader.submission.collect import Found, find_submissions, loose, unusable
+from grader.submission.choosing import Found
+from grader.submission.collect import find_submissions, loose, unusable
 from grader.submission.handed_in import HandedIn, read
 from grader.text import program, some_of
 from grader.verdict import Outcome, Status, Verdict

@@ -35,6 +35,9 @@ def course() -> Course:
     """The course as nbgrader_config.py here sets it up."""
     from nbgrader.apps.baseapp import NbGrader
 
+    from grader.gradebook.plugins import find_alembic
+
+    find_alembic()
     app = NbGrader()
     app.initialize([])
     found = app.coursedir

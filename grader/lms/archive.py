@@ -14,12 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from grader.lms.handins import Download, Entry, Refused
-from grader.lms.names import ignored, twice, why_odd
-from grader.reader import Unreadable
+from grader.lms.handins import Download, Entry, Refused, few
+from grader.lms.names import MAX_ENTRIES, ignored, twice, why_odd
+from grader.reader import MAX_BYTES, Unreadable
 from grader.text import one_line
 
-MAX_DIRECTORY = 8 << 20  # bytes of a zip's directory, and of a tar's single header
+MAX_DIRECTORY = 16 << 20  # bytes of a zip's directory, and of a tar's single header
+LISTED = b"PK\1\2"  # what each entry begins with in a zip's directory, which is read at once
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, gzip.BadGzipFile)
 FAULTS = (*BROKEN, OSError, EOFError, ValueError, NotImplementedError, RuntimeError, OverflowError)
 
@@ -29,16 +30,18 @@ class TooLarge(Exception):
 
 
 class Careful(io.RawIOBase):
-    """A file that gives no more than `most` bytes at once, whoever asks."""
+    """A file that gives no more at once, whoever asks, than a directory may have; once that is listed, than a notebook may."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.most = file, MAX_DIRECTORY
+        self.file, self.listing = file, True
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As of any file; TooLarge where more than `most` bytes are wanted and there."""
-        bound = self.most + 1
-        data = self.file.read(bound if size is None or size < 0 else min(size, bound))
-        if len(data) > self.most:
+        """As of any file; TooLarge where more bytes are wanted, and there, or a directory lists more entries than it may."""
+        most = MAX_DIRECTORY if self.listing else MAX_BYTES + 1
+        data = self.file.read(most + 1 if size is None or size < 0 else min(size, most + 1))
+        if len(data) > most:
+            raise TooLarge
+        if self.listing and data.startswith(LISTED) and data.count(LISTED) > MAX_ENTRIES:
             raise TooLarge
         return data
 
@@ -85,7 +88,7 @@ def download(name: str, items: Sequence[Item]) -> Download:
             refused.append(Refused(one_line(item.path), why))
         else:
             entries.append(Entry(item.path, item.size, _bounded(item.read)))
-    return Download(name, tuple(entries), tuple(refused))
+    return Download(name, tuple(entries), few(refused))
 
 
 def _bounded(read: Callable[[], bytes]) -> Callable[[], bytes]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from grader.lms.forms import last, moment_of, most, strays
 from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Told
+from grader.lms.names import why_odd
 from grader.reader import Unreadable
 
 FORM = re.compile(
@@ -16,8 +17,7 @@ FORM = re.compile(
     re.DOTALL,
 )
 USER = re.compile(r"^Name:.*\((?P<user>[^()\n]+)\)[ \t]*$", re.MULTILINE)
-# a student's words, which come before the list, may look like it: the last list counts
-FILES = re.compile(r"^Files:[ \t]*$", re.MULTILINE)
+# a student's words may look like it; the list comes after them, and what is said last counts
 FILE = re.compile(
     r"^\s*Original filename: (?P<own>[^\n]+)\n\s*Filename: (?P<name>[^\n]+)$", re.MULTILINE
 )
@@ -60,7 +60,8 @@ def _text(entry: Entry) -> str:
 
 def _hand_in(attempt: tuple[str, str], files: list[Entry], receipt: str, told: Told) -> HandIn:
     before, time = attempt
-    own_names = {found["name"].strip(): found["own"].strip() for found in _listed(receipt)}
+    listed = {found["name"].strip(): found["own"].strip() for found in FILE.finditer(receipt)}
+    own_names = {name: own for name, own in listed.items() if not why_odd(own)}
     moment, clock = _moment(time, told)
     return HandIn(
         by=({Key.LOGIN: _user(before, receipt)},),
@@ -70,11 +71,6 @@ def _hand_in(attempt: tuple[str, str], files: list[Entry], receipt: str, told: T
         moment=moment,
         clock=clock,
     )
-
-
-def _listed(receipt: str) -> list["re.Match[str]"]:
-    starts = [found.end() for found in FILES.finditer(receipt)]
-    return list(FILE.finditer(receipt, starts[-1])) if starts else []
 
 
 def _user(before: str, receipt: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from grader.lms.blackboard import FORM as BLACKBOARD
 from grader.lms.forms import last, most, strays
 from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Refused, Told
-from grader.lms.names import uploaded
+from grader.submission.copies import uploaded
 from grader.text import one_line
 
 # The name has letters and digits alone, and a group's work has the group's. Where students are anonymous to graders, so is the
@@ -39,8 +39,8 @@ class File:
 
 def recognised(download: Download) -> bool:
     """Whether most files are named so, side by side in one folder."""
-    folders = {entry.path.rpartition("/")[0] for entry in download.entries}
-    return len(folders) == 1 and most(download, _form)
+    named = [entry.path for entry in download.entries if _form(entry.path)]
+    return len({path.rpartition("/")[0] for path in named}) == 1 and most(download, _form)
 
 
 def _form(path: str) -> "re.Match[str] | None":

@@ -120,7 +120,7 @@ def _people(
         identifier = row.get("roster_identifier", "").strip()
         kind = Key.EMAIL if "@" in identifier else Key.STUDENT
         keys = {Key.GITHUB: row.get("github_username", "").strip(), kind: identifier}
-        told.append({key: value for key, value in keys.items() if value})
+        told.append({key: one_line(value) for key, value in keys.items() if value})
     if any(told):
         return tuple(keys for keys in told if keys)
     owner = name.removeprefix(before) if before else ""

@@ -12,7 +12,6 @@ from grader.lms.owners import Whose, whose
 from grader.lms.people import Roster
 from grader.lms.picking import Candidate, pick
 from grader.lms.table import Row, What, when
-from grader.store import sha256
 from grader.text import one_line, some_of
 
 
@@ -57,7 +56,7 @@ class Work:
     """What the downloads hold of one student."""
 
     attempts: list[Attempt] = field(default_factory=list)
-    data: dict[str, bytes] = field(default_factory=dict)
+    data: dict[str, Callable[[], bytes]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
     foreign: bool = False
@@ -98,7 +97,7 @@ def take(
     for student in match.students:
         work, partners = works[student], [name for name in match.students if name != student]
         work.attempts += [replace(attempt, partners=tuple(partners)) for attempt in attempts]
-        work.data |= {sha256(c.data): c.data for c in picked.candidates}
+        work.data |= {c.sha256: c.read for c in picked.candidates}
         notes = [*picked.notes, *match.notes]
         work.notes += [note for note in notes if note not in work.notes]
         work.why += [picked.why] if picked.why and picked.why not in work.why else []
@@ -110,7 +109,7 @@ def attempt_of(candidate: Candidate | None, hand_in: HandIn, source: Source) -> 
     digest, order = "", hand_in.order
     path = hand_in.files[0].path if hand_in.files else ""
     if candidate:
-        digest, path = sha256(candidate.data), candidate.path
+        digest, path = candidate.sha256, candidate.path
     return Attempt(
         digest,
         source.system,

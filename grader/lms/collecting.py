@@ -5,7 +5,6 @@ import contextlib
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,11 +16,10 @@ from grader.lms.collect import Course, Source, plan
 from grader.lms.deciding import read_choice
 from grader.lms.handins import Key, Told
 from grader.lms.matching import Joined, join
-from grader.lms.moodle import times
 from grader.lms.people import Person, Roster
 from grader.lms.placing import Place
 from grader.lms.reading import read_downloads, system_of
-from grader.lms.roster import Read, read_roster
+from grader.lms.roster import Read, read_rosters
 from grader.lms.table import IN_ORDER, Row, What, lines, write_table
 from grader.store import WORK, alone
 from grader.submission.collect import holds_others
@@ -42,14 +40,12 @@ def run(options: argparse.Namespace) -> int:
     place = people.course()
     work = place.root / WORK / assignment.name
     with contextlib.nullcontext() if options.dry_run else alone(work):
-        tables = [read_roster(path, options.id) for path in options.roster]
+        tables = read_rosters(options.roster, options.id)
         joined = join(Roster.kept(place.root), tables)
         worksheet = [row for table in tables for row in table.worksheet]
-        if told.zone:
-            told = replace(told, times=times(worksheet, told.zone))
         asked = "plain" if options.pattern and not options.system else options.system
         sources = read_downloads(options.downloads, asked, told, worksheet)
-        tell(sources, tables, joined)
+        tell(sources, tables, joined, options.id)
         placed = place_of(place, assignment)
         rows = plan(sources, joined.roster, course_of(placed), choice, options.overwrite)
         rows += [Row("", What.REFUSED, notes=[why]) for why in joined.wrong]
@@ -89,8 +85,10 @@ def course_of(placed: Place) -> Course:
     )
 
 
-def tell(sources: Sequence[Source], tables: Sequence[Read], joined: Joined) -> None:
-    """What each file was taken for, before anything is done."""
+def tell(
+    sources: Sequence[Source], tables: Sequence[Read], joined: Joined, asked: str | None
+) -> None:
+    """What each file was taken for, before anything is done; `asked`: the column that --id names."""
     for source in sources:
         what = f"taken for {system_of(source.system).title}" if source.system else "not touched"
         count = len(source.hand_ins)
@@ -100,6 +98,11 @@ def tell(sources: Sequence[Source], tables: Sequence[Read], joined: Joined) -> N
         print(f"{table.name}: {len(table.people)} people, ids from {table.column}{left_out}")
     if joined.notes:
         print(f"joined: {some_of(joined.notes, 3)}")
+    if asked and joined.renamed:
+        names = some_of(joined.renamed)
+        print(
+            f"--id: {names} keep the ids that an earlier roster gave; `grader remove` takes them out first"
+        )
     if not joined.roster:
         print(NO_ROSTER)
 

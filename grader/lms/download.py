@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grader.errors import CourseError
-from grader.lms.handins import Download, Entry, Refused
+from grader.lms.handins import Download, Entry, Refused, few
 from grader.lms.names import MAX_ENTRIES, ignored, why_odd
 from grader.lms.tarred import MAX_UNPACKED, open_tar
 from grader.lms.zipped import open_zip
@@ -66,7 +66,7 @@ def open_folder(folder: Path) -> Download:
             return Download(str(folder), (), (Refused(one_line(str(folder)), words),))
         found.append((name, path))
     entries, odd = _sorted_out(found)
-    return Download(str(folder), entries, (*refused, *odd))
+    return Download(str(folder), entries, few([*refused, *odd]))
 
 
 def _sorted_out(

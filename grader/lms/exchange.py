@@ -15,7 +15,9 @@ from grader.text import one_line
 
 INBOUND = re.compile(
     r"(?P<student>.+)\+(?P<assignment>[^+]+)\+"
-    r"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}[:_-][0-9]{2}[:_-][0-9]{2}[^+]*)(?:\+[^+]+)?"
+    r"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}[:_-][0-9]{2}[:_-][0-9]{2}"
+    r"(?:\.[0-9]+)?(?: (?:[+-][0-9]{2}:?(?:[0-9]{2})?|[^+]*))?)(?:\+[^+]+)?",
+    re.DOTALL,
 )
 CLOCK = "the time in the folder's name"
 NO_ZONE = "the time in the folder's name has no zone: name it"

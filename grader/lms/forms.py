@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
-from grader.lms.handins import Download, Entry, Refused
+from grader.lms.handins import Download, Entry, Refused, few
 from grader.submission.timestamps import plausible
 from grader.text import one_line
 
@@ -12,7 +12,7 @@ from grader.text import one_line
 MOMENT = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)[T _-](?P<hour>\d\d)[:_-](?P<minute>\d\d)"
     r"(?:[:_-](?P<second>\d\d)(?:[.,](?P<part>\d+))?)?"
-    r" ?(?P<zone>Z|UTC|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d))?",
+    r" ?(?P<zone>Z|UTC|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?)?",
     re.ASCII,
 )
 
@@ -25,7 +25,7 @@ def most(download: Download, fits: Callable[[str], object]) -> bool:
 def strays(entries: Iterable[Entry], system: str) -> tuple[Refused, ...]:
     """A row for each file that has not the system's form."""
     words = f"not named as {system} names hand-ins"
-    return tuple(Refused(one_line(entry.path), words) for entry in entries)
+    return few([Refused(one_line(entry.path), words) for entry in entries])
 
 
 def last(path: str) -> str:
@@ -44,7 +44,7 @@ def moment_of(text: str, zone: tzinfo | None = None) -> datetime | None:
         return None
     own = zone
     if found["sign"]:
-        offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"]))
+        offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
         own = timezone(offset if found["sign"] == "+" else -offset)
     elif found["zone"]:
         own = UTC

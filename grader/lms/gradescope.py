@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grader.lms.forms import last, moment_of, most
-from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Refused, Told
+from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Refused, Told, few
 from grader.reader import Unreadable
 from grader.text import one_line
 
@@ -60,7 +60,7 @@ def hand_ins(download: Download, told: Told) -> Contents:
             refused.append(Refused(one_line(name), f"{METADATA} names nobody who handed it in"))
     words = f"{METADATA} says nothing of it"
     refused += [Refused(one_line(name), words) for name in files if name not in known]
-    return Contents(tuple(found), tuple(refused))
+    return Contents(tuple(found), few(refused))
 
 
 def _by_submission(download: Download, root: str) -> dict[str, list[Entry]]:
@@ -171,9 +171,8 @@ def _submission(events: Iterator[Any], first: Any) -> Submission:
 
 
 def _person(events: Iterator[Any], first: Any) -> dict[Key, str]:
-    return {
-        KEYS[name]: text for name, text in _texts(events, first).items() if name in KEYS and text
-    }
+    told = {KEYS[name]: one_line(t) for name, t in _texts(events, first).items() if name in KEYS}
+    return {key: text for key, text in told.items() if text}
 
 
 def _time(events: Iterator[Any], first: Any) -> str:

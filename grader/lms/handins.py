@@ -1,10 +1,12 @@
 """What a download holds, whatever system it is from: hand-ins of people, with what the system says of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from pathlib import Path
+
+MOST_ROWS = 50  # of refused entries
 
 
 class Key(StrEnum):
@@ -63,6 +65,13 @@ class Refused:
     why: str
 
 
+def few(refused: Sequence[Refused]) -> tuple[Refused, ...]:
+    """The same, or the first of them and how many more: an archive may hold any number of odd entries."""
+    more = len(refused) - MOST_ROWS
+    last = [Refused(f"and {more:,} more", refused[-1].why)] if more > 0 else []
+    return (*refused[:MOST_ROWS], *last)
+
+
 @dataclass(frozen=True)
 class Download:
     """One DOWNLOAD of the command line, opened: an archive's files, or a folder's, safe to read."""
@@ -77,14 +86,13 @@ class Told:
     """What a download cannot say of itself, from whoever has it.
 
     `assignment`: its name, by which a download of several is sorted, "" for all; `notebook`: the name it was given out with;
-    `zone`: of local times, None where nobody said; `times`: of hand-ins, by Moodle's participant, from its worksheet;
-    `pattern`: how the files of a plain folder are named; `clones`: where repositories go that a table names.
+    `zone`: of local times, None where nobody said; `pattern`: how the files of a plain folder are named; `clones`: where
+    repositories go that a table names.
     """
 
     assignment: str = ""
     notebook: str = ""
     zone: tzinfo | None = None
-    times: Mapping[str, datetime] = field(default_factory=dict)
     pattern: str = ""
     clones: Path = Path("build/grading/clones")
 

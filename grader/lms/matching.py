@@ -91,11 +91,12 @@ def slug(group: str) -> str:
 
 @dataclass
 class Joined:
-    """One roster of several tables; `wrong`: rows that could not be joined, and why; `notes` on the others."""
+    """One roster of several tables; `wrong`: rows that could not be joined, and why; `notes` on the others; `renamed`: whose id another table has otherwise."""
 
     people: dict[str, Person]
     wrong: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    renamed: list[str] = field(default_factory=list)
 
     @property
     def roster(self) -> Roster:
@@ -128,6 +129,8 @@ def _add(joined: Joined, table: Read) -> None:
                 f"{table.name}: {shown}: is {merged.student} as much as {earlier} is: add a key that tells them apart"
             )
             continue
+        if merged.student != person.student:
+            joined.renamed.append(merged.student)
         if match.note:
             joined.notes.append(f"{table.name}: {shown}: {match.note}")
         seen[merged.student] = shown

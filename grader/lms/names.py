@@ -6,13 +6,10 @@ from collections.abc import Iterable
 from grader.submission.collect import IGNORED
 from grader.text import clean
 
-MAX_ENTRIES = 20_000  # of one download: a class of a thousand with twenty files each
+# of one download: a large class, in which some handed in a whole environment of Python
+MAX_ENTRIES = 100_000
 LONGEST, LONGEST_PART = 1000, 255  # bytes; a file system's own bound for a part
 DRIVE = re.compile(r"[A-Za-z]:")
-UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-SUFFIX = re.compile(r"((?:\.[A-Za-z][A-Za-z0-9]*)*)$")
-DASHED = re.compile(rf"(?P<stem>.+?)-(?P<number>[0-9]{{1,2}}|{UUID})")
-BRACKETED = re.compile(r"(?P<stem>.+?) ?\((?P<number>[0-9]{1,3})\)")
 
 
 def ignored(part: str) -> bool:
@@ -37,12 +34,16 @@ def why_odd(path: str) -> str:
         return "a name with backslashes"
     if not path or "" in parts:
         return "a file without a name"
-    size = len(path.encode("utf-8", "surrogatepass"))
-    if size > LONGEST or any(len(p.encode("utf-8", "surrogatepass")) > LONGEST_PART for p in parts):
+    size = _bytes(path)
+    if size > LONGEST or (size > LONGEST_PART and max(map(_bytes, parts)) > LONGEST_PART):
         return f"a name of {size:,} bytes"
-    if clean(path, len(path)) != path or "\t" in path or len(path.splitlines()) > 1:
+    if clean(path, len(path)) != path or "\t" in path or path.splitlines() != [path]:
         return "a name with control characters, or in no encoding"
     return ""
+
+
+def _bytes(name: str) -> int:
+    return len(name.encode("utf-8", "surrogatepass"))
 
 
 def twice(paths: Iterable[str]) -> set[str]:
@@ -51,33 +52,3 @@ def twice(paths: Iterable[str]) -> set[str]:
     for path in paths:
         (again if path in seen else seen).add(path)
     return again
-
-
-def uploaded(name: str) -> tuple[str, float]:
-    """A file's name without the number that Canvas gives a second upload of that name, and the number; 0 where there is none.
-
-    From the eighth on Canvas takes a random number of 36 characters.
-
-    >>> uploaded("exercise-2.ipynb"), uploaded("exercise.ipynb.json")
-    (('exercise.ipynb', 2), ('exercise.ipynb.json', 0))
-    """
-    return _without(DASHED, name)
-
-
-def counted(name: str) -> tuple[str, float]:
-    """The same, or without the number in brackets that a browser gives a second download.
-
-    >>> counted("exercise-2.ipynb"), counted("exercise (1).ipynb.json")
-    (('exercise.ipynb', 2), ('exercise.ipynb.json', 1))
-    """
-    stem, number = _without(BRACKETED, name)
-    return (stem, number) if number else uploaded(name)
-
-
-def _without(form: "re.Pattern[str]", name: str) -> tuple[str, float]:
-    found = SUFFIX.search(name)
-    suffix = found.group(1) if found else ""
-    match = form.fullmatch(name.removesuffix(suffix))
-    if not suffix or not match:
-        return name, 0
-    return match["stem"] + suffix, int(match["number"]) if match["number"].isdigit() else 8

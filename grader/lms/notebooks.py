@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from grader.lms.handins import Download, Entry
-from grader.lms.names import counted
 from grader.lms.tarred import open_tar
 from grader.lms.zipped import open_zip
 from grader.reader import MAX_BYTES, Unreadable, is_notebook, parse
-from grader.submission.collect import PACKED
+from grader.submission.choosing import PACKED
+from grader.submission.copies import counted
 from grader.text import one_line, some_of
 
 ZIP, GZIP = b"PK", b"\x1f\x8b"

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from grader.lms.handins import Entry, HandIn
 from grader.lms.notebooks import Choice, notebook_of
 from grader.reader import Unreadable, is_notebook
+from grader.store import sha256
 from grader.text import one_line, some_of
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A notebook in a hand-in; `path`: as the download has it."""
+    """A notebook in a hand-in; `path`: as the download has it; `read`: again, so that no class lies in memory as a whole."""
 
     path: str
-    data: bytes
+    sha256: str
+    read: Callable[[], bytes]
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,16 @@ def pick(hand_in: HandIn, name: str, foreign: Callable[[bytes], bool]) -> Picked
         name: that the notebook was given out with, without .ipynb.
         foreign: whether a notebook is another assignment's.
     """
-    notes, strange = list[str](), list[Entry]()
-    for entry in hand_in.files:
-        if is_notebook(entry.own) and foreign(_bytes(entry, [])):
-            strange.append(entry)
+    notes, ours = list[str](), list[Candidate]()
+    strange = [e for e in hand_in.files if is_notebook(e.own) and foreign(_bytes(e, []))]
     choice = notebook_of([entry for entry in hand_in.files if entry not in strange], name)
-    found = [Candidate(e.path, _bytes(e, notes)) for e in _meant(choice, hand_in, strange)]
-    ours = tuple(c for c in found if c.data and not foreign(c.data))
-    paths = [entry.path for entry in strange] + [c.path for c in found if foreign(c.data)]
-    others = [one_line(path, 100) for path in paths]
+    for entry in _meant(choice, hand_in, strange):
+        data = _bytes(entry, notes)
+        if foreign(data):  # out of an archive
+            strange.append(entry)
+        elif data:
+            ours.append(Candidate(entry.path, sha256(data), entry.read))
+    others = [one_line(entry.path, 100) for entry in strange]
     if others:
         notes.append(f"of another assignment: {some_of(others)}")
     notes += choice.notes if ours else ()
@@ -51,7 +54,7 @@ def pick(hand_in: HandIn, name: str, foreign: Callable[[bytes], bool]) -> Picked
         return Picked((), tuple(notes), "" if others else words)
     several = some_of([one_line(candidate.path, 100) for candidate in ours])
     return Picked(
-        ours,
+        tuple(ours),
         tuple(notes),
         f"which of these is the newest is not known: {several}" if len(ours) > 1 else "",
     )

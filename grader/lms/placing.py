@@ -2,15 +2,17 @@
 
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
+from grader.errors import CourseError
 from grader.lms.attempts import BY_HAND, Archive, Attempt
 from grader.lms.collect import There
 from grader.lms.table import PLACED, Row, What
 from grader.reader import read
 from grader.store import StateFile, sha256
-from grader.submission.collect import TIMESTAMP, Found, find
+from grader.submission.choosing import Found
+from grader.submission.collect import TIMESTAMP, find
 from grader.submission.timestamps import FORMAT, plausible
 
 
@@ -68,8 +70,9 @@ class Place:
         """Keep the row's attempts, then place the one that counts."""
         if row.kept is None:
             return
-        for data in row.data.values():
-            self.archive.put(row.student, data)
+        for digest, again in row.data.items():
+            if not self.archive.file(row.student, digest).exists():
+                self.archive.put(row.student, reread(again, digest))
         if row.what in PLACED:
             self._put_aside(row)
         if row.kept != self.archive.read(row.student):
@@ -133,3 +136,11 @@ class Place:
         state = StateFile(self.root, self.assignment, student)
         if state.read().told != told:
             state.change(told=told)
+
+
+def reread(again: Callable[[], bytes], digest: str) -> bytes:
+    """A download's file, which must be what it was when the table was made."""
+    data = again()
+    if sha256(data) != digest:
+        raise CourseError("a download changed while it was read: run the same command again")
+    return data

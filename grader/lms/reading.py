@@ -9,7 +9,7 @@ from grader.lms.collect import Source
 from grader.lms.download import open_download
 from grader.lms.handins import Download, Told
 from grader.lms.systems import SYSTEMS, System, recognise
-from grader.lms.worksheet import in_order
+from grader.lms.worksheet import dated
 
 CHOICES = ", ".join(system.name for system in SYSTEMS)
 
@@ -36,7 +36,7 @@ def read_downloads(
         contents = system.hand_ins(download, told)
         hand_ins = contents.hand_ins
         if system.name == "moodle":
-            hand_ins = in_order(hand_ins, worksheet)
+            hand_ins = dated(hand_ins, worksheet, told.zone)
         refused = (*download.refused, *contents.refused)
         sources.append(Source(download.name, system.name, hand_ins, refused))
     return sources

@@ -135,7 +135,7 @@ def _small(path: Path) -> str:
 
 def fetched(address: str, place: Path) -> str:
     """Clone a repository to this place, or bring the clone there up to date; why that failed, or an empty string."""
-    new = place.with_name(f"{place.name}.part")
+    new = place.with_name(f".{place.name}")  # no repository's name begins so
     shutil.rmtree(new, ignore_errors=True)
     new.parent.mkdir(parents=True, exist_ok=True)
     words = ["clone", "--quiet", "--bare", "--template=", "--no-tags", "--", address, str(new)]

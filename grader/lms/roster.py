@@ -2,15 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader.errors import CourseError
 from grader.lms.handins import Key
-from grader.lms.moodle import IDENTIFIER, MODIFIED
 from grader.lms.people import Person
 from grader.lms.sheets import Sheet, read_sheet
+from grader.lms.worksheet import IDENTIFIER, MODIFIED
 from grader.submission.collect import unusable
 from grader.text import one_line
 
@@ -49,6 +49,21 @@ class Read:
     left_out: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
     worksheet: tuple[Mapping[str, str], ...] = ()
+
+
+def read_rosters(paths: Sequence[Path], column: str | None = None) -> list[Read]:
+    """The people of each file; `column`: of the ids, in those that have it; CourseError where none has."""
+    held = [column and has(read_sheet(path), column) for path in paths]
+    if paths and not any(held):
+        held = [True for _ in paths]  # the first says which columns there are
+    return [
+        read_roster(path, column if own else None) for path, own in zip(paths, held, strict=True)
+    ]
+
+
+def has(sheet: Sheet, column: str) -> bool:
+    """Whether a table has the column, whatever its case."""
+    return bare(column) in map(bare, sheet.columns)
 
 
 def read_roster(path: Path, column: str | None = None) -> Read:

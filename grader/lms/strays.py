@@ -14,7 +14,7 @@ from grader.lms.people import Roster
 from grader.lms.reading import piece
 from grader.lms.systems import System, recognise
 from grader.reader import is_notebook
-from grader.submission.collect import PACKED
+from grader.submission.choosing import PACKED
 from grader.text import one_line, program
 
 # what systems and browsers call a folder of hand-ins, whoever is in it

@@ -1,7 +1,7 @@
 """The table of what is done with each student's work: its rows, on paper and on a terminal."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -47,7 +47,7 @@ class Row:
     sha256: str = ""
     counts: Attempt | None = None
     kept: Kept | None = None
-    data: dict[str, bytes] = field(default_factory=dict)
+    data: dict[str, Callable[[], bytes]] = field(default_factory=dict)
 
 
 def write_table(rows: Iterable[Row], path: Path) -> None:

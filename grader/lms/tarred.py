@@ -22,13 +22,16 @@ def open_tar(name: str, file: IO[bytes], packed: bool, most: int) -> Download:
         infos = list[tarfile.TarInfo]()
         for info in archive:
             infos.append(info)
+            # it leads backwards, where tarfile goes round for ever (CVE-2025-8194)
+            if info.size < 0:
+                return whole(name, "a broken archive: an entry of negative size")
             if len(infos) > MAX_ENTRIES:
                 return whole(name, f"more than {MAX_ENTRIES:,} entries")
     except TooLarge:
         return whole(name, "larger than any download")
     except (*FAULTS, RecursionError) as error:
         return whole(name, f"a broken archive: {one_line(str(error), 100)}")
-    careful.most = MAX_BYTES + 1
+    careful.listing = False
     return download(name, [_of_tar(archive, info) for info in infos if not info.isdir()])
 
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 from typing import IO
 
-from grader.lms.archive import FAULTS, MAX_DIRECTORY, Careful, Item, TooLarge, download, whole
+from grader.lms.archive import FAULTS, Careful, Item, TooLarge, download, whole
 from grader.lms.handins import Download
 from grader.lms.names import MAX_ENTRIES, plain, why_odd
 from grader.reader import MAX_BYTES
@@ -25,20 +25,18 @@ def open_zip(name: str, file: IO[bytes]) -> Download:
     try:
         archive = zipfile.ZipFile(careful)
     except TooLarge:
-        return whole(name, f"its directory is larger than {MAX_DIRECTORY >> 20} MB")
+        return whole(name, f"more than {MAX_ENTRIES:,} entries, or names beyond all measure")
     except FAULTS as error:
         return whole(name, f"a broken zip archive: {one_line(str(error), 100)}")
+    careful.listing = False
     infos = archive.infolist()
-    if len(infos) > MAX_ENTRIES:
-        return whole(name, f"more than {MAX_ENTRIES:,} entries")
-    careful.most = MAX_BYTES + 1
     shared = overlapping(infos)
     return download(name, [_zipped(archive, info, shared) for info in infos if not folder(info)])
 
 
 def folder(info: zipfile.ZipInfo) -> bool:
     """Whether an entry is a folder of a harmless name, which says nothing."""
-    return info.is_dir() and not why_odd(plain(path_of(info)))
+    return info.orig_filename.endswith("/") and not why_odd(plain(path_of(info)))
 
 
 def _zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, shared: set[int]) -> Item:

@@ -262,7 +262,7 @@ def git(folder, *words, **variables):
 
 def commit(clone, moment):
     """Commit all that lies there, as a machine whose clock said `moment`."""
-    date = f"{moment:%Y-%m-%dT%H:%M:%S%z}"
+    date = f"@{int(moment.timestamp())} +0000"
     git(clone, "add", "--all")
     dates = {"GIT_COMMITTER_DATE": date, "GIT_AUTHOR_DATE": date}
     git(clone, "commit", "--quiet", "--message", "my work", **dates)

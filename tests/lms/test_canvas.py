@@ -117,6 +117,10 @@ def test_what_is_not_named_so_is_a_row_and_a_system_of_few_is_not_recognised(tmp
     entries = tuple(Entry(name, 0, bytes) for name in [names[0], "a.ipynb", "b.ipynb"])
     assert not canvas.recognised(Download("", entries))
     assert not canvas.recognised(Download("", ()))
+    packed_again = ("submissions/ann_7_100_a.ipynb", "submissions/bob_8_101_a.ipynb", "roster.csv")
+    assert canvas.recognised(Download("", tuple(Entry(path, 0, bytes) for path in packed_again)))
+    in_folders = ("ann/ann_7_100_a.ipynb", "bob/bob_8_101_a.ipynb")
+    assert not canvas.recognised(Download("", tuple(Entry(path, 0, bytes) for path in in_folders)))
 
 
 @given(st.text(min_size=1, max_size=30), st.text(max_size=30), st.integers(1, 10**6), st.booleans())

@@ -3,10 +3,13 @@
 import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import archives
 import pytest
 from toys import RIGHT, ClassFolder, notebook
+
+from grader.lms.strays import Strangers
 
 PEOPLE = archives.students(9)
 HALF = RIGHT.replace("        raise ValueError", "        pass  # raise ValueError")
@@ -136,33 +139,46 @@ STRAYS = {
 }
 
 
+def named_command(text):
+    """The words after `grader` in the one command that a text names, as a shell has them."""
+    [line] = [line for line in text.splitlines() if " -m grader collect " in line]
+    return line.partition("`")[2].partition("`")[0].partition(" -m grader ")[2]
+
+
+def typed(here, words):
+    """A command typed into a shell, which expands what it finds."""
+    program = "import subprocess, sys; sys.exit(subprocess.call(f'{sys.executable} -m grader ' + sys.argv[1], shell=True))"
+    return here.run("python", "-c", program, words)
+
+
 @pytest.mark.parametrize("kind", STRAYS)
-def test_what_is_no_student_becomes_none_and_the_command_that_is_named_takes_it(
-    class_folder, tmp_path, kind
+def test_the_command_that_is_named_takes_what_is_no_students(
+    class_folder, tmp_path, kind, monkeypatch
 ):
     STRAYS[kind](tmp_path, {one: CLASS[one] for one in PEOPLE[:2]})
-    before = sorted(path.name for path in (tmp_path / "submitted").iterdir())
+    class_folder.hand_in("honest")
+    monkeypatch.chdir(tmp_path)
+    here = tmp_path / "submitted"
+    before = {path.name for path in here.iterdir()} - {"honest"}
+    strangers = Strangers(["toy"], Path("hidden"), None)
+    assert strangers.names(here) == before
+    done = typed(class_folder, named_command("\n".join(strangers.advice(here))))
+    assert done.returncode == 0, done.stdout + done.stderr
+    placed = list(here.glob("*/toy/exercise.ipynb"))
+    assert len(placed) == (2 if kind == "a notebook" else 3), done.stdout
+
+
+@pytest.mark.parametrize("kind", ["canvas folder", "moodle folders"])
+def test_what_is_no_student_becomes_none(class_folder, tmp_path, kind):
+    STRAYS[kind](tmp_path, {one: CLASS[one] for one in PEOPLE[:2]})
+    before = list((tmp_path / "submitted").iterdir())
     class_folder.hand_in("honest")
     done = class_folder.grade()
-    assert done.returncode == 1, done.stderr
-    assert list(class_folder.status()) == ["honest"]
-    [line] = [line for line in done.stderr.splitlines() if " -m grader collect " in line]
-    command = line.partition("`")[2].partition("`")[0].partition(" -m grader ")[2]
-    shell = class_folder.run(
-        "python",
-        "-c",
-        "import subprocess, sys; sys.exit(subprocess.call(f'{sys.executable} -m grader ' + sys.argv[1], shell=True))",
-        command,
-    )
-    assert shell.returncode == 0, shell.stdout + shell.stderr
-    placed = list((tmp_path / "submitted").glob("*/toy/exercise.ipynb"))
-    wanted = 2 if kind == "a notebook" else 3
-    assert len(placed) == wanted, shell.stdout
-    for name in before:
-        path = tmp_path / "submitted" / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert done.returncode == 1 and named_command(done.stderr)
+    assert list(class_folder.status()) == list(class_folder.marks()) == ["honest"]
+    for path in before:
+        shutil.rmtree(path)
     assert class_folder.grade().returncode == 0
-    assert len(class_folder.status()) == wanted
 
 
 def test_a_phantom_of_earlier_is_named_with_the_command_that_removes_it(class_folder, tmp_path):

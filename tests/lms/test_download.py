@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from grader.errors import CourseError
 from grader.lms import download, tarred
 from grader.lms.download import open_download
-from grader.lms.names import MAX_ENTRIES, counted, why_odd
+from grader.lms.names import MAX_ENTRIES, why_odd
 from grader.lms.systems import SYSTEMS, Told, recognise
 from grader.reader import MAX_BYTES, Unreadable
+from grader.submission.copies import counted
 from tests.lms.hostile import GOOD, make_tar, raw_zip, zipped
 
 UTF8 = 0x800
@@ -216,16 +217,16 @@ def test_entries_of_different_names_that_share_their_data_are_refused(tmp_path):
     assert whys(opened) == ["its data are another entry's, too"] * 2
 
 
-@pytest.mark.parametrize("listed", [1_000_000, 100_000])
+@pytest.mark.parametrize("listed", [1_000_000, 100_001])
 def test_a_million_entries_are_one_row_at_once(tmp_path, listed):
     path = raw_zip(tmp_path / "a.zip", [(b"a", 0, b"", b"")], listed=listed)
     start = time.monotonic()
     with frugal():
         opened = open_download(path)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 5
     assert names(opened) == []
     assert len(opened.refused) == 1
-    assert "larger than 8 MB" in whys(opened)[0] or f"{MAX_ENTRIES:,} entries" in whys(opened)[0]
+    assert f"{MAX_ENTRIES:,} entries" in whys(opened)[0]
 
 
 def test_as_many_entries_as_a_large_class_has_are_read(tmp_path):
@@ -316,6 +317,42 @@ def test_a_name_that_a_zero_byte_cuts_is_a_row(tmp_path):
     opened = open_download(path)
     assert names(opened) == []
     assert len(opened.refused) == 2
+
+
+@pytest.mark.parametrize("name", [b"", b"\0a.ipynb", b"/", b"."])
+def test_an_entry_without_a_name_is_a_row_or_nothing(tmp_path, name):
+    path = raw_zip(tmp_path / "a.zip", [(name, 0, b"", b""), (b"b.ipynb", 0, b"", b"{}")])
+    opened = open_download(path)
+    assert names(opened) == ["b.ipynb"]
+    assert len(opened.refused) == 1
+
+
+def test_any_number_of_odd_entries_is_a_few_rows(tmp_path):
+    opened = open_download(zipped(tmp_path / "a.zip", [(f"../{n}", b"") for n in range(1000)]))
+    assert names(opened) == [GOOD]
+    assert len(opened.refused) == 51
+    assert opened.refused[-1].path == "and 950 more"
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE]
+)
+@pytest.mark.parametrize("size", [-1, -512, -1024, -(1 << 40)])
+def test_a_tar_that_leads_backwards_ends(tmp_path, kind, size):
+    """Its sizes are negative: Python's own reader goes round in it for ever (CVE-2025-8194)."""
+    path = make_tar(tmp_path / "a.tar", [("b.ipynb", {}, b"x" * 600)], "w")
+    data = bytearray(path.read_bytes())
+    at = 1024  # the second header
+    data[at + 124 : at + 136] = b"\xff" + (size % 256**11).to_bytes(11, "big")
+    data[at + 156 : at + 157] = kind
+    data[at + 148 : at + 156] = b" " * 8
+    data[at + 148 : at + 156] = b"%06o\0 " % sum(data[at : at + 512])
+    path.write_bytes(data)
+    opened = open_download(path)
+    assert set(names(opened)) <= {GOOD, "b.ipynb"}
+    for entry in opened.entries:
+        with contextlib.suppress(Unreadable):
+            assert len(entry.read()) < 1000
 
 
 def test_an_entry_that_is_longer_than_its_size_says_is_damaged(tmp_path):

@@ -1,5 +1,6 @@
 """Gradescope's exports: groups, times, earlier attempts, and metadata that are not trusted."""
 
+import contextlib
 import time
 import tracemalloc
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from grader.lms.gradescope import METADATA
 from grader.lms.handins import Download, Entry, Key, Told
 from grader.lms.notebooks import notebook_of
 from grader.reader import Unreadable
+from grader.text import one_line
 from tests.lms import archives
 from tests.lms.archives import NOTEBOOK, class_of, quoted, students, when
 
@@ -112,7 +114,17 @@ def test_an_id_stays_as_it_is_written(sid):
 def test_any_name_comes_back(name):
     text = f"submission_1:\n  :submitters:\n  - :name: {quoted(name)}\n    :sid: '1'\n"
     (one,) = hand_ins(text, "submission_1/x.ipynb").hand_ins
-    assert one.by[0].get(Key.NAME, "") == name
+    assert one.by[0].get(Key.NAME, "") == one_line(name)
+
+
+def test_a_name_cannot_write_on_the_terminal():
+    text = r"""submission_1:
+  :submitters:
+  - :name: "\e[31mred\nsecond line"
+    :sid: '1'
+"""
+    (one,) = hand_ins(text, "submission_1/x.ipynb").hand_ins
+    assert one.by[0][Key.NAME] == "red ⏎ second line"
 
 
 # --- what cannot be read
@@ -212,3 +224,15 @@ def test_a_students_own_file_of_that_name_is_not_the_metadata():
         "submission_1/submission_metadata.yml",
         "submission_1/x.ipynb",
     ]
+
+
+PIECES = ["submission_1", ":submitters", ":sid", ":created_at", ":history", ":", ": ", "- ", "\n", "\n  ", "\n    ", "{", "}", "[", "]", "&a ", "*a", "!x ", "'", '"', "|", "? ", "<<", "---\n", "...\n", "~", "1"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
+def test_any_text_is_metadata_or_unreadable(text):
+    with contextlib.suppress(Unreadable):
+        for submission in gradescope.read(text.encode()).values():
+            assert all(
+                isinstance(value, str) for keys in submission.people for value in keys.values()
+            )

@@ -1,8 +1,4 @@
-"""Moodle's downloads in all their forms, and the times of its worksheet."""
-
-import csv
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+"""Moodle's downloads in all their forms."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +8,7 @@ from grader.lms import moodle
 from grader.lms.handins import Download, Entry, Key, Told
 from grader.lms.notebooks import notebook_of
 from tests.lms import archives
-from tests.lms.archives import NOTEBOOK, class_of, students, when
+from tests.lms.archives import NOTEBOOK, class_of, students
 from tests.lms.conftest import owners
 
 FORMS = [{}, {"final": "_"}, {"flat": True}, {"unpacked": True}, {"flat": True, "unpacked": True}]
@@ -90,36 +86,3 @@ def test_any_name_comes_back(name, participant):
     ).hand_ins
     assert one.by[0][Key.PARTICIPANT] == str(participant)
     assert one.files[0].own == "a_1_assignsubmission.ipynb"
-
-
-# --- times
-
-
-def test_the_worksheet_tells_when_each_handed_in(tmp_path, read):
-    class_ = class_of(5, b"{}")
-    sheet = archives.moodle_worksheet(tmp_path, list(class_), blind=True)
-    with sheet.open(encoding="utf-8-sig", newline="") as file:
-        times = moodle.times(csv.DictReader(file), UTC)
-    contents = read(archives.moodle(tmp_path, class_, blind=True), "moodle", times=times)
-    assert [one.moment for one in contents.hand_ins] == [when(one) for one in class_]
-    assert "worksheet" in contents.hand_ins[0].clock
-
-
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("Friday, 27 November 2026, 11:59 PM", datetime(2026, 11, 28, 4, 59, tzinfo=UTC)),
-        ("Friday, 3 July 2026, 12:05 AM", datetime(2026, 7, 3, 4, 5, tzinfo=UTC)),
-        ("27 November 2026, 23:59", datetime(2026, 11, 28, 4, 59, tzinfo=UTC)),
-        ("2026-11-27 23:59:00", datetime(2026, 11, 28, 4, 59, tzinfo=UTC)),
-        ("-", None),
-        ("", None),
-        ("Freitag, 27. November 2026, 23:59", None),
-        ("Friday, 31 February 2026, 11:59 PM", None),
-        ("Friday, 27 November 2026, 99:59 PM", None),
-    ],
-)
-def test_a_time_is_read_in_moodles_zone_or_not_at_all(text, moment):
-    rows = [{"Identifier": "Participant 5", "Last modified (submission)": text}]
-    found = moodle.times(rows, ZoneInfo("America/New_York"))
-    assert found == ({"5": moment} if moment else {})

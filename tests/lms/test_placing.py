@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from places import Class, hand_in, moment, roster
 
+from grader.errors import CourseError
 from grader.lms.attempts import BY_HAND
+from grader.lms.handins import Entry, HandIn, Key
 from grader.store import StateFile, sha256
 from grader.submission.timestamps import read_timestamp
 
@@ -233,7 +235,7 @@ def snapshot(history, taken, students, told):
             yield student, n, hand_in(student, data, **told(n))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     history=HISTORY,
     downloads=DOWNLOADS,
@@ -273,3 +275,12 @@ def test_an_order_in_words_gives_way_to_a_time_and_never_beats_one(ann):
     assert ann.row("ann").clock == "a worksheet"
     other = hand_in("ann", OLD, order=("2026-11-20 10:30",))
     assert ann.collect(other, system="moodle") == {"ann": "asks"} and ann.stands("ann") == NEW
+
+
+def test_a_download_that_changes_while_it_is_read_is_an_error_and_places_nothing(ann):
+    held = [NEW]
+    rows = ann.plan(HandIn(({Key.LOGIN: "ann"},), (Entry("exercise.ipynb", 1, lambda: held[-1]),)))
+    held.append(OLD)
+    with pytest.raises(CourseError, match="changed while it was read"):
+        ann.place.put(rows[0])
+    assert ann.stands("ann") is None

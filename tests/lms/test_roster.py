@@ -7,7 +7,7 @@ from grader.errors import CourseError
 from grader.lms.handins import Key
 from grader.lms.matching import Index, join
 from grader.lms.people import Person, Roster
-from grader.lms.roster import read_roster
+from grader.lms.roster import read_roster, read_rosters
 
 PEOPLE = archives.students(16)
 
@@ -207,3 +207,21 @@ def test_a_roster_is_kept_whole(tmp_path):
     assert list(Roster.kept(tmp_path)) == list(joined.people.values())
     team = Index(Roster.kept(tmp_path)).team({Key.GITHUB: "group-0"})
     assert [person.keys[Key.EMAIL] for person in team] == [one.email for one in PEOPLE[:2]]
+
+
+def test_a_column_that_one_of_several_tables_has_counts_there(tmp_path):
+    paths = [
+        archives.canvas_gradebook(tmp_path, PEOPLE),
+        archives.gradescope_roster(tmp_path, PEOPLE),
+    ]
+    first, second = read_rosters(paths, "SIS User ID")
+    assert (first.column, second.column) == ("SIS User ID", "SID")
+    with pytest.raises(CourseError, match="no column 'nonsense'"):
+        read_rosters(paths, "nonsense")
+
+
+def test_ids_that_people_have_stay_whatever_column_a_later_command_names(tmp_path):
+    path = archives.canvas_gradebook(tmp_path, PEOPLE)
+    kept = join(Roster(), [read_roster(path)]).roster
+    joined = join(kept, [read_roster(path, "SIS User ID")])
+    assert list(joined.people) == [one.id for one in PEOPLE] == joined.renamed
