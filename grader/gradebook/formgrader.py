@@ -1,7 +1,7 @@
 """Scores in Formgrader's lists, less what being late costs now: nbgrader lists them as if all had come in time."""
 
 import functools
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -45,9 +45,9 @@ def less_penalties(nbgraders: Callable[..., Any]) -> Callable[..., Any]:
     return answer
 
 
-def points_off(api: Any) -> Counter[str]:
+def points_off(api: Any) -> dict[str, float]:
     """{id of a submitted notebook, of its submission, of its student: points}; what cannot be told is left out, and logged."""
-    off: Counter[str] = Counter()
+    off: dict[str, float] = defaultdict(float)
     try:
         penalties = Penalties(api)
     except CourseError as error:
