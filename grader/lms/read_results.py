@@ -18,7 +18,8 @@ from grader.lms.people import Person, Roster
 from grader.lms.results import Result, Table
 from grader.lms.strays import find_strays
 from grader.store import WORK, State, StateFile, alone
-from grader.submission.collect import Found, find_submissions, unusable
+from grader.submission.choosing import Found
+from grader.submission.collect import find_submissions, unusable
 from grader.submission.handed_in import read
 from grader.text import program
 from grader.verdict import OPEN, Status, Verdict
@@ -139,7 +140,8 @@ class _Reader:
             return dataclasses.replace(made, status=Status.INFRASTRUCTURE, total=None, note=why)
         if not entry or not entry.anything:
             return dataclasses.replace(made, status=Status.MISSING, total=None, note=WITHDRAWN)
-        now = read(entry.notebook).known_as if entry.notebook else entry.why_not
+        work = read(entry.notebook, entry.inside) if entry.notebook else None
+        now = work.known_as if work else entry.why_not
         if state.recorded is not None and now != state.recorded:
             return dataclasses.replace(made, note=NEWER)
         return made

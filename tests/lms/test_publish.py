@@ -59,6 +59,13 @@ def document(solution=RIGHT, answer="my answer"):
     return made
 
 
+def zipped(data):
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as archive:
+        archive.writestr("exercise.ipynb", data)
+    return memory.getvalue()
+
+
 class Course(ClassFolder):
     def publish(self, *words, code=0, by=ClassFolder.run):
         done = by(
@@ -100,11 +107,13 @@ def graded(tmp_path_factory):
     with (folder / "nbgrader_config.py").open("a") as file:
         file.write(LATE)
     for student, (solution, _) in WORKS.items():
-        path = course.hand_in(
-            student, json.dumps(document(solution)).encode() if solution else b"{"
-        )
-        late = datetime(2026, 11, 22 if student == "s005" else 20, tzinfo=UTC).timestamp()
-        os.utime(path, (late, late))
+        data = json.dumps(document(solution)).encode() if solution else b"{"
+        path = course.hand_in(student, data)
+        if student == "s004":  # handed in as a zip
+            path.unlink()
+            path = course.hand_in(student, zipped(data), "toy/work.zip")
+        moment = datetime(2026, 11, 22 if student == "s005" else 20, tzinfo=UTC).timestamp()
+        os.utime(path, (moment, moment))
     people = [one for one in PEOPLE if one.id != "s004"]  # whom the gradebook has no name of
     course.nbgrader("db", "student", "import", archives.nbgrader_roster(folder, people))
     due = ["--duedate", "2026-11-21 12:00:00 UTC"]
@@ -170,7 +179,7 @@ def test_the_table_agrees_with_status_csv_and_with_nbgraders_export(course):
         assert row["open"] == exported[student]["open"]
         raw = sum(float(row[stem] or 0) for stem in ("basket_total", "essay"))
         assert raw == pytest.approx(float(exported[student]["raw_score"]))
-        assert row["max_total"] == "5"
+        assert (row["max_total"], row["note"]) == ("5", "")
     assert made["s005"]["penalty"] == "0.25" and "0.25 of 3 points off" in status["s005"]["notes"]
     assert made["s003"]["essay"] == "" and made["s003"]["open"] == "essay"
     assert made["s002"]["by_hand"] == "basket_total (automatic: 0); essay"
