@@ -1,4 +1,4 @@
-"""`python -m grader`: check notebooks, run a class, extend a due date, ask the doctor, begin a course."""
+"""`python -m grader`: collect downloads, check notebooks, run a class, extend a due date, publish marks, ask the doctor, begin a course."""
 
 import argparse
 import json
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TextIO
 from grader import __version__, extend, new
 from grader.assignment import LAWS, TRAINING, load_assignments, the_assignment
 from grader.errors import CourseError, GraderError
+from grader.lms.commands import add_commands
+from grader.lms.publish import command as publish
 from grader.text import one_line, program
 from grader.verdict import Status, Verdict
 from grader.wall.isolation import BUBBLEWRAP, ISOLATIONS
@@ -25,15 +27,18 @@ EXAMPLES = """examples:
   python -m grader check my.ipynb                     what the hidden laws say about one notebook
   python -m grader check *.ipynb --json - --jobs 4    one JSON verdict a line, in the order given
   python -m grader check my.ipynb --exercise NAME
+  python -m grader collect submissions.zip --roster gradebook.csv   an LMS's download, into submitted/
   python -m grader run                                grade everyone in submitted/, into the gradebook
   python -m grader run --train                        the same, and the training run of every notebook
   python -m grader doctor                             what this machine can do, and how to mend the rest
   python -m grader extend ann --days 3                more time for a student; without names, who has it
+  python -m grader publish csv                        everybody's marks; also canvas, moodle, gradescope, classroom
   python -m grader new FOLDER                         a course of one exercise to begin with
 
 exit codes:
   0    every notebook has its verdict, whatever its marks; doctor: grading works here
-  1    some are not judged for a reason on our side, which is said; doctor: something is missing
+  1    some are not judged for a reason on our side, or submitted/ holds what is no student's, which is said; collect:
+       rows ask for something; publish: some marks or pages are not written; doctor: something is missing
   2    stopped: the command line, the course, the gradebook or the sandbox cannot be used as they are
   130  stopped by Ctrl-C; the same command goes on
 """
@@ -50,6 +55,8 @@ def arguments() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     new.add_command(commands)
     extend.add_command(commands)
+    publish.add_command(commands)
+    add_commands(commands)
 
     def command(
         name: str, work: Callable[[argparse.Namespace], int], words: str
@@ -112,11 +119,15 @@ def run_batch(options: argparse.Namespace) -> int:
     from grader.classroom.status import summary, write_status
     from grader.gradebook.database import in_one_line
     from grader.judging.session import Grader
+    from grader.lms.strays import Strangers
 
     jobs, made = options.jobs or cores(), {}
     assignments = load_assignments(options.laws, options.assignment)
     judges = [Grader(each, options.isolation, options.training) for each in assignments]
-    batches = [Batch(judge, options.timestamps == "keep") for judge in judges]
+    names = [assignment.name for assignment in assignments]
+    strangers = Strangers(names, options.laws, options.assignment)
+    keep = options.timestamps == "keep"
+    batches = [Batch(judge, keep, strangers=strangers.names) for judge in judges]
     queues = training_queues(judges) if options.train else [None] * len(judges)
     check_writable(options.status)
     # what is wrong with the last assignment's laws is said before the first is graded
@@ -136,10 +147,13 @@ def run_batch(options: argparse.Namespace) -> int:
         write_status(rows, options.status)
     place = "; ".join(batch.place for batch in batches)
     summary(rows, place)
-    if said := strays(batches[0].submitted, place):
+    for said in strangers.advice(batches[0].submitted):
+        print(one_line(said, 2000), file=sys.stderr)
+    if said := strays(batches[0].submitted, place, strangers.names(batches[0].submitted)):
         print(said, file=sys.stderr)
     print(f"one row a student: {options.status}", file=sys.stderr)
-    return int(any(row["status"] == Status.INFRASTRUCTURE for row in rows))
+    ours = any(row["status"] == Status.INFRASTRUCTURE for row in rows)
+    return int(ours or bool(strangers.names(batches[0].submitted)))
 
 
 def training_queues(judges: "list[Grader]") -> "list[TrainingQueue | None]":

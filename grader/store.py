@@ -37,6 +37,10 @@ class State:
     # digest of the verdict that the gradebook has whole, "" as soon as anything begins to record another
     whole: str = ""
     moment: str = ""  # what the grader itself wrote into timestamp.txt
+    # what the download said of the notebook with this digest: status.csv repeats it
+    told: dict[str, str] = field(default_factory=dict)
+    # what was last given of the student to a system, by parts of grader.lms.publish.ledger
+    published: dict[str, dict[str, str]] = field(default_factory=dict)
     # an extension that was granted: seconds more than the due date gives, or the moment (ISO, UTC) that stands in its place
     longer: float = 0.0
     until: str = ""
@@ -68,6 +72,20 @@ class StateFile:
         with (self.path.parent / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+@contextlib.contextmanager
+def alone(work: Path) -> Iterator[None]:
+    """Nobody else grades, trains, collects or removes there meanwhile; `work`: an assignment's folder in WORK."""
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CourseError(
+                f"another run is grading here ({work}/lock): wait for it, or stop it with Ctrl-C"
+            ) from None
+        yield
 
 
 def fingerprint(assignment: Assignment, isolation: str, more: Iterable[Path] = ()) -> str:

@@ -8,13 +8,13 @@ HERE = Path(__file__).parent
 # The longest first, so that no core waits for one of them at the end; the first and smoke's use all cores themselves.
 LONGEST = (
     "bank/test_bank.py", "gate/test_judges.py", "grader/test_late.py", "grader/test_training.py", "grader/test_open_marks.py",
-    "grader/test_batch.py", "grader/test_gradebook_file.py", "e2e/test_smoke.py", "e2e/test_formgrader.py", "e2e/test_leaks.py",
+    "grader/test_batch.py", "grader/test_gradebook_file.py", "lms/test_class.py", "e2e/test_smoke.py", "e2e/test_formgrader.py", "e2e/test_leaks.py",
     "e2e/test_installed.py", "course/test_train.py", "course/test_train_resume.py", "tools/test_build.py", "course/test_output.py", "grader/test_command.py",
 )  # fmt: skip
 # Their tests share little or nothing with their neighbours: each goes wherever a core is free.
 SPREAD = {
     "grader/test_late.py", "grader/test_training.py", "grader/test_open_marks.py", "grader/test_batch.py",
-    "grader/test_gradebook_file.py", "e2e/test_smoke.py", "course/test_output.py", "grader/test_command.py",
+    "grader/test_gradebook_file.py", "e2e/test_smoke.py", "course/test_output.py", "grader/test_command.py", "lms/test_class.py",
 }  # fmt: skip
 # What these fixtures give is made once: all that use one of them run in one process.
 SHARED = ("room", "tried")
@@ -26,8 +26,9 @@ SLOW_FILES = {
     "bank/test_strategies.py", "course/test_evaluate.py", "course/test_output.py", "course/test_train_settings.py",
     "e2e/test_formgrader.py", "e2e/test_installed.py", "e2e/test_leaks.py", "e2e/test_smoke.py", "gate/test_judges.py",
     "grader/test_assignments.py", "grader/test_batch.py", "grader/test_command.py", "grader/test_environment.py",
-    "grader/test_fuzz.py", "grader/test_new.py", "grader/test_preflight.py", "grader/test_wall_timers.py", "tools/test_build.py",
+    "grader/test_fuzz.py", "grader/test_new.py", "grader/test_preflight.py", "grader/test_wall_timers.py", "lms/test_publish.py", "tools/test_build.py",
     "tools/test_models.py",
+    "lms/test_classroom.py", "lms/test_download.py", "lms/test_systems.py",
 }  # fmt: skip
 
 

@@ -4,12 +4,11 @@ Every step leaves its result under build/grading/ before the next begins, so a r
 was: a verdict is reused while notebook, laws and grader are the same, and a student is done once the gradebook has him.
 """
 
-import contextlib
-import fcntl
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,17 @@ from tqdm import tqdm
 from grader.classroom.jobs import Pool
 from grader.classroom.status import Row, row
 from grader.classroom.training import Untrained
-from grader.errors import CourseError
 from grader.gradebook.autograde import Gradebook
 from grader.gradebook.database import wanted
 from grader.judging.feedback import missed
 from grader.judging.session import Grader
 from grader.judging.training_marks import state
-from grader.store import WORK, StateFile, fingerprint, sha256
+from grader.store import WORK, StateFile, alone, fingerprint, sha256
 from grader.submission import timestamps
-from grader.submission.collect import Found, find_submissions, loose, unusable
+from grader.submission.choosing import Found
+from grader.submission.collect import find_submissions, loose, unusable
 from grader.submission.handed_in import HandedIn, read
-from grader.text import some_of
+from grader.text import program, some_of
 from grader.verdict import Outcome, Status, Verdict
 
 WITHDRAWN = "graded earlier: its marks stay in the gradebook"
@@ -38,13 +37,22 @@ class Batch:
     """`Batch(judge).run(jobs)` grades everybody who handed in the judge's assignment."""
 
     def __init__(
-        self, judge: Grader, keep_timestamps: bool = False, root: Path | None = None
+        self,
+        judge: Grader,
+        keep_timestamps: bool = False,
+        root: Path | None = None,
+        strangers: Callable[[Path], Collection[str]] = lambda _: (),
     ) -> None:
-        """`judge`: a Grader that was never entered, for plan and settings; `root`: nbgrader's course, the current folder."""
+        """Plan and settings come from `judge`, a Grader that was never entered.
+
+        Args:
+            root: nbgrader's course, by default the current folder.
+            strangers: names in submitted/ that are nobody's: neither graded nor entered.
+        """
         self.judge, self.assignment = judge, judge.assignment
         self.root = root or Path.cwd()
         self.work = self.root / WORK / self.assignment.name
-        self.keep_timestamps = keep_timestamps
+        self.keep_timestamps, self.strangers = keep_timestamps, strangers
         self.staged = self.work / "submitted"
         self.stamp = fingerprint(self.assignment, judge.isolation.name)
         # after a run: the notebooks that wait for a training run, by their SHA-256
@@ -52,18 +60,9 @@ class Batch:
         # and what its rows are made of, beside the gradebook's marks
         self.found: list[dict[str, Any]] = []
 
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Nobody else grades or trains here meanwhile."""
-        self.work.mkdir(parents=True, exist_ok=True)
-        with (self.work / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise CourseError(
-                    f"another run is grading here ({self.work}/lock): wait for it, or stop it with Ctrl-C"
-                ) from None
-            yield
+    def alone(self) -> AbstractContextManager[None]:
+        """Nobody else grades, trains or collects here meanwhile."""
+        return alone(self.work)
 
     @property
     def place(self) -> str:
@@ -77,11 +76,16 @@ class Batch:
             self.submitted = gradebook.submitted
             names = (self.assignment.name, self.assignment.notebook.stem)
             ids = frozenset(name for name, _ in wanted(self.assignment))
-            found = find_submissions(self.submitted, *names, gradebook.other_assignments(), ids)
+            others, nobodys = gradebook.other_assignments(), self.strangers(self.submitted)
+            found = find_submissions(self.submitted, *names, others, ids, nobodys)
             self.found = self._grade(found, gradebook, pool)
         seen = {entry["student"] for entry in self.found}
         self.found += [
-            {"student": name, "status": Status.MISSING, "notes": self._earlier(name, gradebook)}
+            {
+                "student": name,
+                "status": Status.MISSING,
+                "notes": self._without(name, nobodys, gradebook),
+            }
             for name in gradebook.students()
             if name not in seen
         ]
@@ -129,6 +133,12 @@ class Batch:
             status, notes = Status.INFRASTRUCTURE, [*notes, trouble]
         return {"student": entry.student, "status": status, "verdict": verdict, "notes": notes}
 
+    def _without(self, student: str, nobodys: Collection[str], gradebook: Gradebook) -> list[str]:
+        """Notes on somebody whom the gradebook has, and submitted/ has not."""
+        if student in nobodys:
+            return [f"a download, no student: `{program()} -m grader remove {student}`"]
+        return self._earlier(student, gradebook)
+
     def _earlier(self, student: str, gradebook: Gradebook) -> list[str]:
         return [WITHDRAWN] if student in gradebook.entered else []
 
@@ -166,13 +176,15 @@ class Batch:
         target = self._staged(entry)
         handed_in = HandedIn(why_not=entry.why_not)
         if entry.notebook:
-            handed_in = read(entry.notebook)
+            handed_in = read(entry.notebook, entry.inside)
         entry.why_not = handed_in.why_not
         shutil.rmtree(target.parent, ignore_errors=True)
         target.parent.mkdir(parents=True)
         target.write_bytes(handed_in.data)
         home = self.submitted / entry.student / self.assignment.name
         own = self._state(entry)
+        if said := own.read().told.get(handed_in.sha256):
+            entry.notes.append(said)
         entry.notes += (
             timestamps.keep(home, target.parent, own)
             if self.keep_timestamps
@@ -195,9 +207,14 @@ class Batch:
         return trouble
 
 
-def strays(submitted: Path, place: str) -> str:
-    """One line on files that no student's folder holds, or an empty string; `place`: where a notebook belongs."""
-    names = loose(submitted)
+def strays(submitted: Path, place: str, told: Collection[str] = ()) -> str:
+    """One line on files that no student's folder holds, or an empty string.
+
+    Args:
+        place: where a notebook belongs.
+        told: names that were told of already.
+    """
+    names = [name for name in loose(submitted) if name not in told]
     if not names:
         return ""
     files = f"{len(names)} files in submitted/ belong"

@@ -50,9 +50,14 @@ class Marks:
         return math.fsum(score for score in self.scores.values() if score is not None)
 
 
+def scores_of(notebook: Any) -> dict[str, float | None]:
+    """By exercise, None while it is open."""
+    return {stem_of(grade): None if is_open(grade) else grade.score for grade in notebook.grades}
+
+
 def marks_of(notebook: Any, penalties: "Penalties", trouble: str = "") -> Marks:
     return Marks(
-        {stem_of(grade): None if is_open(grade) else grade.score for grade in notebook.grades},
+        scores_of(notebook),
         {stem_of(grade) for grade in notebook.grades if is_unconfirmed(grade)},
         penalties.seconds_late(notebook.assignment),
         notebook.late_submission_penalty or 0.0,

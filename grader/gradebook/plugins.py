@@ -34,12 +34,18 @@ HIDDEN = re.compile(
 )
 
 
+def find_alembic() -> None:
+    """nbgrader calls it by name, which is in no PATH while the environment is not activated."""
+    own, path = str(Path(sys.executable).parent), os.environ.get("PATH", "")
+    if path.split(os.pathsep)[0] != own:
+        os.environ["PATH"] = os.pathsep.join([own, path])
+
+
 def configure(config: Any, laws: str = str(LAWS)) -> None:
     """The whole wiring, for nbgrader_config.py."""
     from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, OverwriteCells
 
-    # nbgrader calls `alembic` by name, which is in no PATH while the environment is not activated
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    find_alembic()
     mend(config)
     show_totals()
     config.GradeSuites.laws = config.SubmissionExporter.laws = laws

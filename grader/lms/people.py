@@ -15,13 +15,14 @@ ANY_CASE = {Key.EMAIL, Key.GITHUB, Key.LOGIN}
 
 @dataclass(frozen=True)
 class Person:
-    """One row of a roster; `student`: the id, which is the name of the folder in submitted/."""
+    """One row of a roster; `student`: the id, which is the name of the folder in submitted/; `group`: who shares work."""
 
     student: str
     keys: Mapping[Key, str]
     first_name: str = ""
     last_name: str = ""
     section: str = ""
+    group: str = ""
 
 
 class Roster:

@@ -4,40 +4,18 @@ import errno
 import glob
 import itertools
 import os
-import stat
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.reader import Unreadable, clues, is_cell, is_notebook, parse, read
+from grader.submission.choosing import ZIP, Found, choose, shown
+from grader.submission.packed import unpack_file
 from grader.text import one_line
 
 IGNORED = {"__pycache__", "__MACOSX", "node_modules"}  # and whatever begins with a dot
-PACKED = {".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".xz", ".bz2"}
 MAX_FILES, MAX_DEPTH = 2000, 20
 MAX_NAME = 200  # bytes: files are named after students, and a name may have 255
 TIMESTAMP, REFUSED = "timestamp.txt", "timestamp.txt.refused"
-
-
-@dataclass
-class Found:
-    """What one student's folder holds.
-
-    `why_not`: a key of handed_in.NO_NOTEBOOK where files lie there and no notebook to grade; `trouble`: why nobody can
-    tell what was handed in; `modules`: names of the .py files that were left out.
-    """
-
-    student: str
-    notebook: Path | None = None
-    why_not: str = ""
-    trouble: str = ""
-    notes: list[str] = field(default_factory=list)
-    modules: list[str] = field(default_factory=list)
-
-    @property
-    def anything(self) -> bool:
-        """Whether there is something to give a verdict on."""
-        return bool(self.notebook or self.why_not)
 
 
 def find_submissions(
@@ -46,19 +24,24 @@ def find_submissions(
     notebook_name: str,
     others: Collection[str] = (),
     ids: Collection[str] = (),
+    strangers: Collection[str] = (),
 ) -> list[Found]:
     """One entry for each folder in `submitted`, in order of their names.
 
     Args:
         others: names of the course's other assignments.
         ids: of this one's solution and grade cells, by which its notebook is known where there are others.
+        strangers: folders that are no student's, and not looked at.
     """
     if not submitted.is_dir():
         return []
     folders = sorted(
         path
         for path in submitted.iterdir()
-        if path.is_dir() and not path.is_symlink() and path.name[0] != "."
+        if path.is_dir()
+        and not path.is_symlink()
+        and path.name[0] != "."
+        and path.name not in strangers
     )
     return [found_or_trouble(path, assignment, notebook_name, others, ids) for path in folders]
 
@@ -120,7 +103,7 @@ def find(
     own = folder / assignment
     if others and ids:
         files = [path for path in files if path.is_relative_to(own) or not foreign(path, ids)]
-    _choose(found, files, own / f"{notebook_name}.ipynb", folder)
+    choose(found, files, own / f"{notebook_name}.ipynb", folder)
     if locked:
         _blame(found, locked, folder)
     left_out = [path for path in files if path != found.notebook]
@@ -131,22 +114,6 @@ def find(
         names = ", ".join(shown(path, folder) for path in left_out[:5])
         found.notes.append(f"left out: {names}{more}")
     return found
-
-
-def _choose(found: Found, files: list[Path], proper: Path, folder: Path) -> None:
-    notebooks = [path for path in files if is_notebook(path)]
-    named = [path for path in notebooks if path.name == proper.name]
-    if is_plain(proper, folder):
-        found.notebook = proper
-    elif len(named) == 1 or len(notebooks) == 1:
-        found.notebook = (named if len(named) == 1 else notebooks)[0]
-        found.notes.append(f"taken from {shown(found.notebook, folder)}")
-    elif notebooks:
-        found.why_not = "twice" if named else "several"
-    elif any(path.suffix.lower() in PACKED for path in files):
-        found.why_not = "packed"
-    elif files:
-        found.why_not = "none"
 
 
 def _blame(found: Found, locked: list[str], folder: Path) -> None:
@@ -160,12 +127,21 @@ def _blame(found: Found, locked: list[str], folder: Path) -> None:
 
 
 def foreign(path: Path, ids: Collection[str]) -> bool:
-    """Whether it is a notebook whose cells have ids of nbgrader's, and none of these."""
-    if not is_notebook(path) or not path.is_file():
+    """Whether it is a notebook, or a zip with one, whose cells have ids of nbgrader's, and none of these."""
+    zipped = path.suffix.lower() == ZIP
+    if not (zipped or is_notebook(path)) or not path.is_file():
         return False
     try:
-        cells = parse(read(path))["cells"]
-    except (OSError, Unreadable):
+        return holds_others(unpack_file(path).data if zipped else read(path), ids)
+    except OSError:
+        return False
+
+
+def holds_others(data: bytes, ids: Collection[str]) -> bool:
+    """Whether these are a notebook's bytes whose cells have ids of nbgrader's, and none of these."""
+    try:
+        cells = parse(data)["cells"]
+    except Unreadable:
         return False
     found = [clues(cell).get("grade_id") for cell in cells if is_cell(cell)]
     named = {name for name in found if isinstance(name, str)}
@@ -204,17 +180,3 @@ def _walk(
         if entry.name not in IGNORED | others:
             beside: frozenset[str] = frozenset() if entry.name == assignment else others
             yield from _walk(entry.path, locked, assignment, beside, depth + 1)
-
-
-def is_plain(path: Path, folder: Path) -> bool:
-    """Whether there is a file that can be reached from the folder without a link."""
-    try:
-        way = [path, *path.parents]
-        links = any(part.is_symlink() for part in way[: way.index(folder)])
-        return not links and stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False
-
-
-def shown(path: Path, folder: Path) -> str:
-    return one_line(str(path.relative_to(folder)), 100)

@@ -7,6 +7,7 @@ from typing import Any
 from grader import reader
 from grader.reader import Unreadable
 from grader.store import sha256
+from grader.submission.packed import unpack_file
 
 NO_NOTEBOOK = {
     "several": "several notebooks were handed in, and none has the name that it was given out with",
@@ -42,9 +43,15 @@ class HandedIn:
         return reader.parse(self.data)
 
 
-def read(path: str | Path) -> HandedIn:
-    """At most what preflight accepts, and one byte more, so that it can say so; or that the file cannot be opened."""
+def read(path: str | Path, inside: str = "") -> HandedIn:
+    """At most what preflight accepts, and one byte more, so that it can say so; or that the file cannot be opened.
+
+    `inside`: the notebook's name, where the file is a zip.
+    """
     try:
+        if inside:
+            packed = unpack_file(Path(path))
+            return HandedIn(packed.data) if packed.name == inside else HandedIn(why_not="packed")
         return HandedIn(reader.read(path))
     except OSError:
         return HandedIn(why_not="locked")

@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_opened_is_our_trouble_and_no_empty_hand_in(hand
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", locked)
-    monkeypatch.setattr("grader.submission.collect.is_plain", lambda *_: False)
+    monkeypatch.setattr("grader.submission.choosing.is_plain", lambda *_: False)
     found = hand_in()
     assert (found.notebook, found.why_not) == (None, "")
     assert found.trouble == "ann/toy cannot be opened: mend its permissions and run again"

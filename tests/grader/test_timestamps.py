@@ -98,7 +98,7 @@ def test_a_timestamp_put_aside_is_said_and_can_be_fetched_back(class_folder):
 
 def test_a_notebook_that_cannot_be_read_is_staged_as_such(class_folder):
     from grader.classroom import batch as module
-    from grader.submission.collect import Found
+    from grader.submission.choosing import Found
 
     entry = Found("ann", Path("/proc/self/mem"))  # opens, and gives an error when it is read
     stage = module.Batch.__new__(module.Batch)

@@ -23,7 +23,7 @@ from grader.errors import CourseError
 from grader.judging.session import Grader
 from grader.judging.training_marks import TrainingMarks, state
 from grader.store import StateFile, write
-from grader.submission.collect import Found
+from grader.submission.choosing import Found
 
 TRAINER = """
 import json, os, sys, time

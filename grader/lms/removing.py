@@ -1,0 +1,136 @@
+"""`grader remove`: a student leaves the course for good, and all that there was of the student lies in one zip."""
+
+import contextlib
+import json
+import os
+import shutil
+import stat
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from grader.errors import CourseError
+from grader.gradebook import people
+from grader.lms.people import Roster
+from grader.store import WORK, alone
+from grader.text import one_line, some_of
+
+BELOW = ("attempts", "submitted")  # folders of students below an assignment's in WORK
+
+
+def run(students: Sequence[str]) -> int:
+    """Remove them all, or nobody: CourseError where one is unknown."""
+    place = people.course()
+    wanted = list(dict.fromkeys(students))
+    with contextlib.ExitStack() as locks:
+        for work in sorted(path.parent for path in (place.root / WORK).glob("*/lock")):
+            locks.enter_context(alone(work))
+        entered, roster = people.known(place), Roster.kept(place.root)
+        listed = {person.student for person in roster}
+        held = {name: dict(parts(place, name)) for name in wanted}
+        unknown = [n for n in wanted if not held[n] and n not in entered | listed]
+        if unknown:
+            names = some_of([one_line(name, 100) for name in unknown])
+            raise CourseError(
+                f"nobody is called {names}: neither in the gradebook nor in submitted/ nor in the roster; nothing is removed"
+            )
+        for name in wanted:
+            saved = save(place, name, held[name], roster)
+            take_out(place, name, held[name], name in entered)
+            if name in listed:
+                roster = Roster(person for person in roster if person.student != name)
+                roster.save(place.root)
+            print(said(place, name, held[name], name in entered, name in listed, saved))
+    return 0
+
+
+def parts(place: people.Course, student: str) -> Iterator[tuple[str, Path]]:
+    """What lies on disk of a student: the name it has in the zip, and its place."""
+    if student in ("", ".", "..") or "/" in student or "\0" in student:
+        return
+    folders = {name: getattr(place, name) for name in ("submitted", "autograded", "feedback")}
+    for name, folder in folders.items():
+        if os.path.lexists(folder / student):
+            yield f"{name}/{student}", folder / student
+    for work in sorted(path for path in (place.root / WORK).glob("*") if path.is_dir()):
+        found = [work / name / student for name in BELOW]
+        for path in (*found, work / "students" / f"{student}.json"):
+            if os.path.lexists(path):
+                yield str(path.relative_to(place.root)), path
+
+
+def save(place: people.Course, student: str, held: dict[str, Path], roster: Roster) -> Path:
+    """The zip, whole and read again, before anything goes."""
+    folder = place.root / WORK / "removed"
+    folder.mkdir(parents=True, exist_ok=True)
+    moment = f"{datetime.now(UTC):%Y-%m-%dT%H%M%S%f}"
+    path = folder / f"{student}-{moment}.zip"
+    temporary = path.with_suffix(".part")
+    # a file's time may be that of no moment, 1970, which a zip cannot hold
+    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+        if record := people.records(place, [student]).get(student):
+            archive.writestr("gradebook.json", record)
+        if rows := [asdict(person) for person in roster if person.student == student]:
+            archive.writestr("roster.json", json.dumps(rows[0], indent=1))
+        for name, top in held.items():
+            for inner, file in files(name, top):
+                if file.is_symlink():
+                    archive.writestr(f"{inner} (a link)", os.fsencode(file.readlink()))
+                else:
+                    archive.write(file, inner)
+    with zipfile.ZipFile(temporary) as archive:
+        if broken := archive.testzip():
+            raise CourseError(f"{temporary} cannot be read back ({broken}): nothing is removed")
+    temporary.replace(path)
+    return path
+
+
+def files(name: str, top: Path) -> Iterator[tuple[str, Path]]:
+    """All files and links there, links never followed; CourseError for what cannot be opened."""
+    if top.is_symlink() or not top.is_dir():
+        yield name, top
+        return
+
+    def stop(error: OSError) -> None:
+        raise CourseError(
+            f"{error.filename} cannot be opened: mend its permissions; nothing is removed"
+        )
+
+    for folder, inner, found in os.walk(top, onerror=stop):
+        links = [each for each in inner if Path(folder, each).is_symlink()]
+        for each in (*links, *found):
+            path = Path(folder, each)
+            mode = path.lstat().st_mode
+            if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+                yield f"{name}/{path.relative_to(top)}", path
+
+
+def take_out(place: people.Course, student: str, held: dict[str, Path], entered: bool) -> None:
+    """First the marks, then the work: what is left after an interruption is found again."""
+    if entered:
+        people.remove(place, student)
+    for path in held.values():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def said(
+    place: people.Course,
+    student: str,
+    held: dict[str, Path],
+    entered: bool,
+    listed: bool,
+    saved: Path,
+) -> str:
+    """What went, and where it is now."""
+    went = [*(["the gradebook's entry"] if entered else []), *held]
+    went += ["the kept roster's entry"] if listed else []
+    words = f"removed {one_line(student, 100)}: {', '.join(one_line(w, 200) for w in went)}; all of it is in {saved.relative_to(place.root)}"
+    again = (
+        "; a `--roster` file that names this student, or a download without one, enters them again"
+    )
+    return words + again if listed else words
