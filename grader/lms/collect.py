@@ -79,10 +79,15 @@ def plan(
             if match.students:
                 take(works, match, hand_in, source, course)
     known = {person.student for person in roster}
-    students = sorted({*works, *known, *course.everybody, *choice.named})
+    students = sorted({*works, *known, *course.everybody})
     rows = [row_of(student, works.get(student), course, choice, overwrite) for student in students]
     if roster:
         rows = [row if row.student in known else stranger(row) for row in rows]
+    unnamed = sorted(choice.named.keys() - set(students))
+    others += [
+        Row("", What.UNKNOWN, notes=[f"--attempt {name}=…: nobody is called so"])
+        for name in unnamed
+    ]
     return [*rows, *others]
 
 

@@ -21,6 +21,7 @@ from grader.lms.placing import Place
 from grader.lms.reading import read_downloads, system_of
 from grader.lms.roster import Read, read_rosters
 from grader.lms.table import IN_ORDER, Row, What, lines, write_table
+from grader.reader import Unreadable
 from grader.store import WORK, alone
 from grader.submission.collect import holds_others
 from grader.text import one_line, some_of
@@ -50,7 +51,12 @@ def run(options: argparse.Namespace) -> int:
         rows = plan(sources, joined.roster, course_of(placed), choice, options.overwrite)
         rows += [Row("", What.REFUSED, notes=[why]) for why in joined.wrong]
         if not options.dry_run:
-            settle(place, placed, joined.roster, rows, work / "collected.csv")
+            try:
+                settle(place, placed, joined.roster, rows, work / "collected.csv")
+            except OSError as error:
+                raise CourseError(
+                    f"{error.filename}: {error.strerror}; mend it, run again"
+                ) from None
     print(*lines(rows), sep="\n")
     return finish(rows, work / "collected.csv", options.dry_run)
 
@@ -115,10 +121,20 @@ def settle(
         roster.save(place.root)
     for row in rows:
         if row.student:
-            placed.put(row)
+            put(placed, row)
     if roster:
         people.enter(place, {person.student: details(person) for person in roster})
     write_table(rows, table)
+
+
+def put(placed: Place, row: Row) -> None:
+    """One student's folder that cannot be written stops nobody else."""
+    try:
+        placed.put(row)
+    except (OSError, Unreadable) as error:
+        row.what = What.REFUSED
+        why = one_line(str(error))
+        row.notes.append(f"could not be put into its place: {why}: mend it and run again")
 
 
 def details(person: Person) -> dict[str, str]:

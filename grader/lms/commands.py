@@ -50,6 +50,8 @@ def add_remove(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.set_defaults(work=remove)
     text = "an id: the name of the folder in submitted/"
     parser.add_argument("students", nargs="+", metavar="STUDENT", help=text)
+    text = "say what would go, and change nothing"
+    parser.add_argument("--dry-run", action="store_true", help=text)
 
 
 def course_options(parser: argparse.ArgumentParser) -> None:
@@ -68,4 +70,4 @@ def collect(options: argparse.Namespace) -> int:
 def remove(options: argparse.Namespace) -> int:
     from grader.lms.removing import run
 
-    return run(options.students)
+    return run(options.students, options.dry_run)

@@ -53,7 +53,7 @@ class Place:
         if links:
             return There(odd=f"submitted/{links[0].relative_to(self.submitted)} is a link")
         if not folder.is_dir():
-            return There()
+            return There(odd=f"submitted/{student} is no folder" if folder.exists() else "")
         found = self.found(student)
         if found.trouble:
             return There(odd=found.trouble)
@@ -109,13 +109,14 @@ class Place:
         proper, source = self.proper(student), self.archive.file(student, counts.sha256)
         moment = counts.moment if counts.moment and plausible(counts.moment) else None
         seconds = int(moment.timestamp()) if moment else 0
+        temporary = proper.with_suffix(".part")
         if proper.is_file() and sha256(read(proper)) == counts.sha256:
+            temporary.unlink(missing_ok=True)
             if not moment:  # the file's own time, if somebody put it there, says more
                 return
             os.utime(proper, (seconds, seconds))
         else:
             proper.parent.mkdir(parents=True, exist_ok=True)
-            temporary = proper.with_suffix(".part")
             shutil.copyfile(source, temporary)
             os.utime(temporary, (seconds, seconds))
             temporary.replace(proper)

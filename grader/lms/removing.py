@@ -20,7 +20,7 @@ from grader.text import one_line, some_of
 BELOW = ("attempts", "submitted")  # folders of students below an assignment's in WORK
 
 
-def run(students: Sequence[str]) -> int:
+def run(students: Sequence[str], dry_run: bool = False) -> int:
     """Remove them all, or nobody: CourseError where one is unknown."""
     place = people.course()
     wanted = list(dict.fromkeys(students))
@@ -37,12 +37,21 @@ def run(students: Sequence[str]) -> int:
                 f"nobody is called {names}: neither in the gradebook nor in submitted/ nor in the roster; nothing is removed"
             )
         for name in wanted:
-            saved = save(place, name, held[name], roster)
-            take_out(place, name, held[name], name in entered)
+            went = list_of(held[name], name in entered, name in listed)
+            if dry_run:
+                print(f"would remove {one_line(name, 100)}: {went}; nothing was changed")
+                continue
+            try:
+                saved = save(place, name, held[name], roster)
+                take_out(place, name, held[name], name in entered)
+            except OSError as error:
+                raise CourseError(
+                    f"{error.filename}: {error.strerror}: mend it, and run again with {one_line(name, 100)} and those after"
+                ) from None
             if name in listed:
                 roster = Roster(person for person in roster if person.student != name)
                 roster.save(place.root)
-            print(said(place, name, held[name], name in entered, name in listed, saved))
+            print(said(name, went, name in listed, saved.relative_to(place.root)))
     return 0
 
 
@@ -118,19 +127,15 @@ def take_out(place: people.Course, student: str, held: dict[str, Path], entered:
             path.unlink()
 
 
-def said(
-    place: people.Course,
-    student: str,
-    held: dict[str, Path],
-    entered: bool,
-    listed: bool,
-    saved: Path,
-) -> str:
-    """What went, and where it is now."""
+def list_of(held: dict[str, Path], entered: bool, listed: bool) -> str:
+    """All that there is of a student, in words."""
     went = [*(["the gradebook's entry"] if entered else []), *held]
     went += ["the kept roster's entry"] if listed else []
-    words = f"removed {one_line(student, 100)}: {', '.join(one_line(w, 200) for w in went)}; all of it is in {saved.relative_to(place.root)}"
-    again = (
-        "; a `--roster` file that names this student, or a download without one, enters them again"
-    )
+    return ", ".join(one_line(each, 200) for each in went)
+
+
+def said(student: str, went: str, listed: bool, saved: Path) -> str:
+    """What went, where it is now, and what would enter the student again."""
+    words = f"removed {one_line(student, 100)}: {went}; all of it is in {one_line(str(saved))}"
+    again = "; a --roster file that names this student enters the student again"
     return words + again if listed else words

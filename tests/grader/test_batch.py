@@ -207,11 +207,14 @@ def test_a_withdrawn_hand_in_a_loose_file_and_an_empty_class_are_said(class_fold
     assert done.returncode == 0 and f"nobody has handed in: {place}" in done.stderr
     for student in ("ann", "bob"):
         class_folder.hand_in(student)
-    (class_folder.folder / "submitted/rosa.ipynb").write_bytes(encoded())
+    for name in ("rosa.ipynb", "notes.txt"):
+        (class_folder.folder / "submitted" / name).write_bytes(encoded())
     class_folder.hand_in("kim", encoded("from helpers import basket_total"))
     class_folder.hand_in("kim", b"", "toy/helpers.py")
     done = class_folder.grade()
-    assert f"1 file in submitted/ belongs to nobody: rosa.ipynb; {place}" in done.stderr
+    assert f"1 file in submitted/ belongs to nobody: notes.txt; {place}" in done.stderr
+    assert done.returncode == 1 and "submitted/: rosa.ipynb is no student" in done.stderr
+    (class_folder.folder / "submitted/rosa.ipynb").unlink()
     assert "put the code of helpers.py into it" in class_folder.status()["kim"]["notes"]
     shutil.rmtree(class_folder.folder / "submitted/ann")
     shutil.rmtree(class_folder.folder / "submitted/bob/toy")

@@ -215,3 +215,7 @@ def test_the_table_has_a_line_a_row_whatever_names_hold(tmp_path):
     assert len(shown) == 2 and all(
         len(line.splitlines()) == 1 and "\x1b" not in line for line in shown
     )
+
+
+def test_a_choice_for_somebody_whom_nobody_knows_is_a_row(ann):
+    assert ann.collect(hand_in("ann", NEW), attempt=["bob=first"]) == {"ann": "new", "": "unknown"}

@@ -11,6 +11,7 @@ from places import Class, hand_in, moment, roster
 
 from grader.errors import CourseError
 from grader.lms.attempts import BY_HAND
+from grader.lms.collecting import put
 from grader.lms.handins import Entry, HandIn, Key
 from grader.store import StateFile, sha256
 from grader.submission.timestamps import read_timestamp
@@ -284,3 +285,29 @@ def test_a_download_that_changes_while_it_is_read_is_an_error_and_places_nothing
     with pytest.raises(CourseError, match="changed while it was read"):
         ann.place.put(rows[0])
     assert ann.stands("ann") is None
+
+
+def test_a_file_where_a_students_folder_should_be_asks(tmp_path, ann):
+    (tmp_path / "submitted").mkdir()
+    (tmp_path / "submitted/ann").write_bytes(OLD)
+    assert ann.collect(hand_in("ann", NEW)) == {"ann": "asks"}
+    assert "submitted/ann is no folder" in ann.row("ann").notes[-1]
+    assert (tmp_path / "submitted/ann").read_bytes() == OLD
+
+
+def test_a_folder_that_cannot_be_written_is_one_row_and_stops_nobody(tmp_path):
+    here = Class(tmp_path, roster("ann", "bob"))
+    (tmp_path / "submitted").mkdir()
+    (tmp_path / "submitted/ann").write_bytes(OLD)
+    rows = here.plan(hand_in("ann", NEW), hand_in("bob", NEW), overwrite=True)
+    for row in rows:
+        put(here.place, row)
+    assert [row.what for row in rows] == ["refused", "new"] and here.stands("bob") == NEW
+    assert "mend it and run again" in rows[0].notes[-1]
+
+
+def test_what_an_interruption_left_beside_the_notebook_goes(ann):
+    ann.collect(hand_in("ann", NEW))
+    left = ann.place.proper("ann").with_suffix(".part")
+    left.write_bytes(b"x")
+    assert ann.collect(hand_in("ann", NEW)) == {"ann": "same"} and not left.exists()

@@ -47,6 +47,10 @@ def test_a_student_leaves_for_good_and_everything_is_in_one_zip(class_folder):
     assert class_folder.grade().returncode == 0
     give_by_hand(class_folder, "ann", 1.5)
     class_folder.nbgrader("generate_feedback", "toy")
+    before = traces(class_folder, "ann")
+    dry = command(class_folder, "remove", "ann", "--dry-run")
+    assert dry.returncode == 0 and "would remove ann: the gradebook's entry" in dry.stdout
+    assert traces(class_folder, "ann") == before and "ann" in class_folder.marks()
     done = command(class_folder, "remove", "ann")
     assert done.returncode == 0, done.stderr
     assert (
