@@ -163,6 +163,21 @@ def test_a_run_tells_the_free_days_that_are_left_after_all_its_assignments(term)
     assert ">free late days: 0 of 3 left</li>" in html
 
 
+def test_free_days_that_one_assignment_gives_back_are_stored_with_the_others(term):
+    term = term()
+    for day, name in enumerate(FILES):
+        term.set_due(day, name)
+        term.hand_in("ann", MOST[name], 3 + 1 / 24, name)
+    term.set_rule("free")
+    term.grade(*FILES)
+    term.check("all free days go to the first", *FILES)
+    assert term.stored("hw2") == {("ann", "hw2"): (3.0, 1.5, 1.5)}
+    term.grant("ann", "days", 5, "toy")
+    term.grade("toy")
+    term.check("an extension there, and no run here", "toy")
+    assert term.stored("hw2") == {("ann", "hw2"): (3.0, 0.0, 3.0)}
+
+
 def test_settings_that_make_no_sense_stop_every_command_before_anything_is_lost(term, capsys):
     term = term()
     term.hand_in("ann", 2.0, day=5)
