@@ -1,4 +1,4 @@
-"""`python -m grader`: collect downloads, check notebooks, run a class, ask the doctor, begin a course."""
+"""`python -m grader`: collect downloads, check notebooks, run a class, extend a due date, publish marks, ask the doctor, begin a course."""
 
 import argparse
 import json
@@ -10,11 +10,12 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from grader import __version__, new
+from grader import __version__, extend, new
 from grader.assignment import LAWS, TRAINING, load_assignments, the_assignment
 from grader.errors import CourseError, GraderError
 from grader.lms.autograders import command as serve_one
 from grader.lms.commands import add_commands
+from grader.lms.publish import command as publish
 from grader.text import one_line, program
 from grader.verdict import Status, Verdict
 from grader.wall.choice import AUTO, CHOICES, HELP, checked
@@ -32,12 +33,14 @@ EXAMPLES = """examples:
   python -m grader run --train                        the same, and the training run of every notebook
   python -m grader serve-one < my.ipynb               one notebook's verdict as JSON, for programs that ask
   python -m grader doctor                             what this machine can do, and how to mend the rest
+  python -m grader extend ann --days 3                more time for a student; without names, who has it
+  python -m grader publish csv                        everybody's marks; also canvas, moodle, gradescope, classroom
   python -m grader new FOLDER                         a course of one exercise to begin with
 
 exit codes:
   0    every notebook has its verdict, whatever its marks; doctor: grading works here
   1    some are not judged for a reason on our side, or submitted/ holds what is no student's, which is said; collect:
-       rows ask for something; doctor: something is missing
+       rows ask for something; publish: some marks or pages are not written; doctor: something is missing
   2    stopped: the command line, the course, the gradebook or the sandbox cannot be used as they are
   130  stopped by Ctrl-C; the same command goes on
 """
@@ -53,6 +56,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"grader {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     new.add_command(commands)
+    extend.add_command(commands)
+    publish.add_command(commands)
     add_commands(commands)
 
     def command(
@@ -148,6 +153,10 @@ def run_batch(options: argparse.Namespace) -> int:
                 made[batch.assignment.name] = batch.run(jobs)
                 write_status(chain.from_iterable(made.values()), options.status)
     rows = [*chain.from_iterable(made.values())]
+    if len(batches) > 1:
+        with in_one_line():
+            rows = [*chain.from_iterable(batch.rows() for batch in batches)]
+        write_status(rows, options.status)
     place = "; ".join(batch.place for batch in batches)
     summary(rows, place)
     for said in strangers.advice(batches[0].submitted):

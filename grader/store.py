@@ -39,6 +39,11 @@ class State:
     moment: str = ""  # what the grader itself wrote into timestamp.txt
     # what the download said of the notebook with this digest: status.csv repeats it
     told: dict[str, str] = field(default_factory=dict)
+    # what was last given of the student to a system, by parts of grader.lms.publish.ledger
+    published: dict[str, dict[str, str]] = field(default_factory=dict)
+    # an extension that was granted: seconds more than the due date gives, or the moment (ISO, UTC) that stands in its place
+    longer: float = 0.0
+    until: str = ""
 
 
 class StateFile:

@@ -13,6 +13,9 @@ LONGEST_CELL = 30_000
 # what begins a cell where commas, semicolons, bars or tabs separate them
 FORMULA = re.compile(r"(^|[,;|\t]\s*)(?=[=+\-@\t])")
 
+# no formula that does anything: those need brackets, quotes, bars or blanks
+ADDRESS = re.compile(r"[\w.+=\-]+@[\w\-]+(\.[\w\-]+)*")
+
 
 def clean(text: str, limit: int = 300) -> str:
     """No ANSI, control or direction-changing characters, no lone surrogates, at most `limit` characters."""
@@ -31,6 +34,16 @@ def harmless(value: Any) -> Any:
         return value
     line = " ⏎ ".join(value.splitlines())[:LONGEST_CELL]
     return FORMULA.sub(r"\1'", line)
+
+
+def identifier(value: Any) -> Any:
+    """An id as it is, for programs match it; one that nothing can match becomes one line."""
+    return value if isinstance(value, str) and value.isprintable() else harmless(value)
+
+
+def address(value: Any) -> Any:
+    """An e-mail address as it is, for it is an id; any other text is made harmless."""
+    return value if isinstance(value, str) and ADDRESS.fullmatch(value) else harmless(value)
 
 
 def some_of(names: Sequence[str], most: int = 5) -> str:

@@ -27,7 +27,7 @@ SLOW_FILES = {
     "e2e/test_formgrader.py", "e2e/test_grade_one.py", "e2e/test_gradescope.py", "e2e/test_installed.py", "e2e/test_leaks.py",
     "e2e/test_smoke.py", "gate/test_judges.py", "lms/test_serve_one.py",
     "grader/test_assignments.py", "grader/test_batch.py", "grader/test_command.py", "grader/test_environment.py",
-    "grader/test_fuzz.py", "grader/test_new.py", "grader/test_preflight.py", "grader/test_wall_timers.py", "tools/test_build.py",
+    "grader/test_fuzz.py", "grader/test_new.py", "grader/test_preflight.py", "grader/test_wall_timers.py", "lms/test_publish.py", "tools/test_build.py",
     "tools/test_models.py",
     "lms/test_classroom.py", "lms/test_download.py", "lms/test_systems.py",
 }  # fmt: skip

@@ -17,6 +17,7 @@ from lab.command import print_anything
 from lab.plots import COLOURS, MARKERS, STYLES, axes
 from lab.runs import load_run
 from tools.classroom import Classroom
+from tools.formgrader import Formgrader
 
 PICTURES = ROOT / "docs" / "pictures"
 # two runs whose reward looks alike, and what tells them apart
@@ -69,20 +70,22 @@ def classroom(folder: Path) -> Classroom:
     return room
 
 
-def photograph(page: Path, name: str, width: int, height: int) -> None:
+def photograph(address: str, name: str, width: int, height: int) -> None:
     """Save what a browser shows of a page's top, without the empty margin below and to the right."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not browser:
         sys.exit("Chromium is not installed: apt-get install chromium")
     target = PICTURES / f"{name}.png"
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    flags += [f"--window-size={width},{height}", f"--screenshot={target}"]
-    subprocess.run([browser, *flags, page.as_uri()], check=True, stderr=subprocess.DEVNULL)
+    # scripts have ten seconds of the browser's own time: Formgrader's tables come by them
+    flags += ["--virtual-time-budget=10000", f"--window-size={width},{height}"]
+    command = [browser, *flags, f"--screenshot={target}", address]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     with Image.open(target) as image:
         shot = image.convert("RGB")
     blank = Image.new("RGB", shot.size, shot.getpixel((shot.width - 1, shot.height - 1)))
     box = ImageChops.difference(shot, blank).getbbox()
-    assert box, f"the picture of {page.name} is blank"
+    assert box, f"the picture of {address} is blank"
     _, _, right, bottom = box
     kept = (0, 0, min(right + 12, shot.width), min(bottom + 12, shot.height))
     shot.crop(kept).quantize(64).save(target, optimize=True)
@@ -97,13 +100,16 @@ def table(rows: list[dict[str, str]]) -> str:
 
 
 def class_pictures(folder: Path) -> None:
-    """Grade a class; photograph its table and a feedback page."""
+    """Grade a class; photograph its table, a feedback page, and Formgrader's list of hand-ins."""
     room = classroom(folder)
     (folder / "table.html").write_text(table([*room.status().values()]), encoding="utf-8")
-    photograph(folder / "table.html", "class", 1180, 600)
+    photograph((folder / "table.html").as_uri(), "class", 1180, 600)
     page = folder / "feedback/bob/sentiment/exercise.html"
     page.write_text(page.read_text(encoding="utf-8") + ONE_REPORT, encoding="utf-8")
-    photograph(page, "feedback", 1000, 1600)
+    photograph(page.as_uri(), "feedback", 1000, 1600)
+    # without a token: a browser that takes one picture keeps no cookie for what the page asks next
+    with Formgrader(folder, token="") as pages:
+        photograph(f"{pages.base}/gradebook/sentiment/exercise", "formgrader", 1180, 600)
 
 
 def gate_picture(folder: Path) -> None:
@@ -111,7 +117,7 @@ def gate_picture(folder: Path) -> None:
     notebook = str((SOURCE / "exercise.ipynb").relative_to(ROOT))
     options = ["--notebook", notebook, "--seeds", "42", "--out", str(folder)]
     subprocess.run([sys.executable, "-m", "gate", *options], cwd=ROOT, check=True)
-    photograph(folder / "smoke.html", "smoke", 1000, 1400)
+    photograph((folder / "smoke.html").as_uri(), "smoke", 1000, 1400)
 
 
 def main() -> None:

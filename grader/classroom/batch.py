@@ -57,6 +57,8 @@ class Batch:
         self.stamp = fingerprint(self.assignment, judge.isolation.name)
         # after a run: the notebooks that wait for a training run, by their SHA-256
         self.untrained: dict[str, Untrained] = {}
+        # and what its rows are made of, beside the gradebook's marks
+        self.found: list[dict[str, Any]] = []
 
     def alone(self) -> AbstractContextManager[None]:
         """Nobody else grades, trains or collects here meanwhile."""
@@ -70,25 +72,35 @@ class Batch:
     def run(self, jobs: int) -> list[Row]:
         """Grade everybody; returns the rows of status.csv."""
         with Pool(self.judge, jobs) as pool:
-            gradebook = Gradebook(self.assignment, self.staged)
+            self.gradebook = gradebook = Gradebook(self.assignment, self.staged)
             self.submitted = gradebook.submitted
             names = (self.assignment.name, self.assignment.notebook.stem)
             ids = frozenset(name for name, _ in wanted(self.assignment))
             others, nobodys = gradebook.other_assignments(), self.strangers(self.submitted)
             found = find_submissions(self.submitted, *names, others, ids, nobodys)
-            rows = self._grade(found, gradebook, pool)
-        seen = {entry["student"] for entry in rows}
-        rows += [
-            row(name, Status.MISSING, notes=self._without(name, nobodys, gradebook))
+            self.found = self._grade(found, gradebook, pool)
+        seen = {entry["student"] for entry in self.found}
+        self.found += [
+            {
+                "student": name,
+                "status": Status.MISSING,
+                "notes": self._without(name, nobodys, gradebook),
+            }
             for name in gradebook.students()
             if name not in seen
         ]
+        return self.rows()
+
+    def rows(self) -> list[Row]:
+        """The run's rows with the marks that the gradebook has now: another assignment's run may use up free late days."""
+        marks = self.gradebook.marks()
+        rows = [row(**entry, marks=marks.get(entry["student"])) for entry in self.found]
         return sorted(
             ({**entry, "assignment": self.assignment.name} for entry in rows),
             key=lambda entry: entry["student"],
         )
 
-    def _grade(self, found: list[Found], gradebook: Gradebook, pool: Pool) -> list[Row]:
+    def _grade(self, found: list[Found], gradebook: Gradebook, pool: Pool) -> list[dict[str, Any]]:
         futures = {
             entry.student: self._verdict(entry, pool)
             for entry in found
@@ -100,8 +112,7 @@ class Batch:
                 rows.append(self._graded(entry, futures[entry.student].result(), gradebook))
             else:
                 rows.append(self._not_graded(entry, gradebook))
-        marks = gradebook.marks()
-        return [row(**entry, marks=marks.get(entry["student"])) for entry in rows]
+        return rows
 
     def _not_graded(self, entry: Found, gradebook: Gradebook) -> dict[str, Any]:
         if why := unusable(entry.student) or entry.trouble:

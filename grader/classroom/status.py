@@ -10,7 +10,7 @@ from typing import Any
 
 from grader.gradebook.marks import Marks
 from grader.gradebook.marks import total as total_of
-from grader.text import harmless, one_line, program
+from grader.text import harmless, identifier, one_line, program
 from grader.verdict import OPEN, ExerciseVerdict, Outcome, Status, Verdict
 
 Row = dict[str, Any]  # of FIELDS
@@ -23,6 +23,7 @@ UNCONFIRMED = (
 )
 MOST_NAMED = 10  # students whose trouble the terminal tells; status.csv has them all
 FIELDS = ("student", "assignment", "status", "total", "max_total", "reasons", "notes", "sha256")
+IDS = ("student", "assignment")  # as they are, for programs that match them
 
 
 def row(
@@ -79,10 +80,13 @@ def words(exercise: ExerciseVerdict) -> str:
 
 
 def lateness(marks: Marks) -> list[str]:
-    """A note on a hand-in after the due date, to the hour, and on what it costs: by itself nothing."""
+    """Notes on a hand-in after the due date, to the hour, and on what it costs: by itself nothing; on free days that are left."""
     hours = math.ceil(marks.late / 3600)
-    cost = f": {marks.penalty:g} of {marks.raw:g} points off" if marks.penalty else ""
-    return [f"late by {hours // 24} d {hours % 24} h{cost}"] if hours > 0 else []
+    # to four decimals, as grades.csv has them
+    penalty, raw = round(marks.penalty, 4), round(marks.raw, 4)
+    cost = f": {penalty:g} of {raw:g} points off" if penalty else ""
+    late = [f"late by {hours // 24} d {hours % 24} h{cost}"] if hours > 0 else []
+    return [*late, str(marks.free)] if marks.free else late
 
 
 def fault(exercise: ExerciseVerdict) -> str:
@@ -99,7 +103,13 @@ def write_status(rows: Iterable[Row], path: Path) -> None:
     with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         table = csv.DictWriter(file, FIELDS)
         table.writeheader()
-        table.writerows({name: harmless(value) for name, value in entry.items()} for entry in rows)
+        table.writerows(
+            {
+                name: (identifier if name in IDS else harmless)(value)
+                for name, value in entry.items()
+            }
+            for entry in rows
+        )
     temporary.replace(path)
 
 

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +13,9 @@ from typing import Any
 from grader.assignment import Assignment
 from grader.errors import CourseError
 from grader.gradebook.database import LOCKED, check_exercises, check_file, sqlite_file, trouble
+from grader.gradebook.extensions import tell
 from grader.gradebook.marks import Marks, is_unconfirmed, marks_of, stem_of
+from grader.gradebook.settings import application, other_assignments
 from grader.store import StateFile
 from grader.submission.handed_in import HandedIn
 from grader.text import clean
@@ -45,25 +46,15 @@ class Gradebook:
     """nbgrader's Autograde, run in this process for one student at a time on the staged copies."""
 
     def __init__(self, assignment: Assignment, staged: Path) -> None:
-        warnings.filterwarnings("ignore", module="nbgrader")
-        # a check of web addresses that jsonschema would load: it compiles 38 grammars, a second lost
-        modules: dict[str, Any] = sys.modules
-        modules.setdefault("rfc3987_syntax", None)
-        from nbgrader.apps import AutogradeApp
-
         from grader.gradebook.late import Penalties
-        from grader.gradebook.plugins import configure
 
-        self.app = AutogradeApp()
-        self.app.initialize([assignment.name])
-        configure(self.app.config, str(assignment.folder))
+        self.app = application(assignment)
         self.penalties = Penalties(self.app)
         self.reports = Reports()
         self.app.log.setLevel(logging.ERROR)
         # nbgrader's api writes to Tornado's
         for log in (self.app.log, logging.getLogger("tornado.application")):
             log.handlers, log.propagate = [self.reports], False
-        self.app.coursedir.assignment_id = assignment.name
         self.submitted = Path(
             self.app.coursedir.root, self.app.coursedir.submitted_directory
         ).resolve()
@@ -119,12 +110,8 @@ class Gradebook:
         """The names that the course has for its other assignments: in the gradebook, and in source/."""
         from nbgrader.api import Gradebook
 
-        source = Path(self.app.coursedir.root, self.app.coursedir.source_directory)
         with Gradebook(self.app.coursedir.db_url) as database:
-            known = {assignment.name for assignment in database.assignments}
-        return (known | {path.parent.name for path in source.glob("*/*.ipynb")}) - {
-            self.assignment.name
-        }
+            return other_assignments(self.app, database)
 
     def students(self) -> list[str]:
         from nbgrader.api import Gradebook
@@ -142,12 +129,25 @@ class Gradebook:
             )
             for notebook in found:
                 self._confirm(notebook)
+            if self.penalties.shared:
+                self._settle_others(database)
             troubles = {notebook.student.id: self._settle(notebook) for notebook in found}
             database.db.commit()
-            return {n.student.id: marks_of(n, troubles[n.student.id]) for n in found}
+            return {
+                n.student.id: marks_of(n, self.penalties, troubles[n.student.id]) for n in found
+            }
+
+    def _settle_others(self, database: Any) -> None:
+        """What one assignment's hand-ins use of the free late days, others' cannot."""
+        for assignment in database.assignments:
+            if assignment.name != self.assignment.name:
+                for submission in assignment.submissions:
+                    for notebook in submission.notebooks:
+                        self._settle(notebook)
 
     def _settle(self, notebook: Any) -> str:
-        """Store the late penalty as it is now; what stood in the way, or an empty string."""
+        """Store extension and late penalty as they are now; what stood in the way, or an empty string."""
+        tell(notebook.assignment, self.penalties.root)
         try:
             notebook.late_submission_penalty = self.penalties(notebook)
         except CourseError as error:  # one student's trouble must not stop the others

@@ -17,12 +17,14 @@ from grader.errors import CourseError
 from grader.gradebook.database import check_file, sqlite_file
 from grader.gradebook.late import Penalties
 from grader.gradebook.marks import is_open, is_unconfirmed, total
-from grader.text import harmless
+from grader.text import address, harmless, identifier
 
 FIELDS = (
     *("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"),
     *("raw_score", "late_submission_penalty", "score", "max_score", "open"),
 )
+
+IDS = ("assignment", "student_id")
 
 
 class GradesTable(ExportPlugin):
@@ -56,7 +58,14 @@ class GradesTable(ExportPlugin):
             table = csv.DictWriter(file, FIELDS)
             table.writeheader()
             for values in rows:
-                table.writerow({field: harmless(value) for field, value in values.items()})
+                table.writerow({field: cell(field, value) for field, value in values.items()})
+
+
+def cell(field: str, value: Any) -> Any:
+    """Ids as they are, for an import matches them; other text is nothing that a spreadsheet runs."""
+    if field == "email":
+        return address(value)
+    return identifier(value) if field in IDS else harmless(value)
 
 
 def chosen(entries: Iterable[Any], name: str, wanted: Iterable[object]) -> list[Any]:

@@ -16,6 +16,8 @@ from traitlets import Unicode
 
 from grader.assignment import LAWS, Assignment, load_assignments
 from grader.errors import CourseError, SandboxError
+from grader.gradebook.extensions import tell
+from grader.gradebook.late import check_settings
 from grader.reader import Unreadable
 from grader.store import StateFile
 from grader.submission.handed_in import HandedIn, read
@@ -63,6 +65,8 @@ class SubmissionExporter(NotebookExporter):
         if known is None:  # else the verdict is there already
             self._check_sandbox()
         self.assignment = known.assignment if known else self._declared()
+        if not known:
+            check_settings(self.converter, "nothing is graded")
 
     def _check_sandbox(self) -> None:
         """Said once, and not for each student."""
@@ -93,7 +97,15 @@ class SubmissionExporter(NotebookExporter):
         known = judged(self.converter)
         submission = readable(known.handed_in if known else read_plain(filename), self.assignment)
         keep_timestamp(Path(filename).parent, self.converter, names)
+        tell_extension(Path(self.coursedir.root), names)
         return self.from_notebook_node(nbformat.from_dict(submission.notebook), resources, **kw)
+
+
+def tell_extension(root: Path, names: dict[str, str]) -> None:
+    """The submission is new to nbgrader, or its due date is."""
+    with Gradebook(names["db_url"]) as gradebook:
+        tell(gradebook.find_submission(names["assignment"], names["student"]), root)
+        gradebook.db.commit()
 
 
 def state_file(coursedir: Any, names: dict[str, str]) -> StateFile:

@@ -2,7 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grader.gradebook.late import Penalties
+    from grader.gradebook.policy import FreeDays
 
 
 def is_open(grade: Any) -> bool:
@@ -29,7 +33,8 @@ def stem_of(grade: Any) -> str:
 class Marks:
     """What the gradebook has of one student: score by exercise, None while it is open; which hand marks wait; seconds late.
 
-    `penalty`: the points that being late costs; `trouble`: why nobody can tell.
+    `penalty`: the points that being late costs; `trouble`: why nobody can tell; `free`: late days that cost nothing, None
+    where the course gives none.
     """
 
     scores: dict[str, float | None]
@@ -37,6 +42,7 @@ class Marks:
     late: float
     penalty: float
     trouble: str
+    free: "FreeDays | None" = None
 
     @property
     def raw(self) -> float:
@@ -44,11 +50,17 @@ class Marks:
         return math.fsum(score for score in self.scores.values() if score is not None)
 
 
-def marks_of(notebook: Any, trouble: str = "") -> Marks:
+def scores_of(notebook: Any) -> dict[str, float | None]:
+    """By exercise, None while it is open."""
+    return {stem_of(grade): None if is_open(grade) else grade.score for grade in notebook.grades}
+
+
+def marks_of(notebook: Any, penalties: "Penalties", trouble: str = "") -> Marks:
     return Marks(
-        {stem_of(grade): None if is_open(grade) else grade.score for grade in notebook.grades},
+        scores_of(notebook),
         {stem_of(grade) for grade in notebook.grades if is_unconfirmed(grade)},
-        notebook.assignment.total_seconds_late,
+        penalties.seconds_late(notebook.assignment),
         notebook.late_submission_penalty or 0.0,
         trouble,
+        penalties.free_days(notebook.assignment),
     )

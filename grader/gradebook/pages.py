@@ -25,7 +25,7 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets import List
 
 from grader.gradebook.formulas import markdown2html
-from grader.gradebook.late import Penalties
+from grader.gradebook.late import Penalties, check_settings
 from grader.gradebook.marks import is_open, total
 from grader.submission.outputs import TEX
 from grader.submission.timestamps import read_timestamp
@@ -109,6 +109,10 @@ class HideMarks(NbGraderPreprocessor):
 class FeedbackExporter(HTMLExporter):
     """What students get: nbconvert's exporter under a name of its own, for settings that Formgrader's pages do not share."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_settings(self.parent, "no page is made")
+
 
 class GetMarks(GetGrades):
     """Scores for feedback pages, less what being late costs now; where there is no mark yet the page says so instead of 0."""
@@ -120,7 +124,9 @@ class GetMarks(GetGrades):
         with Gradebook(self.db_url) as gradebook:
             where = (self.notebook_id, self.assignment_id, self.student_id)
             notebook = gradebook.find_submission_notebook(*where)
-            about["late_penalty"] = Penalties(self)(notebook) or 0.0
+            penalties = Penalties(self)
+            about["late_penalty"] = penalties(notebook) or 0.0
+            about["free_days"] = penalties.free_days(notebook.assignment)
             about["score"] = total(notebook.score, about["late_penalty"])
         if self.waiting:
             about["score"] = f"{about['score']:g} so far, {self.waiting:g} not marked yet"

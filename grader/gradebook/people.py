@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.gradebook.database import check_file, in_one_line, sqlite_file
-from grader.gradebook.marks import marks_of, stem_of
+from grader.gradebook.marks import scores_of, stem_of
 
 # what nbgrader keeps of a person beside the id
 DETAILS = ("first_name", "last_name", "email", "lms_user_id")
@@ -114,7 +114,7 @@ def record_of(book: Any, student: str) -> dict[str, Any]:
 
 def notebook_of(notebook: Any) -> dict[str, Any]:
     """One notebook's marks; `score` is null while a mark is open."""
-    scores = marks_of(notebook).scores
+    scores = scores_of(notebook)
     return {
         "notebook": notebook.name,
         "late_submission_penalty": notebook.late_submission_penalty,

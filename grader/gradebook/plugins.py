@@ -19,7 +19,9 @@ from traitlets import Enum, Unicode
 
 from grader.assignment import LAWS, TRAINING, load_assignments
 from grader.gradebook.exporter import SubmissionExporter, judged, read_plain, state_file
+from grader.gradebook.formgrader import show_totals
 from grader.gradebook.pages import mend
+from grader.gradebook.policy import LatePolicy
 from grader.judging.feedback import exercise_text
 from grader.judging.session import Grader
 from grader.submission.handed_in import HandedIn
@@ -45,7 +47,10 @@ def configure(config: Any, laws: str = str(LAWS)) -> None:
 
     find_alembic()
     mend(config)
+    show_totals()
     config.GradeSuites.laws = config.SubmissionExporter.laws = laws
+    if "plugin_class" not in config.AssignLatePenalties:
+        config.AssignLatePenalties.plugin_class = LatePolicy
     config.ExportApp.plugin_class = "grader.gradebook.export.GradesTable"
     config.Autograde.exporter_class = SubmissionExporter
     config.Autograde.sanitize_preprocessors = [OverwriteCells, CheckCellMetadata]

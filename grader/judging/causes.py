@@ -3,7 +3,9 @@
 A wrong cause costs a student more than none, so a cause is named only on the evidence of several wrong numbers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,7 @@ WHOLE = "it looks as if the results were cut to whole numbers"
 HALF = "it looks as if something is computed in half precision"
 NEARLY = "it is nearly right: is something rounded, or computed in half precision?"
 VAGUE, COMMON, DESCRIBED, LAST = 1, 10, 20, 30  # ranks; an exercise's own causes have 0
-
-
+SUSPECTS: ContextVar[Collection[str] | None] = ContextVar("suspects", default=None)  # None: all
 Array = NDArray[Any]  # [B]
 Pair = tuple[float, ...]  # (got, expected)
 Candidate = ArrayLike | Callable[[], ArrayLike]  # what a mistake gives
@@ -30,6 +31,22 @@ class Fits(dict[str, int]):
     """
 
     wrong: frozenset[Pair] = frozenset()
+
+
+@contextlib.contextmanager
+def among(words: Collection[str] | None) -> Iterator[None]:
+    """Within it `matching` tries these causes alone, None: all; what a law's earlier examples refute explains no later one."""
+    before = SUSPECTS.set(words)
+    try:
+        yield
+    finally:
+        SUSPECTS.reset(before)
+
+
+def suspects(seen: Sequence[Fits]) -> Collection[str] | None:
+    """The causes that explain every wrong result so far; None where there is none yet."""
+    wrong = [set(fits) for fits in seen if fits.wrong]
+    return set.intersection(*wrong) if wrong else None
 
 
 def matching(
@@ -49,19 +66,32 @@ def matching(
     explains every example it fails on, if it is only one.
     """
     got, expected = np.atleast_1d(np.asarray(got)), np.atleast_1d(np.asarray(expected))
-    ranked = [(words, value, 0) for words, value in causes.items()]
-    ranked += [(words, value, VAGUE + n) for n, (words, value) in enumerate((vague or {}).items())]
-    ranked += [(words, value, COMMON) for words, value in common(expected).items()]
-    ranked += [(words, value, DESCRIBED) for words, value in described(got, expected).items()]
-    fits = Fits()
     off = np.abs(got - expected) > 1e-6 + 1e-4 * np.abs(expected)
-    for words, value, rank in ranked:
+    fits, suspected = Fits(), SUSPECTS.get()
+    for words, value, rank in _ranked(got, expected, causes, vague or {}, suspected):
         if words not in fits and _explains(value, got, expected, off):
             fits[words] = rank
     fits |= dict.fromkeys(precision(got, expected), LAST)
     pairs = np.stack([got[off], expected[off]], axis=1)[:MOST]
     fits.wrong = frozenset(tuple(float(f"{x:.6g}") for x in pair) for pair in pairs)
     return fits
+
+
+def _ranked(
+    got: Array,
+    expected: Array,
+    causes: Mapping[str, Candidate],
+    vague: Mapping[str, Candidate],
+    suspected: Collection[str] | None,
+) -> Iterator[tuple[str, Candidate, int]]:
+    """Words, result and rank of each cause to be tried."""
+    if suspected is not None and not suspected:
+        return
+    ranked = [(causes, 0), *(({words: vague[words]}, VAGUE + n) for n, words in enumerate(vague))]
+    for found, rank in (*ranked, (common(expected), COMMON), (described(got, expected), DESCRIBED)):
+        for words, value in found.items():
+            if suspected is None or words in suspected:
+                yield words, value, rank
 
 
 def common(right: Array) -> dict[str, Candidate]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from grader.judging.calls import Call, StudentError
+from grader.judging.causes import among, suspects
 from grader.text import clean, show
 
 # the result and what is right, of the last comparison in the running example
@@ -117,7 +118,8 @@ def _causes(declared: Law, student: Any) -> Any:
     """What explains the numbers that were compared last; None where nothing can."""
     if declared.hint and student.calls and compared:
         # odd results must not turn a hint into trouble, or into warnings
-        with contextlib.suppress(Exception), np.errstate(all="ignore"):
+        seen = [f["causes"] for f in student.failures if f["causes"] is not None]
+        with contextlib.suppress(Exception), np.errstate(all="ignore"), among(suspects(seen)):
             return declared.hint(student.calls[-1], *compared)
     return None
 

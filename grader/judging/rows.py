@@ -54,12 +54,15 @@ def further_causes(item: Any, student: Any) -> list[Any]:
     drawn = settings(max_examples=DRAWN, phases=[Phase.generate])(
         given(**handle._given_kwargs)(_quietly(handle.inner_test, student))
     )
+    earlier = student.failures
     with student.without_consequences() as failures:
+        failures += earlier  # what they refute is not tried again
         for example in getattr(item.function, "hypothesis_explicit_examples", ()):
             _quietly(handle.inner_test, student)(**example.kwargs)
         with contextlib.suppress(hypothesis.errors.HypothesisException):
             drawn()
-        return [f["causes"] for f in failures if f["causes"] is not None]  # of right results, too
+        new = failures[len(earlier) :]  # right results among them
+        return [f["causes"] for f in new if f["causes"] is not None]
 
 
 def _quietly(test: Callable[..., None], student: Any) -> Callable[..., None]:

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from tests.e2e.chromium import Chromium
 from tests.e2e.classroom import EVIL_NAME, RENAMED, HostileClass
-from tests.e2e.formgrader import TOKEN, Formgrader
+from tools.formgrader import TOKEN, Formgrader
 
 CLICKS = {
     "manage_students": "$('.edit a').click(); $('th').click(); $('input[type=search]').val('<img src=x>').trigger('keyup')",

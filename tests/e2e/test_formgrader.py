@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.active import active
 from tests.e2e.classroom import HONEST, RENAMED
 from tests.e2e.conftest import STUDENTS
-from tests.e2e.formgrader import Formgrader
+from tools.formgrader import Formgrader
 
 
 @pytest.fixture(scope="module")

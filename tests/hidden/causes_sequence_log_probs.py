@@ -16,17 +16,17 @@ def likely(call, got, expected):
     tokens = oracles.token_log_probs(logits, token_ids)
     causes = (
         averaging(tokens, mask, got, expected)
-        | misplaced(logits, token_ids, mask, expected)
+        | misplaced(tokens, logits, token_ids, mask, expected)
         | other_scores(logits.astype(np.float64), token_ids, mask, got, expected)
         | other_functions(tokens, mask, expected)
-        | of_vocabulary(logits, token_ids, mask, got)
+        | of_vocabulary(tokens, logits, token_ids, mask, got)
     )
     return causes, one_more(mask[:, 1:].sum(1), expected)
 
 
-def misplaced(logits, token_ids, mask, expected):
+def misplaced(tokens, logits, token_ids, mask, expected):
     """Logits, ids or mask of another position."""
-    tokens, mean = oracles.token_log_probs(logits, token_ids), oracles.masked_mean
+    mean = oracles.masked_mean
     total = expected * mask[:, 1:].sum(1)
     return {
         "it looks as if position 0 is counted: no logits predict it": lambda: total / mask.sum(1),
@@ -158,9 +158,9 @@ def other_functions(tokens, mask, expected):
     }
 
 
-def of_vocabulary(logits, token_ids, mask, got):
+def of_vocabulary(tokens, logits, token_ids, mask, got):
     """What a real vocabulary shows: ids taken for special, and parts of it left out of the sum."""
-    size, tokens = logits.shape[-1], oracles.token_log_probs(logits, token_ids)
+    size = logits.shape[-1]
 
     def without(number):
         return lambda: oracles.masked_mean(tokens, mask * (token_ids != number))

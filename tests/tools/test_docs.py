@@ -16,6 +16,7 @@ from grader.__main__ import arguments
 from grader.assignment import load_assignment
 from grader.judging.feedback import verdict_text
 from grader.judging.session import Grader
+from grader.lms.publish.command import SYSTEMS
 from lab.config import TrainConfig
 
 TOY = ROOT / "tests/grader/toy"
@@ -69,11 +70,12 @@ def test_every_make_target_is_documented(target):
     assert re.search(rf"\bmake ([a-z-]+ )*{target}\b(?!-)", ALL)
 
 
-@pytest.mark.parametrize(
-    "command", ["check", "run", "serve-one", "doctor", "new", "collect", "remove"]
-)
+GRADER = ("check", "run", "serve-one", "doctor", "new", "collect", "remove", "extend")
+
+
+@pytest.mark.parametrize("command", [*GRADER, *(f"publish {name}" for name in SYSTEMS)])
 def test_every_option_of_the_grader_is_documented(command, capsys):
-    help_of(arguments().parse_args, command)
+    help_of(arguments().parse_args, *command.split())
     options = set(re.findall(r"--[a-z][a-z_-]+", capsys.readouterr().out)) - {"--help"}
     assert options and [o for o in options if not re.search(rf"{o}\b", ALL)] == []
 
@@ -150,15 +152,16 @@ def test_no_page_speaks_of_what_has_moved(page):
 
 
 def commands(beginning):
-    lines = re.findall(rf'(?:\.venv/bin/)?{beginning}[^\n`"#&|<]*', ALL)
+    lines = re.findall(rf"(?:\.venv/bin/)?{beginning}[^\n`#&|<]*", ALL)
     return sorted({line.strip().rstrip("…,.:)") for line in lines})
 
 
 @pytest.mark.parametrize(
-    "line", commands("(?:python -m )?grader (?:check|run|serve-one|doctor|new|collect|remove) ")
+    "line", commands(rf"(?:python -m )?grader (?:{'|'.join(GRADER)}|publish) ")
 )
 def test_the_grader_takes_every_command_line_that_is_shown(line):
     words = shlex.split(line.partition("grader ")[2].split(";")[0])
+    words = ["csv" if word == "SYSTEM" else word for word in words]
     if words[0] == "check":  # prose may leave it out
         words.insert(1, "NOTEBOOK")
     arguments().parse_args(words)

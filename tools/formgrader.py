@@ -9,6 +9,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
 from urllib.parse import quote
 
 TOKEN = "loopback"
@@ -17,17 +20,18 @@ TOKEN = "loopback"
 class Formgrader:
     """`with Formgrader(folder) as pages: pages.get("gradebook")`"""
 
-    def __init__(self, folder):
-        self.folder, self.log = folder, folder / "jupyter.log"
+    def __init__(self, folder: Path, token: str = TOKEN) -> None:
+        """`folder`: of the class; `token`: what the server asks for, "" for nothing at all. Nothing starts yet."""
+        self.folder, self.token, self.log = folder, token, folder / "jupyter.log"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.base = f"http://127.0.0.1:{free.getsockname()[1]}/formgrader"
 
-    def __enter__(self):
-        settings = {
+    def __enter__(self) -> Self:
+        settings: dict[str, Any] = {
             "ServerApp.ip": "127.0.0.1",
             "ServerApp.port": self.base.split(":")[2].split("/")[0],
         }
-        settings |= {"ServerApp.open_browser": False, "IdentityProvider.token": TOKEN}
+        settings |= {"ServerApp.open_browser": False, "IdentityProvider.token": self.token}
         command = [sys.executable, "-m", "jupyter_server", "--allow-root"]
         command += [f"--{name}={value}" for name, value in settings.items()]
         own = {
@@ -47,7 +51,7 @@ class Formgrader:
         self.__exit__()
         raise TimeoutError(self.log.read_text()[-3000:])
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.process.terminate()
         try:
             self.process.wait(10)
@@ -55,9 +59,9 @@ class Formgrader:
             self.process.kill()
             self.process.wait()
 
-    def get(self, page, method="GET"):
-        """HTTP status and text."""
-        headers = {"Authorization": f"token {TOKEN}"}
+    def get(self, page: str, method: str = "GET") -> tuple[int, str]:
+        """Return HTTP status and text."""
+        headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(f"{self.base}/{page}", headers=headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
@@ -65,14 +69,14 @@ class Formgrader:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
-    def listed(self, page, method="GET"):
-        """What the server answers in JSON."""
+    def listed(self, page: str, method: str = "GET") -> Any:
+        """Return what the server answers in JSON."""
         status, text = self.get(page, method)
         assert status == 200, f"{page}: {status}"
         return json.loads(text)
 
-    def pages(self):
-        """What can be reached by clicking: lists, students' pages, submissions, and what these ask the server for."""
+    def pages(self) -> Iterator[str]:
+        """Yield what can be reached by clicking: lists, students' pages, submissions, and what these ask the server for."""
         students = [student["id"] for student in self.listed("api/students")]
         submissions = self.listed("api/submitted_notebooks/sentiment/exercise")
         yield from ("", "manage_assignments", "manage_submissions/sentiment", "manage_students")

@@ -1,0 +1,33 @@
+"""nbgrader as this course has it set up: its own application, with the grader's parts in their places."""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from grader.assignment import Assignment
+
+
+def application(assignment: Assignment) -> Any:
+    """nbgrader's Autograde application for the assignment, configured and not started."""
+    warnings.filterwarnings("ignore", module="nbgrader")
+    # a check of web addresses that jsonschema would load: it compiles 38 grammars, a second lost
+    modules: dict[str, Any] = sys.modules
+    modules.setdefault("rfc3987_syntax", None)
+    from nbgrader.apps import AutogradeApp
+
+    from grader.gradebook.plugins import configure
+
+    app = AutogradeApp()
+    app.initialize([assignment.name])
+    configure(app.config, str(assignment.folder))
+    app.coursedir.assignment_id = assignment.name
+    return app
+
+
+def other_assignments(app: Any, gradebook: Any) -> set[str]:
+    """The names that the course has for its other assignments: in the gradebook, and in source/."""
+    source = Path(app.coursedir.root, app.coursedir.source_directory)
+    known = {assignment.name for assignment in gradebook.assignments}
+    names = known | {path.parent.name for path in source.glob("*/*.ipynb")}
+    return names - {app.coursedir.assignment_id}

@@ -1,0 +1,1 @@
+"""`grader publish`: marks and feedback pages, in the form that each system takes."""
