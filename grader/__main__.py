@@ -130,7 +130,7 @@ def run_batch(options: argparse.Namespace) -> int:
     from grader.classroom.status import summary, write_status
     from grader.gradebook.database import in_one_line
     from grader.judging.session import Grader
-    from grader.lms.strays import Strangers
+    from grader.lms.collect.strays import Strangers
 
     jobs, made = options.jobs or cores(), {}
     assignments = load_assignments(options.laws, options.assignment)

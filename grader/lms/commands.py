@@ -62,7 +62,7 @@ def course_options(parser: argparse.ArgumentParser) -> None:
 
 
 def collect(options: argparse.Namespace) -> int:
-    from grader.lms.collecting import run
+    from grader.lms.collect.command import run
 
     return run(options)
 

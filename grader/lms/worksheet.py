@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
-from grader.lms.forms import moment_of
+from grader.lms.downloads.forms import moment_of
 from grader.lms.handins import HandIn, Key
 
 IDENTIFIER, MODIFIED = "Identifier", "Last modified (submission)"

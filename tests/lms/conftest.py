@@ -2,8 +2,8 @@
 
 import pytest
 
-from grader.lms.download import open_download
-from grader.lms.systems import Told, recognise
+from grader.lms.downloads.download import open_download
+from grader.lms.downloads.systems import Told, recognise
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from grader.lms.collect import Course, Source, plan
-from grader.lms.deciding import read_choice
+from grader.lms.collect.deciding import read_choice
+from grader.lms.collect.placing import Place
+from grader.lms.collect.plan import Course, Source, plan
 from grader.lms.handins import Entry, HandIn, Key
 from grader.lms.people import Person, Roster
-from grader.lms.placing import Place
 
 START = datetime(2026, 11, 20, 10, 0, 0, tzinfo=UTC)
 

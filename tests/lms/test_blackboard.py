@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.lms import blackboard
+from grader.lms.downloads import blackboard
 from grader.lms.handins import Download, Entry, Key, Told
 from tests.lms import archives
 from tests.lms.archives import NOTEBOOK, class_of, when

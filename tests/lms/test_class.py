@@ -9,7 +9,7 @@ import archives
 import pytest
 from toys import RIGHT, ClassFolder, notebook
 
-from grader.lms.strays import Strangers
+from grader.lms.collect.strays import Strangers
 
 PEOPLE = archives.students(9)
 HALF = RIGHT.replace("        raise ValueError", "        pass  # raise ValueError")

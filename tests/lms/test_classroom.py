@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grader.lms import classroom, repository
-from grader.lms.download import open_download
+from grader.lms.downloads import classroom, repository
+from grader.lms.downloads.download import open_download
+from grader.lms.downloads.repository import committed
 from grader.lms.handins import Key, Told
-from grader.lms.repository import committed
 from grader.reader import MAX_BYTES
 from tests.lms import archives
 from tests.lms.archives import NOTEBOOK, class_of, commit, git, students, when

@@ -7,10 +7,10 @@ import pytest
 from places import Class, hand_in, moment, roster
 
 from grader.errors import CourseError
-from grader.lms.deciding import read_choice
+from grader.lms.collect.deciding import read_choice
+from grader.lms.collect.table import lines
 from grader.lms.handins import HandIn, Key, Refused
 from grader.lms.people import Person, Roster
-from grader.lms.table import lines
 
 OLD, NEW, THIRD = b'{"cells": [], "old": 1}', b'{"cells": [], "new": 1}', b'{"cells": [], "3": 1}'
 

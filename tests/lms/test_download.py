@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grader.errors import CourseError
-from grader.lms import download, tarred
-from grader.lms.download import open_download
-from grader.lms.names import MAX_ENTRIES, why_odd
-from grader.lms.systems import SYSTEMS, Told, recognise
+from grader.lms.downloads import download, tarred
+from grader.lms.downloads.download import open_download
+from grader.lms.downloads.names import MAX_ENTRIES, why_odd
+from grader.lms.downloads.systems import SYSTEMS, Told, recognise
 from grader.reader import MAX_BYTES, Unreadable
 from grader.submission.copies import counted
 from tests.lms.hostile import GOOD, make_tar, raw_zip, zipped

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from grader.lms import exchange
+from grader.lms.downloads import exchange
 from grader.lms.handins import Download, Entry, Key, Told
 from tests.lms import archives
 from tests.lms.archives import NOTEBOOK, class_of, when

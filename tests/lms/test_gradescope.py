@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.lms import gradescope
-from grader.lms.gradescope import METADATA
+from grader.lms.downloads import gradescope
+from grader.lms.downloads.gradescope import METADATA
+from grader.lms.downloads.notebooks import notebook_of
 from grader.lms.handins import Download, Entry, Key, Told
-from grader.lms.notebooks import notebook_of
 from grader.reader import Unreadable
 from grader.text import one_line
 from tests.lms import archives

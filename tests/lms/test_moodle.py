@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.lms import moodle
+from grader.lms.downloads import moodle
+from grader.lms.downloads.notebooks import notebook_of
 from grader.lms.handins import Download, Entry, Key, Told
-from grader.lms.notebooks import notebook_of
 from tests.lms import archives
 from tests.lms.archives import NOTEBOOK, class_of, students
 from tests.lms.conftest import owners

@@ -7,9 +7,9 @@ import zipfile
 
 import pytest
 
-from grader.lms import notebooks
+from grader.lms.downloads import notebooks
+from grader.lms.downloads.notebooks import notebook_of
 from grader.lms.handins import Entry
-from grader.lms.notebooks import notebook_of
 from grader.reader import MAX_BYTES, Unreadable
 
 REAL = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}).encode()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from places import Class, hand_in, moment, roster
 
 from grader.errors import CourseError
-from grader.lms.attempts import BY_HAND
-from grader.lms.collecting import put
+from grader.lms.collect.attempts import BY_HAND
+from grader.lms.collect.command import put
 from grader.lms.handins import Entry, HandIn, Key
 from grader.store import StateFile, sha256
 from grader.submission.timestamps import read_timestamp
@@ -171,7 +171,7 @@ def test_nothing_is_written_through_a_link_within_a_students_folder(tmp_path, an
 
 def test_a_command_that_was_stopped_at_any_point_goes_on(tmp_path):
     """Each step of placing fails once; the same command again ends where one that was never stopped does."""
-    import grader.lms.placing as placing
+    import grader.lms.collect.placing as placing
 
     stopped = 0
     for step in range(20):

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.errors import CourseError
-from grader.lms import plain
-from grader.lms.download import open_download
+from grader.lms.downloads import plain
+from grader.lms.downloads.download import open_download
+from grader.lms.downloads.systems import recognise
 from grader.lms.handins import Download, Entry, Key, Told
-from grader.lms.systems import recognise
 from tests.lms import archives
 from tests.lms.archives import NOTEBOOK, class_of
 

@@ -4,9 +4,9 @@ import inspect
 
 import pytest
 
-from grader.lms.download import open_download
+from grader.lms.downloads.download import open_download
+from grader.lms.downloads.systems import SYSTEMS, recognise
 from grader.lms.handins import Contents, Download, Told
-from grader.lms.systems import SYSTEMS, recognise
 from tests.lms import archives
 from tests.lms.archives import class_of
 

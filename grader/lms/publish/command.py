@@ -12,7 +12,7 @@ from grader.text import one_line, program
 
 if TYPE_CHECKING:
     from grader.lms.publish.fill import Report
-    from grader.lms.results import Table
+    from grader.lms.publish.results import Table
 
 SYSTEMS = {
     "canvas": "fill in the gradebook that Canvas has exported",
@@ -89,8 +89,8 @@ def mark(text: str) -> float:
 def run(options: argparse.Namespace) -> int:
     """Publish to one system; 1 where something could not be: the rest is written."""
     from grader.lms.publish.own import publish_table
+    from grader.lms.publish.read_results import read_table
     from grader.lms.publish.sheets import publish_sheet
-    from grader.lms.read_results import read_table
 
     table = read_table(the_assignment(options.laws, options.assignment))
     options.default_out = table.work / f"publish/{options.system}.csv"
@@ -110,7 +110,7 @@ def from_here(path: Path) -> Path:
 def say(report: "Report", options: argparse.Namespace, table: "Table") -> None:
     """Changes go to the standard output, everything else to the other one."""
     from grader.lms.publish.ledger import some
-    from grader.lms.read_results import NEWER
+    from grader.lms.publish.read_results import NEWER
 
     for line in report.changes:
         print(line)

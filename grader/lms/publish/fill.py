@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.lms.publish.ledger import Ledger, Options, number, points, some, why_not
+from grader.lms.publish.results import Result, Table
 from grader.lms.publish.rows import Rows
 from grader.lms.publish.sheet import Sheet
-from grader.lms.results import Result, Table
 from grader.text import one_line
 
 NONE_YET = ("", "-")

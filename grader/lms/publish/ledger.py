@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from grader.lms.results import Result, Table
+from grader.lms.publish.results import Result, Table
 from grader.store import StateFile
 from grader.text import one_line, some_of
 from grader.verdict import Status

@@ -8,8 +8,8 @@ from grader.errors import CourseError
 from grader.lms.handins import Key
 from grader.lms.publish.fill import Report, as_number
 from grader.lms.publish.ledger import Options, number, points
+from grader.lms.publish.results import Result, Table
 from grader.lms.publish.sheet import Sheet
-from grader.lms.results import Result, Table
 from grader.text import harmless
 
 IDENTIFIER, GRADE, MOST, OPEN = "Identifier", "Grade", "Maximum Grade", "Grade can be changed"

@@ -8,8 +8,8 @@ from grader.lms.people import Roster
 from grader.lms.publish.fill import Report
 from grader.lms.publish.ledger import Ledger, Options, points, some, why_not
 from grader.lms.publish.pages import publish_pages, write_bytes
+from grader.lms.publish.results import Table
 from grader.lms.publish.tables import FORMS, Form, Line, as_csv, lines
-from grader.lms.results import Table
 from grader.store import sha256
 
 

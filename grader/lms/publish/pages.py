@@ -12,7 +12,7 @@ from pathlib import Path
 from grader.errors import CourseError
 from grader.lms.publish.fill import Report, as_number
 from grader.lms.publish.ledger import Ledger, some
-from grader.lms.results import Result, Table
+from grader.lms.publish.results import Result, Table
 from grader.store import sha256
 from grader.text import program
 

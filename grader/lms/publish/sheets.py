@@ -11,9 +11,9 @@ from grader.lms.publish import canvas, moodle
 from grader.lms.publish.fill import Column, Report, alike, chosen, placed
 from grader.lms.publish.ledger import Ledger, Options, number, points, some
 from grader.lms.publish.pages import publish_pages, write_bytes
+from grader.lms.publish.results import Result, Table
 from grader.lms.publish.rows import Rows, assign
 from grader.lms.publish.sheet import Sheet
-from grader.lms.results import Result, Table
 
 
 @dataclass

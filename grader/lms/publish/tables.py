@@ -10,7 +10,7 @@ from grader.lms.handins import Key
 from grader.lms.people import Person, Roster
 from grader.lms.publish.ledger import Options, number, points
 from grader.lms.publish.pages import fitting
-from grader.lms.results import Result, Table
+from grader.lms.publish.results import Result, Table
 from grader.text import address, harmless
 
 Cells = dict[str, str]

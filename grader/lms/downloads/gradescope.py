@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.lms.forms import last, moment_of, most
+from grader.lms.downloads.forms import last, moment_of, most
 from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Refused, Told, few
 from grader.reader import Unreadable
 from grader.text import one_line

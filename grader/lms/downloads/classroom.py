@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from grader.lms.forms import moment_of
+from grader.lms.downloads.forms import moment_of
+from grader.lms.downloads.notebooks import notebook_of
+from grader.lms.downloads.repository import committed, fetched, files
 from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Refused, Told
-from grader.lms.notebooks import notebook_of
-from grader.lms.repository import committed, fetched, files
 from grader.reader import Unreadable
 from grader.text import one_line
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from grader.lms.collect.table import Row, What, when
 from grader.lms.handins import HandIn, Key
 from grader.lms.matching import Index, Match
 from grader.lms.roster import unfit
-from grader.lms.table import Row, What, when
 from grader.text import one_line, some_of
 
 NAMED = (Key.STUDENT, Key.LOGIN, Key.SIS, Key.EMAIL, Key.GITHUB, Key.CANVAS, Key.PARTICIPANT, Key.NAME)  # fmt: skip

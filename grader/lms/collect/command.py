@@ -12,15 +12,15 @@ from grader.assignment import Assignment, the_assignment
 from grader.errors import CourseError
 from grader.gradebook import people
 from grader.gradebook.database import wanted
-from grader.lms.collect import Course, Source, plan
-from grader.lms.deciding import read_choice
+from grader.lms.collect.deciding import read_choice
+from grader.lms.collect.placing import Place
+from grader.lms.collect.plan import Course, Source, plan
+from grader.lms.collect.reading import read_downloads, system_of
+from grader.lms.collect.table import IN_ORDER, Row, What, lines, write_table
 from grader.lms.handins import Key, Told
 from grader.lms.matching import Joined, join
 from grader.lms.people import Person, Roster
-from grader.lms.placing import Place
-from grader.lms.reading import read_downloads, system_of
 from grader.lms.roster import Read, read_rosters
-from grader.lms.table import IN_ORDER, Row, What, lines, write_table
 from grader.reader import Unreadable
 from grader.store import WORK, alone
 from grader.submission.collect import holds_others

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from grader.errors import CourseError
-from grader.lms.attempts import BY_HAND, Attempt, Kept, first, in_order, last
+from grader.lms.collect.attempts import BY_HAND, Attempt, Kept, first, in_order, last
 
 LATEST, FIRST, DOWNLOAD = "latest", "first", "download"
 DIGEST = 10  # characters that the table shows, and that a choice takes

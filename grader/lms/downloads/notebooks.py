@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from grader.lms.downloads.tarred import open_tar
+from grader.lms.downloads.zipped import open_zip
 from grader.lms.handins import Download, Entry
-from grader.lms.tarred import open_tar
-from grader.lms.zipped import open_zip
 from grader.reader import MAX_BYTES, Unreadable, is_notebook, parse
 from grader.submission.choosing import PACKED
 from grader.submission.copies import counted

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from grader.lms.blackboard import FORM as BLACKBOARD
-from grader.lms.forms import last, most, strays
+from grader.lms.downloads.blackboard import FORM as BLACKBOARD
+from grader.lms.downloads.forms import last, most, strays
 from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Refused, Told
 from grader.submission.copies import uploaded
 from grader.text import one_line

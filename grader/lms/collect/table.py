@@ -7,8 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from grader.lms.attempts import Attempt, Kept
-from grader.lms.deciding import DIGEST
+from grader.lms.collect.attempts import Attempt, Kept
+from grader.lms.collect.deciding import DIGEST
 from grader.text import harmless, one_line
 
 FIELDS = ("student", "what", "file", "attempt", "handed_in", "clock", "notes", "sha256")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from grader.assignment import LAWS
 from grader.errors import GraderError
-from grader.lms.download import open_download
+from grader.lms.collect.reading import piece
+from grader.lms.downloads.download import open_download
+from grader.lms.downloads.systems import System, recognise
 from grader.lms.handins import Download, HandIn, Told
 from grader.lms.people import Roster
-from grader.lms.reading import piece
-from grader.lms.systems import System, recognise
 from grader.reader import is_notebook
 from grader.submission.choosing import PACKED
 from grader.text import one_line, program

@@ -5,7 +5,7 @@ import unicodedata
 from collections import defaultdict
 from dataclasses import replace
 
-from grader.lms.forms import most, strays
+from grader.lms.downloads.forms import most, strays
 from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Told
 
 # Moodle writes blanks for _ in names. A team has its own number, and whoever is in none has none. Before 4.1 a folder's name

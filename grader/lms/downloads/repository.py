@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 
 from grader.errors import CourseError
+from grader.lms.downloads.names import MAX_ENTRIES, ignored, why_odd
 from grader.lms.handins import Entry
-from grader.lms.names import MAX_ENTRIES, ignored, why_odd
 from grader.reader import MAX_BYTES, Unreadable
 from grader.submission.timestamps import plausible
 from grader.text import one_line

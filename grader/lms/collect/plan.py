@@ -4,14 +4,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from grader.lms.attempts import Attempt, Kept, one
-from grader.lms.deciding import Choice, Decision, decide
+from grader.lms.collect.attempts import Attempt, Kept, one
+from grader.lms.collect.deciding import Choice, Decision, decide
+from grader.lms.collect.owners import Whose, whose
+from grader.lms.collect.picking import Candidate, pick
+from grader.lms.collect.table import Row, What, when
 from grader.lms.handins import HandIn, Refused
 from grader.lms.matching import Index
-from grader.lms.owners import Whose, whose
 from grader.lms.people import Roster
-from grader.lms.picking import Candidate, pick
-from grader.lms.table import Row, What, when
 from grader.text import one_line, some_of
 
 

@@ -13,10 +13,10 @@ from grader.classroom.status import row, words
 from grader.errors import CourseError
 from grader.gradebook.database import check_file, in_one_line, sqlite_file, wanted
 from grader.gradebook.marks import Marks, is_open, is_unconfirmed, marks_of, stem_of
+from grader.lms.collect.strays import find_strays
 from grader.lms.handins import Key
 from grader.lms.people import Person, Roster
-from grader.lms.results import Result, Table
-from grader.lms.strays import find_strays
+from grader.lms.publish.results import Result, Table
 from grader.store import WORK, State, StateFile, alone
 from grader.submission.choosing import Found
 from grader.submission.collect import find_submissions, unusable

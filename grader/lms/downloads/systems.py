@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from grader.lms import blackboard, canvas, classroom, exchange, gradescope, moodle, plain
+from grader.lms.downloads import blackboard, canvas, classroom, exchange, gradescope, moodle, plain
 from grader.lms.handins import Contents, Download, Told
 
 

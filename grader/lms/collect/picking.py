@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from grader.lms.downloads.notebooks import Choice, notebook_of
 from grader.lms.handins import Entry, HandIn
-from grader.lms.notebooks import Choice, notebook_of
 from grader.reader import Unreadable, is_notebook
 from grader.store import sha256
 from grader.text import one_line, some_of

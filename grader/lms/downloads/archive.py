@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from grader.lms.downloads.names import MAX_ENTRIES, ignored, twice, why_odd
 from grader.lms.handins import Download, Entry, Refused, few
-from grader.lms.names import MAX_ENTRIES, ignored, twice, why_odd
 from grader.reader import MAX_BYTES, Unreadable
 from grader.text import one_line
 

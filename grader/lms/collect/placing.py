@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from grader.errors import CourseError
-from grader.lms.attempts import BY_HAND, Archive, Attempt
-from grader.lms.collect import There
-from grader.lms.table import PLACED, Row, What
+from grader.lms.collect.attempts import BY_HAND, Archive, Attempt
+from grader.lms.collect.plan import There
+from grader.lms.collect.table import PLACED, Row, What
 from grader.reader import read
 from grader.store import StateFile, sha256
 from grader.submission.choosing import Found

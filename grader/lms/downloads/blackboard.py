@@ -5,9 +5,9 @@ from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime
 
-from grader.lms.forms import last, moment_of, most, strays
+from grader.lms.downloads.forms import last, moment_of, most, strays
+from grader.lms.downloads.names import why_odd
 from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Told
-from grader.lms.names import why_odd
 from grader.reader import Unreadable
 
 FORM = re.compile(

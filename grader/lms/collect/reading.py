@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from grader.errors import CourseError
-from grader.lms.collect import Source
-from grader.lms.download import open_download
+from grader.lms.collect.plan import Source
+from grader.lms.downloads.download import open_download
+from grader.lms.downloads.systems import SYSTEMS, System, recognise
 from grader.lms.handins import Download, Told
-from grader.lms.systems import SYSTEMS, System, recognise
 from grader.lms.worksheet import dated
 
 CHOICES = ", ".join(system.name for system in SYSTEMS)

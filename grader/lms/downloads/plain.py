@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from grader.errors import CourseError
-from grader.lms.forms import strays
+from grader.lms.downloads.forms import strays
 from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Refused, Told
 from grader.text import one_line
 

@@ -5,9 +5,9 @@ import tarfile
 import tempfile
 from typing import IO
 
-from grader.lms.archive import FAULTS, Careful, Item, TooLarge, download, whole
+from grader.lms.downloads.archive import FAULTS, Careful, Item, TooLarge, download, whole
+from grader.lms.downloads.names import MAX_ENTRIES, plain, why_odd
 from grader.lms.handins import Download
-from grader.lms.names import MAX_ENTRIES, plain, why_odd
 from grader.reader import MAX_BYTES
 from grader.text import one_line
 

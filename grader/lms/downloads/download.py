@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grader.errors import CourseError
+from grader.lms.downloads.names import MAX_ENTRIES, ignored, why_odd
+from grader.lms.downloads.tarred import MAX_UNPACKED, open_tar
+from grader.lms.downloads.zipped import open_zip
 from grader.lms.handins import Download, Entry, Refused, few
-from grader.lms.names import MAX_ENTRIES, ignored, why_odd
-from grader.lms.tarred import MAX_UNPACKED, open_tar
-from grader.lms.zipped import open_zip
 from grader.reader import MAX_BYTES, Unreadable
 from grader.submission.collect import MAX_DEPTH
 from grader.text import one_line

@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 
-from grader.lms.forms import moment_of, most, strays
+from grader.lms.downloads.forms import moment_of, most, strays
 from grader.lms.handins import Contents, Download, Entry, HandIn, Key, Refused, Told
 from grader.reader import is_notebook
 from grader.submission.collect import REFUSED, TIMESTAMP
