@@ -204,6 +204,19 @@ def test_where_landlock_cannot_work_it_says_what_to_do(monkeypatch, newest, chan
         Sandbox([], LIMITS, wanted).worker()
 
 
+class Refused(Landlock):
+    """As on a kernel that has Landlock, and then takes no rule."""
+
+    def request(self):
+        return super().request() | {"readable": ["no\0path"]}
+
+
+@pytest.mark.skipif(bool(LANDLOCK.refusal()), reason=LANDLOCK.refusal())
+def test_what_a_worker_cannot_give_up_is_found_out_before_there_is_one():
+    with pytest.raises(SandboxError, match="no worker could be started: failed .*null byte"):
+        Sandbox([], LIMITS, Refused()).worker()
+
+
 @pytest.mark.parametrize("mode", [0o700, 0o755])
 def test_a_python_that_workers_cannot_reach_is_said(monkeypatch, tmp_path, mode):
     below = tmp_path / "home" / "python"
