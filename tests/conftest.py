@@ -25,7 +25,7 @@ SLOW_FIXTURES = {
 SLOW_FILES = {
     "bank/test_strategies.py", "course/test_evaluate.py", "course/test_output.py", "course/test_train_settings.py",
     "e2e/test_formgrader.py", "e2e/test_installed.py", "e2e/test_leaks.py", "e2e/test_smoke.py", "gate/test_judges.py",
-    "grader/test_assignments.py", "grader/test_batch.py", "grader/test_command.py", "grader/test_environment.py",
+    "grader/test_assignments.py", "grader/test_batch.py", "grader/test_command.py", "grader/test_containers.py", "grader/test_environment.py",
     "grader/test_fuzz.py", "grader/test_new.py", "grader/test_preflight.py", "grader/test_wall_timers.py", "tools/test_build.py",
     "tools/test_models.py",
 }  # fmt: skip
