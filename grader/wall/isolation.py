@@ -128,7 +128,10 @@ class Landlock:
     @property
     def notes(self) -> tuple[str, ...]:
         whose = "users of their own" if bare.own_user() else "the grader's own user"
-        lacks = "a submission can tell which files of this machine exist, but open none"
+        lacks = (
+            "a submission can tell which files of this machine exist, but open none,"
+            " and multiprocessing's pools, locks and queues are not there"
+        )
         return (f"graded behind Landlock alone, without namespaces, by {whose}: {lacks}",)
 
     @property

@@ -13,6 +13,8 @@ from toys import ROOT
 from walls import LIMITS, ask, only_bubblewrap
 
 from grader.assignment import Limits, load_assignment
+from grader.errors import SandboxError
+from grader.wall import bare
 from grader.wall.inside import careful, landlock, seccomp
 from grader.wall.isolation import LANDLOCK, Landlock
 from grader.wall.sandbox import Sandbox
@@ -177,6 +179,58 @@ def test_with_an_older_landlock_the_same_is_out_of_reach(tmp_path, newest):
     with Sandbox([], LIMITS, Landlock(newest)) as wall:
         assert ask(wall.worker(), body) == [6, "42"]
     assert (tmp_path / "mine").read_text() == "42"
+
+
+@pytest.mark.parametrize(
+    ("newest", "changed", "words"),
+    [
+        (0, {}, "this kernel has no Landlock"),
+        (2, {"own_user": lambda: False}, "Linux 6.2 is new enough"),
+        (
+            6,
+            {"own_user": lambda: True, "held": lambda number: False},
+            "lacks CAP_SETGID, CAP_SETUID",
+        ),
+        (6, {"own_user": lambda: True, "mapped": lambda users: False}, "lacks the users 60600 to"),
+        (6, {"scratch_place": lambda: None}, "mount an empty folder at /tmp"),
+    ],
+)
+def test_where_landlock_cannot_work_it_says_what_to_do(monkeypatch, newest, changed, words):
+    for name, value in changed.items():
+        monkeypatch.setattr(bare, name, value)
+    wanted = Landlock(newest)
+    assert words in wanted.refusal()
+    with pytest.raises(SandboxError, match=words):
+        Sandbox([], LIMITS, wanted).worker()
+
+
+class Refused(Landlock):
+    """As on a kernel that has Landlock, and then takes no rule."""
+
+    def request(self):
+        return super().request() | {"readable": ["no\0path"]}
+
+
+@pytest.mark.skipif(bool(LANDLOCK.refusal()), reason=LANDLOCK.refusal())
+def test_what_a_worker_cannot_give_up_is_found_out_before_there_is_one():
+    with pytest.raises(SandboxError, match="no worker could be started: failed .*null byte"):
+        Sandbox([], LIMITS, Refused()).worker()
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+def test_a_python_that_workers_cannot_reach_is_said(monkeypatch, tmp_path, mode):
+    below = tmp_path / "home" / "python"
+    below.mkdir(parents=True)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o111)
+    below.parent.chmod(mode)
+    monkeypatch.setattr(bare, "needed", lambda: [str(below)])
+    monkeypatch.setattr(bare, "own_user", lambda: True)
+    monkeypatch.setattr(bare, "mapped", lambda users: True)
+    monkeypatch.setattr(bare, "held", lambda number: number != 21)  # all but CAP_SYS_ADMIN
+    refusal = bare.refusal(6)
+    assert (f"cannot reach Python below {below.parent}" in refusal) == (mode == 0o700)
 
 
 # --- what right code may use

@@ -8,6 +8,7 @@ IPC namespaces before any student code runs, so one worker can neither see nor s
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import threading
@@ -75,8 +76,10 @@ def hide_cgroup() -> None:
 
 def second_wall() -> None:
     """Landlock, where the kernel has it: a hole in what is mounted would still be one that nothing can be written through."""
-    if version := landlock.abi():
-        landlock.restrict(["/"], ["/tmp", "/dev/shm"], version)
+    # refused where sixteen stand already, or by a filter around us: the first wall does not lean on it
+    with contextlib.suppress(OSError):
+        if version := landlock.abi():
+            landlock.restrict(["/"], ["/tmp", "/dev/shm"], version)
 
 
 def doorman(data: socket.socket, status: socket.socket, request: Message) -> None:

@@ -32,6 +32,7 @@ class Nursery:
 
     def __init__(self) -> None:
         self.doormen: dict[int, Doorman] = {}
+        self.rehearsed = False  # whether this kernel has let a process give up what a worker must
         # processes that remove what takes longer, each with what its end can be waited for with
         self.removers: dict[int, int] = {}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import select
 import signal
@@ -50,8 +51,11 @@ def spawn(
     try:
         user = users.User() if request["own_user"] else None
         home = scratch.make(request["scratch"], request["grader"], user.number if user else None)
+        if not nursery.rehearsed:
+            rehearse(request, home, user)
+            nursery.rehearsed = True
         pid = os.fork()
-    except OSError as error:  # no user, no space, no process left
+    except OSError as error:  # no user, no space, no process left, or a kernel that refuses
         if user is not None:
             user.free()
         status.send(f"failed {error}".encode())
@@ -71,6 +75,35 @@ def spawn(
         status.send(f"failed {error}".encode()[:500])
     finally:
         os._exit(0)
+
+
+def rehearse(request: Message, home: str, user: users.User | None) -> None:
+    """OSError if a worker of this zygote could not give up what it must: it would end, and nobody would know why."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if user is not None:
+                users.become(user.number)
+            give_up(request, home)
+        except BaseException as error:
+            os.write(writing, f"{error}".encode()[:500])
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as said:
+        words = said.read().decode(errors="replace")
+    os.waitpid(pid, 0)
+    if words:
+        scratch.remove(home)
+        raise OSError(words)
+
+
+def give_up(request: Message, home: str) -> None:
+    """All that a worker must not have, for good."""
+    landlock.restrict(request["readable"], [home], request["landlock"])
+    careful.take_care(request["landlock"])
+    seccomp.close_doors()
 
 
 def doorman(
@@ -133,13 +166,7 @@ def begin(data: socket.socket, status: socket.socket, request: Message, home: st
         os.environ[name] = home
     if "tempfile" in sys.modules:
         vars(sys.modules["tempfile"])["tempdir"] = home
-
-    def close_up() -> None:
-        landlock.restrict(request["readable"], [home], request["landlock"])
-        careful.take_care(request["landlock"])
-        seccomp.close_doors()
-
-    serve(data, status, limits, home, close_up)
+    serve(data, status, limits, home, functools.partial(give_up, request, home))
 
 
 def tasks_of(user: int) -> int:
