@@ -9,7 +9,7 @@ REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirem
 STAMP  := $(VENV)/.installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint lint-ci release solutions package gradescope grade smoke calibrate bank bank-user fuzz bench browser docs doctor models clean
+.PHONY: help setup demo test long check lint lint-ci release solutions package gradescope grade smoke calibrate bank bank-user fuzz bench browser docs doctor models clean
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## list the targets
@@ -28,11 +28,13 @@ demo: setup  ## the whole course once: release, notebook, training, evaluation (
 	$(BIN)/python -m tools.demo
 
 test: setup lint  ## everything that needs no GPU and no network
-	$(BIN)/python -m tools.build check
-	$(PYTEST)
+	$(PYTEST) -m "not long"
+
+long: setup  ## what `make test` says in brief, at length: more random sequences, models built anew
+	$(PYTEST) -m long
 
 check: setup lint  ## before each commit: lint, types, the laws on the instructor's solution, quick tests
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not long"
 
 lint: setup  ## ruff: format and rules, notebook included; mypy: the annotations
 	$(BIN)/ruff format --check .
