@@ -159,7 +159,8 @@ def test_an_answer_that_is_not_there_is_0_and_one_that_stands_elsewhere_is_read_
     )
     assert grades(fuller.folder)["essay"] == ([None, 0.0, True] if open_ else [0.0, 0.0, False])
     assert ("essay" in opened(fuller)) == open_
-    fuller.nbgrader("generate_feedback", "toy", "--force")
+    done = fuller.nbgrader("generate_feedback", "toy", "--force")
+    assert "not recognized" not in done.stderr
     page = (fuller.folder / "feedback/ann/toy/exercise.html").read_text()
     assert ("No response" in page) != open_
 
