@@ -450,6 +450,14 @@ def test_missing_and_marks_so_far_are_published_where_that_is_asked_for(course):
     course.publish("canvas", "--gradebook", export, "--missing", "0", "--so-far")
     read = canvas_import(export, course.written("canvas"))
     assert [read[one.canvas] for one in PEOPLE if one.id in ("s003", "s007")] == ["2", "0"]
+    sheet = archives.moodle_worksheet(course.folder, PEOPLE, maximum="5.00")
+    course.publish("moodle", "--worksheet", sheet, "--so-far")
+    told = {
+        r["ID number"]: r["Feedback comments"]
+        for r in rows_of(course.written("moodle"), "utf-8-sig")
+    }
+    assert told["07003"].endswith("essay: open; so far 2 of 5")
+    assert told["07000"].endswith("; together 5 of 5")
     # a notebook that was taken away is not "nothing handed in"
     shutil.rmtree(course.folder / "submitted/s000")
     done = course.publish("canvas", "--gradebook", export, "--missing", "0")
