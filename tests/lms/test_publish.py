@@ -212,6 +212,7 @@ def test_canvas_reads_back_the_marks(course):
     assert {s for s, t in read.items() if not t} == OPEN | ABSENT
     assert "s001: – → 3.3" in done.stdout.splitlines() and len(done.stdout.splitlines()) == 8
     assert "open: essay: s003" in done.stderr and "nothing handed in: s007" in done.stderr
+    assert "--so-far writes what there is" in done.stderr
 
 
 @pytest.mark.parametrize("blind", [False, True])
