@@ -66,7 +66,7 @@ def part_namesakes(found: Iterable[Whose]) -> None:
         for student in sorted(one.named):
             if (several := len(others[student])) > 1:
                 said = shown(one.keys[student])
-                why = f"{said}: {several} in this download may be {student}, this one by the name alone: add a column to the roster that tells them apart"
+                why = f"{said}: {several} in this download may be {student}, this one by the name alone: what the system itself exports, as --roster, tells them apart"
                 one.students.remove(student)
                 one.unknown.append((What.AMBIGUOUS, why))
 
