@@ -87,3 +87,8 @@ def program(name: str = "python") -> str:
         return name
     path = Path(sys.executable).with_name(name)
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def from_here(path: Path) -> Path:
+    """As it would be typed in this folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

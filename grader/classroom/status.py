@@ -16,7 +16,7 @@ from grader.verdict import OPEN, ExerciseVerdict, Outcome, Status, Verdict
 Row = dict[str, Any]  # of FIELDS
 WAITING = {
     Outcome.NEEDS_TRAINING: f"a training run: `{program()} -m grader run --train`",
-    Outcome.NEEDS_MANUAL: "a mark by hand: Formgrader",
+    Outcome.NEEDS_MANUAL: f"a mark by hand: Formgrader, `{program('jupyter')} lab`",
 }
 UNCONFIRMED = (
     "the hand mark may be for an earlier notebook: press Resolve in Formgrader, or change it"

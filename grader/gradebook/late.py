@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from nbgrader.converters.base import NbGraderException
-from nbgrader.preprocessors import AssignLatePenalties
-from traitlets import TraitError
+from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor
+from traitlets import List, TraitError
 
 from grader.errors import CourseError
 from grader.gradebook.extensions import course_of, seconds_late
 from grader.gradebook.policy import FreeDays, LatePolicy
 from grader.text import clean
+
+
+class Applied(AssignLatePenalties):
+    """nbgrader's own, whose base hides a trait that pages configure: traitlets would warn of it for each page."""
+
+    display_data_priority = List(NbGraderPreprocessor.display_data_priority.default()).tag(
+        config=True
+    )
 
 
 class Penalties:
@@ -24,7 +32,7 @@ class Penalties:
         """`parent`: whose settings count, one of nbgrader's applications or converters."""
         self.root = Path(course_of(parent).root)
         try:
-            self.nbgraders = AssignLatePenalties(parent=parent)
+            self.nbgraders = Applied(parent=parent)
             self.nbgraders.init_plugin()
         except Exception as error:
             raise CourseError(

@@ -12,6 +12,7 @@ from grader.text import one_line
 
 # what one system calls a login, another calls a number, and a course its own id
 LIKE_IDS = (Key.STUDENT, Key.LOGIN, Key.SIS, Key.EMAIL, Key.GITHUB)
+BY_NAME = "found by the name alone"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Index:
             return Match(
                 note=f"{named[0].student} has this name, and is somebody else: another key differs"
             )
-        return Match(fitting, "found by the name alone" if fitting else "")
+        return Match(fitting, BY_NAME if fitting else "")
 
     def team(self, keys: Mapping[Key, str]) -> list[Person]:
         """The members of the group whose name a system gives in a person's place."""

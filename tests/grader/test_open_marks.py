@@ -92,7 +92,9 @@ def test_a_hand_mark_for_an_earlier_notebook_counts_and_waits_to_be_confirmed(fu
         assert (row["status"], row["total"]) == ("partial", "4.5")
         assert row["reasons"] == "train: needs_training; essay: needs_manual"
         assert "press Resolve in Formgrader" in row["notes"]
-        assert "1 wait for a mark by hand" in done.stderr
+        assert (
+            "1 wait for a mark by hand: Formgrader" in done.stderr and "jupyter lab" in done.stderr
+        )
     assert opened(fuller) == "essay train"
     mark_by_hand(fuller.folder, 3)
     assert fuller.grade().returncode == 0
@@ -159,7 +161,8 @@ def test_an_answer_that_is_not_there_is_0_and_one_that_stands_elsewhere_is_read_
     )
     assert grades(fuller.folder)["essay"] == ([None, 0.0, True] if open_ else [0.0, 0.0, False])
     assert ("essay" in opened(fuller)) == open_
-    fuller.nbgrader("generate_feedback", "toy", "--force")
+    done = fuller.nbgrader("generate_feedback", "toy", "--force")
+    assert "not recognized" not in done.stderr
     page = (fuller.folder / "feedback/ann/toy/exercise.html").read_text()
     assert ("No response" in page) != open_
 

@@ -97,6 +97,8 @@ def test_which_system_it_is_must_be_told_where_nobody_can_tell(class_folder, tmp
     done = collect(class_folder, files)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     assert "canvas, moodle, gradescope" in done.stderr and "--pattern" in done.stderr
+    done = collect(class_folder, archives.canvas_gradebook(tmp_path, CLASS))
+    assert done.returncode == 2 and "a list of the class goes to --roster" in done.stderr
     done = collect(class_folder, files, "--pattern", "{student}_{name}.ipynb")
     assert done.returncode == 0 and len(list((tmp_path / "submitted").iterdir())) == len(CLASS)
     assert "no roster" in done.stdout

@@ -58,6 +58,21 @@ def test_namesakes_are_ambiguous_where_only_the_name_is_known(tmp_path):
     assert "found by the name alone" in alone.row("a1").notes
 
 
+def test_a_namesake_who_is_not_in_the_roster_is_not_taken_for_the_one_who_is(tmp_path):
+    """Moodle's worksheet is missing, or its numbers are another assignment's: two participants of one name, one of them known."""
+    mine, other = (
+        HandIn(({Key.PARTICIPANT: number, Key.NAME: "Ann Example"},), hand_in("", data).files)
+        for number, data in (("1", OLD), ("2", NEW))
+    )
+    here = Class(tmp_path / "by name", Roster([Person("a1", {Key.NAME: "Ann Example"})]))
+    assert [row.what for row in here.plan(mine, other)] == ["missing", "ambiguous", "ambiguous"]
+    assert "2 in this download may be a1" in here.plan(mine, other)[-1].notes[0]
+    known = Person("a1", {Key.NAME: "Ann Example", Key.PARTICIPANT: "1"})
+    here = Class(tmp_path / "by number", Roster([known]))
+    assert here.collect(other, mine) == {"a1": "new", "": "ambiguous"}
+    assert here.stands("a1") == OLD
+
+
 def test_a_group_gets_the_same_notebook_and_says_so(tmp_path):
     here = Class(tmp_path, roster("ann", "bob", "cid"))
     assert here.collect(hand_in(["ann", "bob"], NEW)) == {

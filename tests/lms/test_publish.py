@@ -212,6 +212,7 @@ def test_canvas_reads_back_the_marks(course):
     assert {s for s, t in read.items() if not t} == OPEN | ABSENT
     assert "s001: – → 3.3" in done.stdout.splitlines() and len(done.stdout.splitlines()) == 8
     assert "open: essay: s003" in done.stderr and "nothing handed in: s007" in done.stderr
+    assert "--so-far writes what there is" in done.stderr
 
 
 @pytest.mark.parametrize("blind", [False, True])
@@ -450,6 +451,14 @@ def test_missing_and_marks_so_far_are_published_where_that_is_asked_for(course):
     course.publish("canvas", "--gradebook", export, "--missing", "0", "--so-far")
     read = canvas_import(export, course.written("canvas"))
     assert [read[one.canvas] for one in PEOPLE if one.id in ("s003", "s007")] == ["2", "0"]
+    sheet = archives.moodle_worksheet(course.folder, PEOPLE, maximum="5.00")
+    course.publish("moodle", "--worksheet", sheet, "--so-far")
+    told = {
+        r["ID number"]: r["Feedback comments"]
+        for r in rows_of(course.written("moodle"), "utf-8-sig")
+    }
+    assert told["07003"].endswith("essay: open; so far 2 of 5")
+    assert told["07000"].endswith("; together 5 of 5")
     # a notebook that was taken away is not "nothing handed in"
     shutil.rmtree(course.folder / "submitted/s000")
     done = course.publish("canvas", "--gradebook", export, "--missing", "0")

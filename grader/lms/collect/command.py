@@ -24,7 +24,7 @@ from grader.lms.roster import Read, read_rosters
 from grader.reader import Unreadable
 from grader.store import WORK, alone
 from grader.submission.collect import holds_others
-from grader.text import one_line, some_of
+from grader.text import from_here, one_line, some_of
 
 NO_ROSTER = (
     "no roster: folders are called what the system calls people, and nobody is missing; --roster FILE names an export"
@@ -151,6 +151,6 @@ def finish(rows: Sequence[Row], table: Path, dry_run: bool) -> int:
     """The last lines, and the exit code."""
     counts = Counter(row.what.value for row in rows)
     said = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
-    where = "nothing was changed" if dry_run else f"one row a student: {table}"
+    where = "nothing was changed" if dry_run else f"one row a student: {from_here(table)}"
     print(f"{said or 'nobody'}; {where}", file=sys.stderr)
     return int(any(row.what not in IN_ORDER for row in rows))

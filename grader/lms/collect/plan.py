@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from grader.lms.collect.attempts import Attempt, Kept, one
 from grader.lms.collect.deciding import Choice, Decision, decide
-from grader.lms.collect.owners import Whose, whose
+from grader.lms.collect.owners import Whose, part_namesakes, whose
 from grader.lms.collect.picking import Candidate, pick
 from grader.lms.collect.table import Row, What, when
 from grader.lms.handins import HandIn, Refused
@@ -73,8 +73,9 @@ def plan(
     index, works, others = Index(roster), defaultdict[str, Work](Work), list[Row]()
     for source in sources:
         others += [Row("", What.REFUSED, r.path, notes=[r.why]) for r in source.refused]
-        for hand_in in source.hand_ins:
-            match = whose(hand_in, index, bool(roster))
+        matches = [whose(hand_in, index, bool(roster)) for hand_in in source.hand_ins]
+        part_namesakes(matches)
+        for hand_in, match in zip(source.hand_ins, matches, strict=True):
             others += match.rows(source.name, hand_in)
             if match.students:
                 take(works, match, hand_in, source, course)

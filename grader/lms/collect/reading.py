@@ -91,8 +91,10 @@ def put_together(
         return [(part, system_of(asked)) for part in stripped(parts)]
     names = ", ".join(part.name for part in parts[:3])
     if not fitting:
+        export = any(part.name.lower().endswith(".csv") for part in parts)
+        said = "; a list of the class goes to --roster" if export else ""
         raise CourseError(
-            f"{names}: like no download of {CHOICES}: name the system with --from, or how the files are named with --pattern"
+            f"{names}: like no download of {CHOICES}: name the system with --from, or how the files are named with --pattern{said}"
         )
     several = " or ".join(system.name for system in fitting)
     raise CourseError(f"{names}: may be {several}: name the system with --from")

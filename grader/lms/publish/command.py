@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader.assignment import LAWS, the_assignment
-from grader.text import one_line, program
+from grader.text import from_here, one_line, program
 
 if TYPE_CHECKING:
     from grader.lms.publish.fill import Report
@@ -102,20 +102,19 @@ def run(options: argparse.Namespace) -> int:
     return int(bool(report.troubles))
 
 
-def from_here(path: Path) -> Path:
-    """As it would be typed in this folder."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
 def say(report: "Report", options: argparse.Namespace, table: "Table") -> None:
     """Changes go to the standard output, everything else to the other one."""
-    from grader.lms.publish.ledger import some
+    from grader.lms.publish.ledger import OPENED, some
     from grader.lms.publish.read_results import NEWER
 
     for line in report.changes:
         print(line)
     for reason, students in report.left.items():
         print(one_line(f"left: {reason}: {some(students)}", 3000), file=sys.stderr)
+    so_far = getattr(options, "so_far", True)
+    if not so_far and any(reason.startswith(OPENED) for reason in report.left):
+        said = "open marks: finish them and publish again, or --so-far writes what there is"
+        print(said, file=sys.stderr)
     for note in report.notes:
         print(one_line(note, 3000), file=sys.stderr)
     newer = [r.student for r in table.results.values() if r.note == NEWER]

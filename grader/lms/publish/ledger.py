@@ -8,6 +8,8 @@ from grader.store import StateFile
 from grader.text import one_line, some_of
 from grader.verdict import Status
 
+OPENED = "open: "  # begins why a mark is not published while exercises have none
+
 
 @dataclass(frozen=True)
 class Options:
@@ -40,7 +42,7 @@ def why_not(result: Result) -> str:
         return "infrastructure: see status.csv"
     if result.status == Status.MISSING:
         return result.note or "nothing handed in"
-    return result.note if result.total is None else f"open: {', '.join(result.open)}"
+    return result.note if result.total is None else f"{OPENED}{', '.join(result.open)}"
 
 
 def number(value: float) -> str:

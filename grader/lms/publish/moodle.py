@@ -19,7 +19,7 @@ PARTICIPANT = re.compile(r"\D*(\d+)")
 # what no folder of a zip may have in its name; an underscore ends the name for Moodle
 UNFIT = re.compile(r'[\x00-\x1f_/\\:*?"<>|]+')
 # a comment of ours, whenever it was made
-OURS = re.compile(r"\S[^\n]*; together [\d.]+ of [\d.]+")
+OURS = re.compile(r"\S[^\n]*; (?:together|so far) [\d.]+ of [\d.]+")
 TAG = re.compile(r"<[^>]*>")
 
 
@@ -84,7 +84,8 @@ def comment(result: Result, table: Table, options: Options) -> str:
         parts.append(f"late: {number(result.penalty)} off")
     total = points(result, options)
     if total is not None:
-        parts.append(f"together {number(total)} of {number(table.max_total * options.scale)}")
+        so_far = "so far" if result.open else "together"
+        parts.append(f"{so_far} {number(total)} of {number(table.max_total * options.scale)}")
     return str(harmless(html.escape("; ".join(parts), quote=False)))
 
 
