@@ -1,6 +1,8 @@
 """`python -m grader`: collect downloads, check notebooks, run a class, extend a due date, publish marks, ask the doctor, begin a course."""
 
 import argparse
+import atexit
+import gc
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -245,6 +247,8 @@ def verdicts(grader: "Grader", options: argparse.Namespace) -> Iterator[Verdict]
 
 
 def main() -> int:
+    # at its end Python looks for garbage in all that nbgrader brought along: half a second
+    atexit.register(gc.freeze)
     # names, words of students and our own signs may be more than a terminal, or Windows, can show
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")

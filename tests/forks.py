@@ -7,6 +7,7 @@ start is what a test is about, or that are sent signals, go through `subprocess`
 
 import atexit
 import functools
+import gc
 import importlib
 import json
 import os
@@ -21,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 GRADING = (
     "docutils.core", "hypothesis", "IPython.display", "jinja2.ext", "nbgrader.api", "nbgrader.apps.nbgraderapp", "numpy",
-    "psutil", "pytest", "sqlalchemy.dialects.sqlite", "tqdm",
+    "psutil", "pytest", "sqlalchemy.dialects.sqlite", "tests.warm", "tqdm",
 )  # fmt: skip
 TRAINING = ("sklearn.linear_model", "trl.trainer.grpo_trainer", "vaderSentiment.vaderSentiment")
 LATE = {"PYTEST_CURRENT_TEST", "PYTHONPATH"}  # variables that no package reads while it is imported
@@ -127,6 +128,7 @@ def main():
     installed = sys.path[1:]  # the first is this folder
     for name in sys.argv[2:]:
         importlib.import_module(name)
+    gc.freeze()  # whoever is forked would look through all of it again, at its end if not before
     request = serve(channel)
     if request is not None:
         become(**request, installed=installed)

@@ -154,7 +154,9 @@ def run_pytest(assignment: Assignment, plugin: LawPlugin, *options: str) -> None
         return
     activate(assignment.folder)
     files = [str(assignment.folder / f"test_{stem}.py") for stem in plugin.students]
-    arguments = [*files, *QUIET, f"--rootdir={assignment.folder}", "-c", os.devnull, *options]
+    # pytest looks through every folder from confcutdir down, from / if nothing is said
+    here = [f"--{name}={assignment.folder}" for name in ("rootdir", "confcutdir")]
+    arguments = [*files, *QUIET, *here, "-c", os.devnull, *options]
     with undirected():
         code = pytest.main(arguments, plugins=[plugin])
     # by Ctrl-C, not by a file of ours

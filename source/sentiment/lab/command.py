@@ -1,13 +1,19 @@
 """What the scripts share on the command line: parsers, output and errors that stay readable."""
 
 import argparse
+import atexit
 import functools
+import gc
 import io
 import sys
 from collections.abc import Callable
 from typing import NoReturn, Protocol
 
 from lab.errors import LabError
+
+atexit.register(
+    gc.freeze
+)  # at its end Python looks for garbage in all that torch brought along: a second
 
 
 class Main(Protocol):
