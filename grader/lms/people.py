@@ -1,6 +1,7 @@
 """Who is in the course: a student's folder name, and by what each system knows the student."""
 
 import dataclasses
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,9 @@ class Roster:
 
 
 def same(key: Key, value: str) -> str:
-    """What two values of a key are compared by: blanks in a row are one, and case counts only where the system says so."""
-    words = " ".join(value.split())
+    """What two values of a key are compared by: blanks in a row are one, and case counts only where the system says so.
+
+    An umlaut is one character, or a letter and a mark, as in file names of macOS: both are the same.
+    """
+    words = unicodedata.normalize("NFC", " ".join(value.split()))
     return words.casefold() if key in ANY_CASE else words

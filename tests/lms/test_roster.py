@@ -1,5 +1,7 @@
 """Rosters in every system's form: whose id counts, who is nobody, and how several tables become one."""
 
+import unicodedata
+
 import archives
 import pytest
 
@@ -177,6 +179,13 @@ def test_a_namesake_with_another_address_is_somebody_else(tmp_path):
     joined = join(Roster(), [read_roster(first), read_roster(second)])
     assert list(joined.people) == ["a1", "other@x.example"]
     assert "somebody else" in joined.notes[0]
+
+
+def test_a_letter_and_its_mark_are_the_umlaut_that_a_roster_has():
+    person = Person("änne", {Key.STUDENT: "änne", Key.NAME: "Änne Müller"})
+    for key, value in person.keys.items():
+        apart = {key: unicodedata.normalize("NFD", value)}
+        assert Index([person]).match(apart).people == (person,)
 
 
 def test_keys_that_say_two_people_find_nobody_for_sure():
