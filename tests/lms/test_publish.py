@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import unicodedata
 import zipfile
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ from toys import RIGHT, ClassFolder, notebook
 
 from grader.lms.matching import join
 from grader.lms.people import Roster
+from grader.lms.publish.canvas import page_names
 from grader.lms.roster import read_roster
 
 HALF = RIGHT.replace(" * (1 - discount)", "")
@@ -295,6 +297,15 @@ def numbers(name):
 
 
 # --- again, and after something has changed
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_canvas_takes_pages_of_names_with_marks_that_are_no_letters(tmp_path, form):
+    people = [archives.Student("a", "दीपा", "शर्मा", 1), archives.Student("b", "Änne", "Müller", 2)]
+    folder = archives.canvas(tmp_path, dict.fromkeys(people, b"{}"), unpacked=True)
+    for path in [*folder.iterdir()]:
+        path.rename(path.with_name(unicodedata.normalize(form, path.name)))
+    assert page_names(folder, "exercise").keys() == {one.canvas for one in people}
 
 
 def test_only_what_changed_since_the_last_time(course):
