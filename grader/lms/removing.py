@@ -61,13 +61,24 @@ def parts(place: people.Course, student: str) -> Iterator[tuple[str, Path]]:
         return
     folders = {name: getattr(place, name) for name in ("submitted", "autograded", "feedback")}
     for name, folder in folders.items():
-        if os.path.lexists(folder / student):
+        if lies(folder / student):
             yield f"{name}/{student}", folder / student
     for work in sorted(path for path in (place.root / WORK).glob("*") if path.is_dir()):
         found = [work / name / student for name in BELOW]
         for path in (*found, work / "students" / f"{student}.json"):
-            if os.path.lexists(path):
+            if lies(path):
                 yield str(path.relative_to(place.root)), path
+
+
+def lies(path: Path) -> bool:
+    """Whether anything is there; CourseError where nobody can tell, or a part of the work would be left behind."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise CourseError(f"{path}: {error.strerror}: mend it; nothing is removed") from error
+    return True
 
 
 def save(place: people.Course, student: str, held: dict[str, Path], roster: Roster) -> Path:

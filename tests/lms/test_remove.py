@@ -106,3 +106,14 @@ def test_a_linked_student_is_a_link_that_goes(class_folder, tmp_path):
     assert command(class_folder, "remove", "eve").returncode == 0
     assert (class_folder.folder / "submitted/ann/toy/exercise.ipynb").exists()
     assert not (class_folder.folder / "submitted/eve").is_symlink()
+
+
+def test_nobody_is_removed_where_nobody_can_tell_what_there_is(class_folder):
+    here = class_folder.folder
+    (here / "roster.csv").write_text("id,first_name\nann,Ann\n")
+    command(class_folder, "collect", "--roster", "roster.csv", "--laws", "hidden")
+    (here / "submitted").rmdir()
+    (here / "submitted").symlink_to("submitted")  # as a mount that has gone: no lstat answers
+    done = command(class_folder, "remove", "ann")
+    assert done.returncode == 2 and "submitted/ann: " in done.stderr
+    assert "nothing is removed" in done.stderr and "ann" in class_folder.marks()
