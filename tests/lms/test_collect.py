@@ -40,6 +40,20 @@ def test_ids_stand_in_the_table_as_they_are_and_text_as_none_that_a_spreadsheet_
     assert rows == [("-eve", ""), ("=2+2", "'=1+1")]
 
 
+@pytest.mark.parametrize(
+    ("student", "attempt", "remove"),
+    [("ann", "--attempt ann=", "remove ann`"), ("-eve", "--attempt=-eve=", "remove -- -eve`"),
+     ("a b", "--attempt 'a b'=", "remove 'a b'`")],
+)  # fmt: skip
+def test_what_a_row_says_to_type_can_be_typed(tmp_path, student, attempt, remove):
+    here = Class(tmp_path, roster(student))
+    here.collect(hand_in(student, OLD), hand_in(student, NEW))
+    assert attempt in here.row(student).notes[-1]
+    here.people = roster("bob")
+    here.collect()
+    assert remove in here.row(student).notes[-1]
+
+
 def test_a_plan_touches_nothing(tmp_path, ann):
     ann.plan(hand_in("ann", NEW))
     assert list(tmp_path.iterdir()) == []
