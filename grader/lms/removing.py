@@ -46,7 +46,7 @@ def run(students: Sequence[str], dry_run: bool = False) -> int:
                 take_out(place, name, held[name], name in entered)
             except OSError as error:
                 raise CourseError(
-                    f"{error.filename}: {error.strerror}: mend it, and run again with {one_line(name, 100)} and those after"
+                    f"{error.filename or place.root}: {error.strerror}: mend it, and run again with {one_line(name, 100)} and those after"
                 ) from None
             if name in listed:
                 roster = Roster(person for person in roster if person.student != name)
@@ -88,6 +88,19 @@ def save(place: people.Course, student: str, held: dict[str, Path], roster: Rost
     moment = f"{datetime.now(UTC):%Y-%m-%dT%H%M%S%f}"
     path = folder / f"{student}-{moment}.zip"
     temporary = path.with_suffix(".part")
+    try:
+        pack(temporary, place, student, held, roster)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    temporary.replace(path)
+    return path
+
+
+def pack(
+    temporary: Path, place: people.Course, student: str, held: dict[str, Path], roster: Roster
+) -> None:
+    """All that there is of the student, into a zip that can be read."""
     # a file's time may be that of no moment, 1970, which a zip cannot hold
     with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         if record := people.records(place, [student]).get(student):
@@ -103,8 +116,6 @@ def save(place: people.Course, student: str, held: dict[str, Path], roster: Rost
     with zipfile.ZipFile(temporary) as archive:
         if broken := archive.testzip():
             raise CourseError(f"{temporary} cannot be read back ({broken}): nothing is removed")
-    temporary.replace(path)
-    return path
 
 
 def files(name: str, top: Path) -> Iterator[tuple[str, Path]]:

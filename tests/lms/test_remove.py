@@ -1,10 +1,14 @@
 """`grader remove`: a student leaves for good, and nothing is lost."""
 
+import errno
 import json
 import zipfile
 
 import pytest
 from toys import ClassFolder
+
+from grader.errors import CourseError
+from grader.lms import removing
 
 
 @pytest.fixture
@@ -117,3 +121,17 @@ def test_nobody_is_removed_where_nobody_can_tell_what_there_is(class_folder):
     done = command(class_folder, "remove", "ann")
     assert done.returncode == 2 and "submitted/ann: " in done.stderr
     assert "nothing is removed" in done.stderr and "ann" in class_folder.marks()
+
+
+def test_a_full_disk_removes_nobody_and_leaves_nothing_behind(class_folder, monkeypatch):
+    class_folder.hand_in("ann")
+    monkeypatch.chdir(class_folder.folder)
+
+    def full(self, *told):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "write", full)
+    with pytest.raises(CourseError, match=f"^{class_folder.folder}: No space left on device"):
+        removing.run(["ann"])
+    assert [*(class_folder.folder / "build/grading/removed").iterdir()] == []
+    assert (class_folder.folder / "submitted/ann/toy/exercise.ipynb").exists()
