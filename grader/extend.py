@@ -140,7 +140,12 @@ def grant(options: argparse.Namespace, asked: "Extension") -> None:
         )
     known = extensions.students()
     for student in dict.fromkeys(options.students):
-        extensions.grant(name, student, asked)
+        try:
+            extensions.grant(name, student, asked)
+        except OSError as error:
+            raise CourseError(
+                f"{error.filename or student}: {error.strerror}; mend it, and run again with {student!r} and those after"
+            ) from error
         print(line(name, student, asked, due))
         if asked and student not in known:
             print(

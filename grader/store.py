@@ -77,8 +77,12 @@ class StateFile:
 @contextlib.contextmanager
 def alone(work: Path) -> Iterator[None]:
     """Nobody else grades, trains, collects or removes there meanwhile; `work`: an assignment's folder in WORK."""
-    work.mkdir(parents=True, exist_ok=True)
-    with (work / "lock").open("w") as lock:
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        file = (work / "lock").open("w")
+    except OSError as error:
+        raise CourseError(f"{error.filename}: {error.strerror}; mend it, run again") from error
+    with file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

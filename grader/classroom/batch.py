@@ -5,6 +5,7 @@ was: a verdict is reused while notebook, laws and grader are the same, and a stu
 """
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
@@ -136,7 +137,9 @@ class Batch:
     def _without(self, student: str, nobodys: Collection[str], gradebook: Gradebook) -> list[str]:
         """Notes on somebody whom the gradebook has, and submitted/ has not."""
         if student in nobodys:
-            return [f"a download, no student: `{program()} -m grader remove {student}`"]
+            return [
+                f"a download, no student: `{program()} -m grader remove {shlex.quote(student)}`"
+            ]
         return self._earlier(student, gradebook)
 
     def _earlier(self, student: str, gradebook: Gradebook) -> list[str]:

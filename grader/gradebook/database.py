@@ -80,6 +80,8 @@ def trouble(text: str, name: str = "gradebook.db") -> str:
     why = clean(found[1])
     if "locked" in why:
         return f"{name} {LOCKED}: another command or Formgrader writes to it; wait and run again"
+    if "is full" in why:
+        return f"{name} cannot be written ({why}): make room and run again"
     if "readonly" in why or "unable to open" in why:
         return f"{name} cannot be written ({why}): mend the permissions of the file and its folder"
     if "no such" in why:

@@ -35,10 +35,11 @@ class Index:
 
     def add(self, person: Person) -> None:
         """One more of them."""
-        for key, value in person.keys.items():
-            self.by[key, same(key, value)].append(person)
-        for value in {same(Key.EMAIL, person.keys.get(key, "")) for key in LIKE_IDS} - {""}:
-            self.alike[value].append(person)
+        for key in Key:
+            for value in person.values(key):
+                self.by[key, value].append(person)
+        for like in {same(Key.EMAIL, value) for key in LIKE_IDS for value in person.values(key)}:
+            self.alike[like].append(person)
         if person.group:
             self.groups[slug(person.group)].append(person)
 
@@ -82,7 +83,7 @@ def agreeing(found: list[list[Person]]) -> Match:
 def contradict(person: Person, given: Mapping[Key, str]) -> bool:
     """Whether a key that both have differs; Moodle's number is another one in each assignment."""
     shared = given.keys() & person.keys.keys() - {Key.NAME, Key.PARTICIPANT, Key.STUDENT}
-    return any(same(key, person.keys[key]) != given[key] for key in shared)
+    return any(given[key] not in person.values(key) for key in shared)
 
 
 def slug(group: str) -> str:
@@ -139,10 +140,12 @@ def _add(joined: Joined, table: Read) -> None:
 
 
 def merge(known: Person, more: Person) -> Person:
-    """What is known stays, but for Moodle's number, which each assignment has anew."""
+    """What is known stays, but for Moodle's number, which each assignment has anew; what else a table has is known, too."""
     keys = {**more.keys, **known.keys}
     if Key.PARTICIPANT in more.keys:
         keys[Key.PARTICIPANT] = more.keys[Key.PARTICIPANT]
+    lasting = known.keys.keys() & more.keys.keys() - {Key.STUDENT, Key.PARTICIPANT}
+    changed = sorted(key for key in lasting if same(key, more.keys[key]) not in known.values(key))
     return Person(
         known.student,
         keys,
@@ -150,4 +153,5 @@ def merge(known: Person, more: Person) -> Person:
         known.last_name or more.last_name,
         known.section or more.section,
         known.group or more.group,
+        (*known.others, *((key, more.keys[key]) for key in changed)),
     )

@@ -1,10 +1,11 @@
 """Who is in the course: a student's folder name, and by what each system knows the student."""
 
 import dataclasses
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from grader.lms.handins import Key
 from grader.store import WORK, load, write
@@ -15,7 +16,9 @@ ANY_CASE = {Key.EMAIL, Key.GITHUB, Key.LOGIN}
 
 @dataclass(frozen=True)
 class Person:
-    """One row of a roster; `student`: the id, which is the name of the folder in submitted/; `group`: who shares work."""
+    """One row of a roster; `student`: the id, which is the name of the folder in submitted/; `group`: who shares work; `others`: what other tables have for
+    a key: a login or a name may change.
+    """
 
     student: str
     keys: Mapping[Key, str]
@@ -23,6 +26,12 @@ class Person:
     last_name: str = ""
     section: str = ""
     group: str = ""
+    others: tuple[tuple[Key, str], ...] = ()
+
+    def values(self, key: Key) -> set[str]:
+        """All that the person is known by there, as they are compared."""
+        known = [(key, self.keys.get(key, "")), *self.others]
+        return {same(key, value) for name, value in known if name == key} - {""}
 
 
 class Roster:
@@ -57,13 +66,20 @@ class Roster:
     def kept(cls, root: Path) -> Self:
         """What was saved there; empty where nothing was."""
         rows = load(root / PLACE).get("people", [])
-        return cls(
-            Person(**{**row, "keys": {Key(name): value for name, value in row["keys"].items()}})
-            for row in rows
-        )
+        return cls(loaded(row) for row in rows)
+
+
+def loaded(row: Mapping[str, Any]) -> Person:
+    """What `save` wrote of a person."""
+    keys = {Key(name): value for name, value in row["keys"].items()}
+    others = tuple((Key(name), value) for name, value in row.get("others", ()))
+    return Person(**{**row, "keys": keys, "others": others})
 
 
 def same(key: Key, value: str) -> str:
-    """What two values of a key are compared by: blanks in a row are one, and case counts only where the system says so."""
-    words = " ".join(value.split())
+    """What two values of a key are compared by: blanks in a row are one, and case counts only where the system says so.
+
+    An umlaut is one character, or a letter and a mark, as in file names of macOS: both are the same.
+    """
+    words = unicodedata.normalize("NFC", " ".join(value.split()))
     return words.casefold() if key in ANY_CASE else words

@@ -46,7 +46,7 @@ def run(students: Sequence[str], dry_run: bool = False) -> int:
                 take_out(place, name, held[name], name in entered)
             except OSError as error:
                 raise CourseError(
-                    f"{error.filename}: {error.strerror}: mend it, and run again with {one_line(name, 100)} and those after"
+                    f"{error.filename or place.root}: {error.strerror}: mend it, and run again with {one_line(name, 100)} and those after"
                 ) from None
             if name in listed:
                 roster = Roster(person for person in roster if person.student != name)
@@ -61,13 +61,24 @@ def parts(place: people.Course, student: str) -> Iterator[tuple[str, Path]]:
         return
     folders = {name: getattr(place, name) for name in ("submitted", "autograded", "feedback")}
     for name, folder in folders.items():
-        if os.path.lexists(folder / student):
+        if lies(folder / student):
             yield f"{name}/{student}", folder / student
     for work in sorted(path for path in (place.root / WORK).glob("*") if path.is_dir()):
         found = [work / name / student for name in BELOW]
         for path in (*found, work / "students" / f"{student}.json"):
-            if os.path.lexists(path):
+            if lies(path):
                 yield str(path.relative_to(place.root)), path
+
+
+def lies(path: Path) -> bool:
+    """Whether anything is there; CourseError where nobody can tell, or a part of the work would be left behind."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise CourseError(f"{path}: {error.strerror}: mend it; nothing is removed") from error
+    return True
 
 
 def save(place: people.Course, student: str, held: dict[str, Path], roster: Roster) -> Path:
@@ -77,6 +88,19 @@ def save(place: people.Course, student: str, held: dict[str, Path], roster: Rost
     moment = f"{datetime.now(UTC):%Y-%m-%dT%H%M%S%f}"
     path = folder / f"{student}-{moment}.zip"
     temporary = path.with_suffix(".part")
+    try:
+        pack(temporary, place, student, held, roster)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    temporary.replace(path)
+    return path
+
+
+def pack(
+    temporary: Path, place: people.Course, student: str, held: dict[str, Path], roster: Roster
+) -> None:
+    """All that there is of the student, into a zip that can be read."""
     # a file's time may be that of no moment, 1970, which a zip cannot hold
     with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         if record := people.records(place, [student]).get(student):
@@ -92,8 +116,6 @@ def save(place: people.Course, student: str, held: dict[str, Path], roster: Rost
     with zipfile.ZipFile(temporary) as archive:
         if broken := archive.testzip():
             raise CourseError(f"{temporary} cannot be read back ({broken}): nothing is removed")
-    temporary.replace(path)
-    return path
 
 
 def files(name: str, top: Path) -> Iterator[tuple[str, Path]]:

@@ -30,6 +30,7 @@ SECTION, GROUP, ROLE = ("section", "sections", "sectionname"), ("groupname", "gr
 # which key is the course's id, where no column is called so
 IDS = (Key.STUDENT, Key.LOGIN, Key.SIS, Key.EMAIL, Key.GITHUB, Key.CANVAS, Key.PARTICIPANT)
 PARTICIPANT = re.compile(r"\D*(\d+)")  # `Participant 17`, whatever the language
+SHORTENED = re.compile(r"\d[.,]\d+E\+\d+")  # a number of many digits, as Excel saves it
 STUDENTS = {"", "student"}
 TEST_STUDENTS = {"student, test", "test student"}
 
@@ -213,6 +214,10 @@ def refusal(student: str, column: str, count: int) -> str:
     """Why a row's id will not do, or an empty string."""
     if not student:
         return f"no id in the column {column}"
+    if SHORTENED.fullmatch(student):
+        return (
+            f"a spreadsheet program has shortened {student} in the column {column}: export it again"
+        )
     if count > 1:
         return f"{count} rows have the id {one_line(student, 100)} in the column {column}"
     return unfit(student)

@@ -207,3 +207,10 @@ def test_what_is_kept_is_what_was_granted(tmp_path, given):
     Extension(timedelta(days=9), datetime(2030, 1, 1)).keep(file)
     given.keep(file)
     assert Extension.kept(file) == given
+
+
+def test_a_disk_that_takes_nothing_is_one_line(course):
+    (course.folder / "build/grading/toy").mkdir(parents=True)
+    (course.folder / "build/grading/toy/students").write_text("in the way")
+    with pytest.raises(CourseError, match="students: .*run again with 'ann' and those after"):
+        typed("ann", "--days", "3")

@@ -161,3 +161,10 @@ def test_a_gradebook_that_stays_locked_is_one_students_row_and_the_others_are_gr
     assert (rows["ann"]["status"], rows["bob"]["status"]) == ("graded", "infrastructure")
     assert "is locked: another command or Formgrader" in rows["bob"]["notes"]
     assert class_folder.grade().returncode == 0 and class_folder.marks()["bob"] == 2.0
+
+
+def test_a_full_disk_is_no_reason_to_move_the_gradebook_aside():
+    said = trouble("sqlite3.OperationalError: database or disk is full")
+    assert (
+        said == "gradebook.db cannot be written (database or disk is full): make room and run again"
+    )

@@ -1,5 +1,6 @@
 """What becomes of each student's work: the table, made without touching anything."""
 
+import csv
 import io
 import zipfile
 
@@ -8,7 +9,7 @@ from places import Class, hand_in, moment, roster
 
 from grader.errors import CourseError
 from grader.lms.collect.deciding import read_choice
-from grader.lms.collect.table import lines
+from grader.lms.collect.table import lines, write_table
 from grader.lms.handins import HandIn, Key, Refused
 from grader.lms.people import Person, Roster
 
@@ -28,6 +29,29 @@ def test_one_row_a_student_whoever_handed_in(tmp_path):
     assert [row.student for row in here.rows] == ["ann", "bob", "cid", ""]
     assert "login zoe: not in the roster" in here.rows[-1].notes[0]
     assert not (tmp_path / "submitted/zoe").exists()
+
+
+def test_ids_stand_in_the_table_as_they_are_and_text_as_none_that_a_spreadsheet_runs(tmp_path):
+    here = Class(tmp_path, roster("-eve", "=2+2"))
+    here.collect(hand_in("=2+2", NEW, label="=1+1"))
+    write_table(here.rows, tmp_path / "collected.csv")
+    with (tmp_path / "collected.csv").open(newline="") as file:
+        rows = [(row["student"], row["attempt"]) for row in csv.DictReader(file)]
+    assert rows == [("-eve", ""), ("=2+2", "'=1+1")]
+
+
+@pytest.mark.parametrize(
+    ("student", "attempt", "remove"),
+    [("ann", "--attempt ann=", "remove ann`"), ("-eve", "--attempt=-eve=", "remove -- -eve`"),
+     ("a b", "--attempt 'a b'=", "remove 'a b'`")],
+)  # fmt: skip
+def test_what_a_row_says_to_type_can_be_typed(tmp_path, student, attempt, remove):
+    here = Class(tmp_path, roster(student))
+    here.collect(hand_in(student, OLD), hand_in(student, NEW))
+    assert attempt in here.row(student).notes[-1]
+    here.people = roster("bob")
+    here.collect()
+    assert remove in here.row(student).notes[-1]
 
 
 def test_a_plan_touches_nothing(tmp_path, ann):

@@ -1,5 +1,6 @@
 """Where collected work lies, when it came in, and what a second download changes: only what is newer, and nothing by hand."""
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from places import Class, hand_in, moment, roster
 
 from grader.errors import CourseError
+from grader.lms.collect import placing
 from grader.lms.collect.attempts import BY_HAND
 from grader.lms.collect.command import put
 from grader.lms.handins import Entry, HandIn, Key
+from grader.reader import MAX_BYTES, read
 from grader.store import StateFile, sha256
 from grader.submission.timestamps import read_timestamp
 
@@ -30,6 +33,13 @@ def by_hand(ann, data, name="toy/exercise.ipynb"):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
+
+
+def cell(grade_id, source=""):
+    """A notebook of one cell that nbgrader knows by this id."""
+    clues = {"nbgrader": {"grade_id": grade_id}}
+    one = {"cell_type": "code", "source": source, "outputs": [], "metadata": clues}
+    return json.dumps({"nbformat": 4, "cells": [one]}).encode()
 
 
 def test_a_notebooks_file_has_the_time_of_hand_in(ann):
@@ -147,6 +157,39 @@ def test_work_kept_from_by_hand_can_be_chosen_again(ann):
     assert {a.system for a in ann.place.archive.read("ann").attempts} == {"canvas", BY_HAND}
     ann.collect(attempt=[f"ann={sha256(OLD)[:10]}"])
     assert ann.stands("ann") == OLD
+
+
+def test_another_assignments_notebook_in_nobodys_folder_is_left_to_that_one(tmp_path):
+    here = Class(tmp_path, roster("ann"), others={"hw2"}, ids={"mine"})
+    theirs, ours = (
+        by_hand(here, cell("theirs"), "hw2.ipynb"),
+        by_hand(here, cell("mine"), "a.ipynb"),
+    )
+    assert here.collect(hand_in("ann", cell("mine", "newer")), overwrite=True) == {"ann": "newer"}
+    assert theirs.read_bytes() == cell("theirs") and not ours.exists()
+
+
+def test_work_by_hand_that_is_larger_than_a_notebook_may_be_is_kept_whole(ann):
+    large = b" " * (MAX_BYTES + 9)
+    by_hand(ann, large)
+    ann.collect(hand_in("ann", NEW), overwrite=True)
+    assert ann.place.archive.file("ann", sha256(large)).read_bytes() == large
+
+
+def test_what_cannot_be_read_in_one_students_folder_stops_nobody_else(tmp_path, monkeypatch):
+    here = Class(tmp_path, roster("ann", "bob"))
+    locked = by_hand(here, OLD)
+
+    def reading(path):
+        if path == locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(placing, "read", reading)
+    found = [hand_in("ann", NEW), hand_in("bob", NEW)]
+    assert here.collect(*found) == {"ann": "asks", "bob": "new"}
+    assert "submitted/ann cannot be read (Permission denied)" in here.row("ann").notes[-1]
+    assert locked.read_bytes() == OLD
 
 
 def test_a_linked_folder_is_nobodys_place(tmp_path, ann):

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import unicodedata
 import zipfile
 from datetime import UTC, datetime
 
@@ -17,7 +18,11 @@ from toys import RIGHT, ClassFolder, notebook
 
 from grader.lms.matching import join
 from grader.lms.people import Roster
+from grader.lms.publish.canvas import page_names
+from grader.lms.publish.ledger import Ledger
+from grader.lms.publish.results import Result, Table
 from grader.lms.roster import read_roster
+from grader.verdict import Status
 
 HALF = RIGHT.replace(" * (1 - discount)", "")
 WRONG = "def basket_total(items, discount=0.0):\n    return 1.0"
@@ -298,6 +303,15 @@ def numbers(name):
 # --- again, and after something has changed
 
 
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_canvas_takes_pages_of_names_with_marks_that_are_no_letters(tmp_path, form):
+    people = [archives.Student("a", "दीपा", "शर्मा", 1), archives.Student("b", "Änne", "Müller", 2)]
+    folder = archives.canvas(tmp_path, dict.fromkeys(people, b"{}"), unpacked=True)
+    for path in [*folder.iterdir()]:
+        path.rename(path.with_name(unicodedata.normalize(form, path.name)))
+    assert page_names(folder, "exercise").keys() == {one.canvas for one in people}
+
+
 def test_only_what_changed_since_the_last_time(course):
     export = gradebook(course.folder)
     words = ("canvas", "--gradebook", export, "--changed")
@@ -539,6 +553,27 @@ def test_nothing_is_published_while_a_class_is_graded_or_before(course, tmp_path
     (course.folder / "gradebook.db").unlink()
     assert "nobody is graded yet" in course.publish("csv", code=2).stderr
     assert not (course.folder / "gradebook.db").exists()
+
+
+def test_a_disk_that_takes_nothing_is_one_line(course):
+    work = course.folder / "build/grading/toy"
+    shutil.move(work / "students/.lock", work / "aside")
+    (work / "students/.lock").mkdir()
+    assert "does not count as published; mend it" in course.publish("csv", code=2).stderr
+    shutil.rmtree(work)
+    work.write_text("in the way")
+    assert "mend it, run again" in course.publish("csv", code=2).stderr
+
+
+def test_what_two_commands_publish_at_one_time_is_remembered_of_both(course, monkeypatch):
+    monkeypatch.chdir(course.folder)
+    table = Table(None, (), {"s001": Result("s001", Status.GRADED)}, course.folder, course.folder)
+    monkeypatch.setattr(Table, "name", "toy")
+    one, other = Ledger(table, "canvas"), Ledger(table, "csv")
+    one.keep({"s001": {"points": "1"}})
+    other.keep({"s001": {"points": "2"}})
+    assert Ledger(table, "canvas").last("s001", "points") == "1"
+    assert Ledger(table, "csv").last("s001", "points") == "2"
 
 
 def test_the_command_line_starts_from_scratch(course):

@@ -1,10 +1,14 @@
 """`grader remove`: a student leaves for good, and nothing is lost."""
 
+import errno
 import json
 import zipfile
 
 import pytest
 from toys import ClassFolder
+
+from grader.errors import CourseError
+from grader.lms import removing
 
 
 @pytest.fixture
@@ -106,3 +110,28 @@ def test_a_linked_student_is_a_link_that_goes(class_folder, tmp_path):
     assert command(class_folder, "remove", "eve").returncode == 0
     assert (class_folder.folder / "submitted/ann/toy/exercise.ipynb").exists()
     assert not (class_folder.folder / "submitted/eve").is_symlink()
+
+
+def test_nobody_is_removed_where_nobody_can_tell_what_there_is(class_folder):
+    here = class_folder.folder
+    (here / "roster.csv").write_text("id,first_name\nann,Ann\n")
+    command(class_folder, "collect", "--roster", "roster.csv", "--laws", "hidden")
+    (here / "submitted").rmdir()
+    (here / "submitted").symlink_to("submitted")  # as a mount that has gone: no lstat answers
+    done = command(class_folder, "remove", "ann")
+    assert done.returncode == 2 and "submitted/ann: " in done.stderr
+    assert "nothing is removed" in done.stderr and "ann" in class_folder.marks()
+
+
+def test_a_full_disk_removes_nobody_and_leaves_nothing_behind(class_folder, monkeypatch):
+    class_folder.hand_in("ann")
+    monkeypatch.chdir(class_folder.folder)
+
+    def full(self, *told):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "write", full)
+    with pytest.raises(CourseError, match=f"^{class_folder.folder}: No space left on device"):
+        removing.run(["ann"])
+    assert [*(class_folder.folder / "build/grading/removed").iterdir()] == []
+    assert (class_folder.folder / "submitted/ann/toy/exercise.ipynb").exists()

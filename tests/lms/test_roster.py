@@ -1,5 +1,7 @@
 """Rosters in every system's form: whose id counts, who is nobody, and how several tables become one."""
 
+import unicodedata
+
 import archives
 import pytest
 
@@ -7,9 +9,16 @@ from grader.errors import CourseError
 from grader.lms.handins import Key
 from grader.lms.matching import Index, join
 from grader.lms.people import Person, Roster
-from grader.lms.roster import read_roster, read_rosters
+from grader.lms.roster import Read, read_roster, read_rosters
 
 PEOPLE = archives.students(16)
+FORMER = {
+    Key.SIS: "07",
+    Key.LOGIN: "maiden1",
+    Key.EMAIL: "maiden@x.example",
+    Key.NAME: "Ann Maiden",
+}
+LATTER = {Key.LOGIN: "married1", Key.EMAIL: "married@x.example", Key.NAME: "Ann Married"}
 
 
 def written(tmp_path, text, encoding="utf-8", name="roster.csv"):
@@ -112,6 +121,13 @@ def test_an_id_that_can_be_no_folder_is_a_row_of_its_own(tmp_path, bad):
     assert ids(read) == ["ann"] and len(read.wrong) == 1
 
 
+@pytest.mark.parametrize("id_", ["1.23457E+11", "1,23457E+11"])
+def test_a_number_that_a_spreadsheet_program_has_shortened_is_nobodys_id(tmp_path, id_):
+    read = read_roster(written(tmp_path, f"id;first_name\n{id_};Ann\n1E5;Bob\n"))
+    assert ids(read) == ["1E5"]
+    assert f"a spreadsheet program has shortened {id_} in the column id" in read.wrong[0]
+
+
 def test_two_rows_with_one_id_are_both_wrong(tmp_path):
     read = read_roster(written(tmp_path, "id,first_name\nann,Ann\nbob,Bob\nann,Anna\n"))
     assert ids(read) == ["bob"] and len(read.wrong) == 2
@@ -179,6 +195,13 @@ def test_a_namesake_with_another_address_is_somebody_else(tmp_path):
     assert "somebody else" in joined.notes[0]
 
 
+def test_a_letter_and_its_mark_are_the_umlaut_that_a_roster_has():
+    person = Person("änne", {Key.STUDENT: "änne", Key.NAME: "Änne Müller"})
+    for key, value in person.keys.items():
+        apart = {key: unicodedata.normalize("NFD", value)}
+        assert Index([person]).match(apart).people == (person,)
+
+
 def test_keys_that_say_two_people_find_nobody_for_sure():
     people = [
         Person("ann", {Key.SIS: "1", Key.EMAIL: "ann@x.example"}),
@@ -197,6 +220,20 @@ def test_keys_that_say_two_people_find_nobody_for_sure():
 def test_what_is_an_id_to_one_and_a_login_to_the_other_is_said():
     match = Index([Person("ann", {Key.STUDENT: "ann"})]).match({Key.LOGIN: "Ann"})
     assert [p.student for p in match.people] == ["ann"] and "another heading" in match.note
+
+
+def test_a_student_whose_login_address_and_name_have_changed_is_found_by_both(tmp_path):
+    before = Read("old.csv", "id", False, (Person("s1", FORMER),))
+    after = Read("new.csv", "id", False, (Person("s1", FORMER | LATTER),))
+    for _ in range(2):
+        join(Roster.kept(tmp_path), [before]).roster.save(tmp_path)
+        join(Roster.kept(tmp_path), [after]).roster.save(tmp_path)
+    [person] = Roster.kept(tmp_path)
+    assert (person.student, person.keys) == ("s1", FORMER) and len(person.others) == len(LATTER)
+    for keys in (FORMER, LATTER):
+        for key, value in keys.items():
+            assert Index([person]).match({key: value}).people == (person,), key
+    assert Index([person]).match(LATTER).people == (person,), "nothing of it contradicts"
 
 
 def test_a_roster_is_kept_whole(tmp_path):

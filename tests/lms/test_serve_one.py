@@ -152,3 +152,41 @@ def test_what_cannot_be_used_is_one_line(words, said):
     done = serve(*words)
     assert (done.returncode, done.stdout) == (2, b"")
     assert said in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_what_is_handed_in_is_never_where_the_verdict_goes(tmp_path):
+    handed_in(tmp_path, "my.ipynb")
+    before = (tmp_path / "my.ipynb").read_bytes()
+    (tmp_path / "link.json").symlink_to("my.ipynb")
+    for place in ("my.ipynb", "link.json"):
+        done = serve("my.ipynb", "--to", place, cwd=tmp_path)
+        assert done.returncode == 2 and b"it is what is to be read, and stays" in done.stderr
+        assert (tmp_path / "my.ipynb").read_bytes() == before
+
+
+def test_a_place_that_is_no_plain_file_stays(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    done = serve("--to", tmp_path / "pipe", given=b"{")
+    assert done.returncode == 2 and b"it is no plain file, and stays" in done.stderr
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("redirected", "said"),
+    [
+        ("<&-", "the standard input is closed"),
+        (">&-", "the standard output is closed"),
+        (">/dev/full", "the standard output: No space left on device"),
+    ],
+)
+def test_a_stream_that_takes_or_gives_nothing_is_one_line(redirected, said):
+    command = f'"$0" -m grader serve-one --laws "$1" {redirected}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, TOY / "hidden"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        input="{",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert said in done.stderr

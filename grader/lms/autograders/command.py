@@ -68,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
     from grader.judging.session import Grader
 
     began = time.monotonic()
+    check_streams(options)
     forget(options.to)
     training = options.training if options.training.is_dir() else None
     judge = Grader(the_assignment(options.laws, options.assignment), options.isolation, training)
@@ -82,6 +83,22 @@ def run(options: argparse.Namespace) -> int:
         by_laws = [e.stem for e in judge.plan if e.kind == Kind.LAWS]
         write(options.to, formatted(made, by_laws, options, time.monotonic() - began))
     return int(failed)
+
+
+def check_streams(options: argparse.Namespace) -> None:
+    """CourseError where there is nothing to read from or to write to, or the one would delete the other."""
+    if options.notebook == STANDARD and sys.stdin is None:
+        raise CourseError("the standard input is closed: name a NOTEBOOK")
+    if options.to == STANDARD:
+        if sys.stdout is None:
+            raise CourseError("the standard output is closed: name a file with --to")
+        return
+    place = Path(options.to)
+    if place.exists() and not place.is_file():
+        raise CourseError(f"--to {place}: it is no plain file, and stays")
+    read = [Path(options.notebook), *([options.metadata] if options.metadata else [])]
+    if any(path.exists() and place.exists() and place.samefile(path) for path in read):
+        raise CourseError(f"--to {place}: it is what is to be read, and stays")
 
 
 def forget(place: str) -> None:
@@ -183,7 +200,13 @@ def formatted(made: Verdict, by_laws: list[str], options: argparse.Namespace, to
 def write(place: str, line: str) -> None:
     """All or nothing."""
     if place == STANDARD:
-        print(line, flush=True)
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            sys.stdout = None  # Python would try once more at its end
+            raise CourseError(f"the standard output: {error.strerror}") from error
         return
     temporary = Path(f"{place}.part")
     try:

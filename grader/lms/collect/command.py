@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
                 settle(place, placed, joined.roster, rows, work / "collected.csv")
             except OSError as error:
                 raise CourseError(
-                    f"{error.filename}: {error.strerror}; mend it, run again"
+                    f"{error.filename or place.root}: {error.strerror}; mend it, run again"
                 ) from None
     print(*lines(rows), sep="\n")
     return finish(rows, work / "collected.csv", options.dry_run)

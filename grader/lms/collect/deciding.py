@@ -1,6 +1,7 @@
 """Which of a student's attempts counts: the newest, unless --attempt says otherwise; where nobody can tell, nobody guesses."""
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -116,4 +117,6 @@ def remedy(student: str, kept: Kept) -> str:
     digests = dict.fromkeys(a.sha256 for a in kept.attempts if a.sha256)
     named = [next(a for a in kept.attempts if a.sha256 == digest) for digest in digests]
     listed = "; ".join(f"{a.sha256[:DIGEST]} is {a.source}" for a in named[:5])
-    return f"--attempt {student}=… with one of: {listed}"
+    # what begins with a dash would pass for an option
+    sign = "=" if student.startswith("-") else " "
+    return f"--attempt{sign}{shlex.quote(student)}=… with one of: {listed}"

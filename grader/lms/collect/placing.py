@@ -12,7 +12,7 @@ from grader.lms.collect.table import PLACED, Row, What
 from grader.reader import read
 from grader.store import StateFile, sha256
 from grader.submission.choosing import Found
-from grader.submission.collect import TIMESTAMP, find
+from grader.submission.collect import TIMESTAMP, find, foreign
 from grader.submission.timestamps import FORMAT, plausible
 
 
@@ -47,7 +47,13 @@ class Place:
         return find(folder, self.assignment, self.notebook, self.others, self.ids)
 
     def there(self, student: str) -> There:
-        """What lies there now."""
+        """What lies there now; what cannot be opened stops nobody else."""
+        try:
+            return self._there(student)
+        except OSError as error:
+            return There(odd=f"submitted/{student} cannot be read ({error.strerror})")
+
+    def _there(self, student: str) -> There:
         folder = self.submitted / student
         links = [p for p in self._way(student) if p.is_symlink()]
         if links:
@@ -89,11 +95,13 @@ class Place:
             if link.is_symlink():
                 link.unlink()
         for path in sorted(folder.rglob("*.ipynb*")) if folder.is_dir() else ():
-            own = path.is_file() and not path.is_symlink() and self._is_ours(path, folder)
-            digest = sha256(read(path)) if own else ""
-            if not own or digest in row.kept.collected:
+            if not (path.is_file() and not path.is_symlink() and self._is_ours(path, folder)):
                 continue
-            self.archive.put(row.student, read(path))
+            data = path.read_bytes()  # larger than any notebook may be, it is still somebody's work
+            digest = sha256(data)
+            if digest in row.kept.collected:
+                continue
+            self.archive.put(row.student, data)
             where = f"submitted/{path.relative_to(self.submitted)}"
             row.kept = row.kept.with_more([Attempt(digest, BY_HAND, source=where)])
             self.archive.write(row.student, row.kept)
@@ -102,7 +110,10 @@ class Place:
 
     def _is_ours(self, path: Path, folder: Path) -> bool:
         """Whether a file in the student's folder is this assignment's."""
-        return path.relative_to(folder).parts[0] not in self.others
+        if path.relative_to(folder).parts[0] in self.others:
+            return False
+        known = bool(self.others and self.ids) and not path.is_relative_to(folder / self.assignment)
+        return not (known and foreign(path, self.ids))
 
     def _place(self, student: str, counts: Attempt) -> None:
         """Whole or not at all, with the time of hand-in as the file's; 1970 where there is none, which `grader run` tells."""

@@ -1,5 +1,6 @@
 """What becomes of each student's work when downloads are collected: a table of rows, made without touching anything."""
 
+import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -188,5 +189,6 @@ def notes_on(counts: Attempt, new: Sequence[Attempt]) -> list[str]:
 
 def stranger(row: Row) -> Row:
     """Somebody whose work was collected, and whom the roster does not hold."""
-    why = f"collected before, and not in the roster: `grader remove {row.student}` takes this student out"
+    name = ("-- " if row.student.startswith("-") else "") + shlex.quote(row.student)
+    why = f"collected before, and not in the roster: `grader remove {name}` takes this student out"
     return Row(row.student, What.UNKNOWN, row.file, notes=[why])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grader.lms.collect.attempts import Attempt, Kept
 from grader.lms.collect.deciding import DIGEST
-from grader.text import harmless, one_line
+from grader.text import harmless, identifier, one_line
 
 FIELDS = ("student", "what", "file", "attempt", "handed_in", "clock", "notes", "sha256")
 
@@ -57,7 +57,8 @@ def write_table(rows: Iterable[Row], path: Path) -> None:
     with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         table = csv.writer(file)
         table.writerow(FIELDS)
-        table.writerows([harmless(str(cell)) for cell in cells(row)] for row in rows)
+        for student, *rest in map(cells, rows):
+            table.writerow([identifier(student), *(harmless(str(cell)) for cell in rest)])
     temporary.replace(path)
 
 

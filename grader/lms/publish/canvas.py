@@ -16,8 +16,9 @@ ASSIGNMENT = re.compile(r"(.*) \((\d+)\)")
 POINTS = "Points Possible"
 OWN_ROW = re.compile(r"\s*(Muted|Manual Posting.*)?\s*", re.IGNORECASE)
 TEST_STUDENT = "Student, Test"
-# of a file in a download: whose it is, and which attachment; comments are matched by these two numbers
-HANDED_IN = re.compile(r"(\w*?(?:_LATE)?_(\d+)_\d+)_.+", re.IGNORECASE)
+# of a file in a download: whose it is, and which attachment; comments are matched by these two numbers. Vowel signs of many
+# scripts are no letters to Python
+HANDED_IN = re.compile(r"((?!\.).*?(?:_LATE)?_(\d+)_\d+)_.+", re.IGNORECASE)
 
 
 def read(path: Path) -> Sheet:

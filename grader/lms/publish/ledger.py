@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from grader.errors import CourseError
 from grader.lms.publish.results import Result, Table
 from grader.store import StateFile
 from grader.text import one_line, some_of
@@ -69,9 +70,16 @@ class Ledger:
     def keep(self, given: Mapping[str, Mapping[str, str]]) -> None:
         """Remember what is given now; other parts, and what other systems were given, stay as they were."""
         for student, parts in given.items():
-            known = self.before[student]
+            file = self._file(student)
+            known = file.read().published
             known[self.system] = {**known.get(self.system, {}), **parts}
-            self._file(student).change(published=known)
+            try:
+                file.change(published=known)
+            except OSError as error:
+                raise CourseError(
+                    f"{error.filename or file.path}: {error.strerror}: what was written does not count as published;"
+                    " mend it, run again"
+                ) from error
 
 
 def some(students: Iterable[str], most: int = 8) -> str:

@@ -1,6 +1,7 @@
 """Feedback pages of nbgrader's, as a zip or a folder whose names tell whose each is."""
 
 import argparse
+import contextlib
 import html
 import io
 import os
@@ -116,10 +117,12 @@ def named(students: Iterable[str], names: Mapping[str, str], report: Report) -> 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """All or nothing."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
         temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise CourseError(f"{path} cannot be written: {error.strerror}") from error

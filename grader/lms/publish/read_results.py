@@ -78,12 +78,14 @@ def _found(
     submitted: Path, assignment: Assignment, others: set[str], people: Collection[str]
 ) -> dict[str, Found]:
     """What `grader run` would find there."""
-    strays = {stray.name for stray in find_strays(submitted, {*others, assignment.name}, people)}
     names = (assignment.name, assignment.notebook.stem)
     ids = frozenset(name for name, _ in wanted(assignment))
-    return {
-        entry.student: entry for entry in find_submissions(submitted, *names, others, ids, strays)
-    }
+    try:
+        strays = {s.name for s in find_strays(submitted, {*others, assignment.name}, people)}
+        found = find_submissions(submitted, *names, others, ids, strays)
+    except OSError as error:
+        raise CourseError(f"{error.filename}: {error.strerror}; mend it, run again") from error
+    return {entry.student: entry for entry in found}
 
 
 @dataclass(frozen=True)
