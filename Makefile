@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 # Groups and order are those of tests/conftest.py. Bytecode is kept, or each of hundreds of processes compiles the project anew.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n logical --dist loadgroup --no-loadscope-reorder
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n logical --no-loadscope-reorder
 REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirements.txt pyproject.toml
 # Named by what the files say, not by when they were written: a clone's files are always newer than an image's .venv.
 STAMP  := $(VENV)/.installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d' ' -f1)

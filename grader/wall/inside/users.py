@@ -46,9 +46,8 @@ def _from_a_place_of_its_own() -> Iterator[int]:
 def become(number: int) -> None:
     """This user alone, for good, without groups or capabilities."""
     libc = ctypes.CDLL(None)
-    for capability in range(
-        64
-    ):  # those that this root lacks, or the kernel does not know, are refused
+    # those that this root lacks, or the kernel does not know, are refused
+    for capability in range(64):
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
     os.setgroups([])
     os.setresgid(number, number, number)
