@@ -36,10 +36,24 @@ SLOW_FILES = {
     "grader/test_preflight.py", "grader/test_wall_timers.py", "lms/test_classroom.py", "lms/test_download.py",
     "lms/test_publish.py", "lms/test_serve_one.py", "lms/test_systems.py", "tools/test_build.py", "tools/test_models.py",
 }  # fmt: skip
+# `make long` alone: each says again, of other cases or at length, what a test beside it says.
+LONG = (
+    "e2e/test_smoke.py::test_a_run_killed_at_random_moments",
+    "gate/test_judges.py::test_committed_weights",
+    "grader/test_containers.py::test_a_container_without_privileges_grades_behind_landlock[sysctl]",
+    "grader/test_containers.py::test_a_container_without_privileges_grades_behind_landlock[user]",
+    "grader/test_containers.py::test_bubblewrap_refuses_there_and_the_doctor_says_what_works[sysctl]",
+    "grader/test_containers.py::test_bubblewrap_refuses_there_and_the_doctor_says_what_works[user]",
+    "grader/test_fuzz.py::test_a_slice_of_make_fuzz",
+    "lms/test_class.py::test_a_class_goes_from_its_systems_download_to_its_marks[gradescope]",
+    "lms/test_class.py::test_what_is_no_student_becomes_none[moodle",
+)
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
+        if item.nodeid.removeprefix("tests/").startswith(LONG):
+            item.add_marker(pytest.mark.long)
         if place(item) in SLOW_FILES or set(item.fixturenames) & SLOW_FIXTURES:
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: LONGEST.index(place(item)) if place(item) in LONGEST else 99)

@@ -1,6 +1,7 @@
 """Judges submissions of the bank and says in words what is not as it should be."""
 
 import atexit
+import dataclasses
 import hashlib
 import json
 import multiprocessing
@@ -11,6 +12,7 @@ from functools import cache
 from gate.submissions import HIDDEN, read
 from grader.assignment import load_assignment
 from grader.judging.session import Grader
+from grader.verdict import Outcome
 from grader.wall.choice import AUTO, chosen
 from tests.bank import harm
 from tests.bank.damage import EDITS
@@ -127,9 +129,12 @@ class Bench:
     """What a process of the pool keeps: a running grader, the instructor's notebook, the submissions by name."""
 
     def __init__(self, isolation):
-        assignment = load_assignment(HIDDEN)
-        self.grader = Grader(assignment, isolation).__enter__()
-        self.source = json.loads(assignment.notebook.read_text())
+        self.assignment = load_assignment(HIDDEN)
+        # whoever never answers need not be waited for so long; in `python -m tests.bank` he is
+        limits = dataclasses.replace(self.assignment.limits, call_seconds=2.0, load_seconds=6.0)
+        self.impatient = dataclasses.replace(self.assignment, limits=limits)
+        self.grader = Grader(self.assignment, isolation).__enter__()
+        self.source = json.loads(self.assignment.notebook.read_text())
         self.submissions = {(s.kind, s.id): s for kind in FAULTS for s in read(kind)} | {
             ("damage", e.name): e for e in EDITS
         }
@@ -156,6 +161,8 @@ def judge(item, everything=True):
     """The row of one submission, `item` = (kind, id); with `everything` all exercises are graded, not its own alone."""
     kind, submission = item[0], bench.submissions[item]
     stem = DAMAGED if kind == "damage" else submission.stem
+    waits = not everything and kind == "hostile" and submission.notes["outcome"] == Outcome.TIMEOUT
+    bench.grader.assignment = bench.impatient if waits else bench.assignment
     verdict = bench.grader.check(
         submission.notebook(bench.source), exercises=None if everything else [stem]
     )
@@ -164,6 +171,7 @@ def judge(item, everything=True):
         faults = damage_faults(submission, verdict)
     else:
         faults = FAULTS[kind](submission, verdict) + losses_elsewhere(submission, verdict)
+    bench.grader.assignment = bench.assignment
     if kind == "hostile":
         faults += neighbour_faults()
     faults += harm.leaks(verdict)

@@ -9,51 +9,66 @@ from gate.submissions import read
 from grader.wall.isolation import LANDLOCK
 from tests.bank import harm, judge
 
-ITEMS = judge.items()
+
+def in_brief():
+    """All but every second mutant, as long as each law has one that names it: `make long` judges the others."""
+    kept, named = [], set()
+    for number, (kind, name) in enumerate(judge.items()):
+        laws = set(MUTANTS[name].notes["fails"].split()) if kind == "mutants" else set()
+        new = {(name.partition("-")[0], law) for law in laws} - named
+        if kind != "mutants" or number % 2 or new:
+            kept.append((kind, name))
+            named |= new
+    return kept
 
 
+MUTANTS = {submission.id: submission for submission in read("mutants")}
+BRIEF = in_brief()
+BRIEF_MUTANTS = [item for item in BRIEF if item[0] == "mutants"]
+ITEMS = [
+    item if item in BRIEF else pytest.param(item, marks=pytest.mark.long) for item in judge.items()
+]
 # of each kind of attack one, to be judged behind Landlock alone, too; `python -m tests.bank hostile --isolation landlock` does all
 TELLING = (
-    *("reads_the_course", "other_processes", "network", "privileges", "message_to_the_next"),
-    *(
-        "kill_everything",
-        "kills_its_parents",
-        "fork_bomb",
-        "daemon",
-        "fills_the_disk",
-        "empty_files",
-    ),
-    *("memory_in_many_processes", "segmentation_fault", "endless_loop", "laws_or_training"),
-    "watches_the_machine",
+    *("reads_the_course", "other_processes", "kill_everything", "daemon", "fills_the_disk"),
+    *("message_to_the_next", "network"),
 )
-BEHIND_LANDLOCK = [item for item in judge.items(["hostile"]) if item[1].endswith(TELLING)]
+ALSO_TELLING = (
+    *("privileges", "kills_its_parents", "fork_bomb", "empty_files", "memory_in_many_processes"),
+    *("segmentation_fault", "endless_loop", "laws_or_training", "watches_the_machine"),
+)
+HOSTILE = judge.items(["hostile"])
+BEHIND_LANDLOCK = [item for item in HOSTILE if item[1].endswith((*TELLING, *ALSO_TELLING))]
 
 
 @pytest.fixture(scope="module")
-def judged_behind_landlock():
+def judged_behind_landlock(request):
     """The same of the few that are judged there."""
     if refusal := LANDLOCK.refusal():
         pytest.skip(refusal)
     with judge.pool(os.cpu_count() or 1, LANDLOCK.name) as pool:
-        yield {item: pool.submit(judge.judge, item, everything=False) for item in BEHIND_LANDLOCK}
+        items = asked_for(request, "item_there")
+        yield {item: pool.submit(judge.judge, item, everything=False) for item in items}
     assert not harm.survivors()
 
 
 @pytest.fixture(scope="module")
 def judged(request):
     """A future row for every submission that this run of pytest asks for; all of them are judged side by side."""
-    asked = [
-        item.callspec.params["item"]
-        for item in request.session.items
-        if hasattr(item, "callspec") and "item" in item.callspec.params
-    ]
+    asked = asked_for(request, "item")
     if any(item.name == test_every_law_kills_a_mutant.__name__ for item in request.session.items):
-        asked = list(dict.fromkeys([*asked, *judge.items(["mutants"])]))
+        asked = list(dict.fromkeys([*asked, *BRIEF_MUTANTS]))
     before, pool = harm.fingerprint_of_course(), judge.pool(os.cpu_count() or 1)
     yield {item: pool.submit(judge.judge, item, everything=False) for item in asked}
     pool.shutdown(cancel_futures=True)
     assert harm.fingerprint_of_course() == before, "files of the course were changed"
     assert not harm.survivors()
+
+
+def asked_for(request, name):
+    """The submissions that this run of pytest asks for by a parameter of this name."""
+    tests = [item for item in request.session.items if hasattr(item, "callspec")]
+    return [test.callspec.params[name] for test in tests if name in test.callspec.params]
 
 
 @pytest.mark.parametrize("item", ITEMS, ids="-".join)
@@ -62,16 +77,23 @@ def test_judged_as_written_down(judged, item):
 
 
 def test_the_telling_ones_are_there():
-    assert len(BEHIND_LANDLOCK) == len(TELLING)
+    assert len(BEHIND_LANDLOCK) == len(TELLING) + len(ALSO_TELLING)
 
 
-@pytest.mark.parametrize("item_there", BEHIND_LANDLOCK, ids="-".join)
+@pytest.mark.parametrize(
+    "item_there",
+    [
+        item if item[1].endswith(TELLING) else pytest.param(item, marks=pytest.mark.long)
+        for item in BEHIND_LANDLOCK
+    ],
+    ids="-".join,
+)
 def test_judged_as_written_down_behind_landlock(judged_behind_landlock, item_there):
     assert judged_behind_landlock[item_there].result()["faults"] == []
 
 
 def test_every_law_kills_a_mutant(judged):
-    assert judge.idle_laws([judged[item].result() for item in judge.items(["mutants"])]) == []
+    assert judge.idle_laws([judged[item].result() for item in BRIEF_MUTANTS]) == []
 
 
 @pytest.mark.parametrize(("kind", "least"), [("mutants", 60), ("variants", 25), ("hostile", 40)])

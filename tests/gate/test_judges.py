@@ -266,7 +266,6 @@ def test_c_is_the_one_that_fits_the_held_out_windows_best(tmp_path, quick_review
     assert capsys.readouterr().out.count("nats on valid windows") == 2
 
 
-@pytest.mark.long
 def test_committed_weights_are_what_the_recipe_gives(tmp_path, quick_reviews, shipped, test_sets):
     """Another processor may round differently: scores within 0.005 count as the same."""
     judge.build(tmp_path / "judge", replace(judge.Recipe(), costs=(config()["C"],)))

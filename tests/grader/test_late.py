@@ -223,7 +223,7 @@ def happen(term, chance):
 
 
 @pytest.mark.parametrize(
-    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 8))]
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 8))]
 )
 def test_whatever_happens_the_marks_are_those_of_a_fresh_run_on_the_final_state(term, seed):
     chance, now, done = random.Random(seed), term(), []
