@@ -62,18 +62,20 @@ def everything(folder):
 @pytest.mark.parametrize(("name", "why"), ODD)
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_an_odd_name_is_a_row_and_the_others_are_read(tmp_path, name, why, kind):
+    place = tmp_path / "around" / "download"
+    place.mkdir(parents=True)
     if kind == "zip":
-        path = zipped(tmp_path / "a.zip", [(name, b"evil")])
+        path = zipped(place / "a.zip", [(name, b"evil")])
     else:
-        path = make_tar(tmp_path / "a.tgz", [(name, {}, b"evil")])
-    before = everything(tmp_path.parent)
+        path = make_tar(place / "a.tgz", [(name, {}, b"evil")])
+    before = everything(tmp_path)
     opened = open_download(path)
     assert names(opened) == [GOOD]
     assert opened.entries[0].read() == b"{}"
     (row,) = opened.refused
     assert why in row.why
     assert "\n" not in row.path and "\x1b" not in row.path and len(row.path) <= 300
-    assert everything(tmp_path.parent) == before, "nothing was written"
+    assert everything(tmp_path) == before, "nothing was written"
 
 
 def test_a_folder_in_an_archive_says_nothing_unless_its_name_is_odd(tmp_path):

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 FILES = 4096  # in a scratch folder, however small
 MAPPED = 10  # every so many looks also at what is mapped, which takes a millisecond
-BEYOND = 2  # times what is refused: who gets there all the same is ended
+# times what is refused: who gets there all the same is ended; bytes come quickly, between two looks on a busy machine
+BEYOND, BYTES_BEYOND = 2, 8
 
 
 class Guard:
@@ -42,7 +43,7 @@ class Guard:
         held, count = scratch.measure(self.home, BEYOND * FILES)
         held += scratch.without_names(pids, self.home, self.looks % MAPPED == 0)
         tasks = sum(map(threads, pids))
-        if held > BEYOND * self.bytes or count > BEYOND * FILES:
+        if held > BYTES_BEYOND * self.bytes or count > BEYOND * FILES:
             return "scratch"
         if tasks > BEYOND * self.processes:
             return "processes"
