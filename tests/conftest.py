@@ -38,10 +38,16 @@ SLOW_FILES = {
 }  # fmt: skip
 # `make long` alone: each says again, of other cases or at length, what a test beside it says.
 LONG = (
+    "e2e/test_gradescope.py::test_hostile_work_finds_nothing",
+    "e2e/test_installed.py::test_stock_nbgrader_gives_the_same_marks_from_nothing",
     "e2e/test_smoke.py::test_a_run_killed_at_random_moments",
+    "e2e/test_smoke.py::test_other_settings_in_the_same_folder_are_another_run",
     "gate/test_judges.py::test_committed_weights",
+    "grader/test_batch.py::test_a_run_killed_at_any_moment",
+    "grader/test_containers.py::test_a_container_without_privileges_grades_behind_landlock[docker]",
     "grader/test_containers.py::test_a_container_without_privileges_grades_behind_landlock[sysctl]",
     "grader/test_containers.py::test_a_container_without_privileges_grades_behind_landlock[user]",
+    "grader/test_containers.py::test_bubblewrap_refuses_there_and_the_doctor_says_what_works[docker]",
     "grader/test_containers.py::test_bubblewrap_refuses_there_and_the_doctor_says_what_works[sysctl]",
     "grader/test_containers.py::test_bubblewrap_refuses_there_and_the_doctor_says_what_works[user]",
     "grader/test_fuzz.py::test_a_slice_of_make_fuzz",

@@ -9,14 +9,18 @@ from gate.submissions import read
 from grader.wall.isolation import LANDLOCK
 from tests.bank import harm, judge
 
+LONGEST = ("memory_shared_by_many", "memory_in_many_processes", "endless_c_code")
+
 
 def in_brief():
-    """All but every second mutant, as long as each law has one that names it: `make long` judges the others."""
+    """All but what takes longest and three mutants of four, as long as each law has one that names it; `make long` judges the others."""
     kept, named = [], set()
     for number, (kind, name) in enumerate(judge.items()):
         laws = set(MUTANTS[name].notes["fails"].split()) if kind == "mutants" else set()
         new = {(name.partition("-")[0], law) for law in laws} - named
-        if kind != "mutants" or number % 2 or new:
+        if name.endswith(LONGEST):
+            continue
+        if kind != "mutants" or number % 4 == 0 or new:
             kept.append((kind, name))
             named |= new
     return kept
@@ -29,11 +33,9 @@ ITEMS = [
     item if item in BRIEF else pytest.param(item, marks=pytest.mark.long) for item in judge.items()
 ]
 # of each kind of attack one, to be judged behind Landlock alone, too; `python -m tests.bank hostile --isolation landlock` does all
-TELLING = (
-    *("reads_the_course", "other_processes", "kill_everything", "daemon", "fills_the_disk"),
-    *("message_to_the_next", "network"),
-)
+TELLING = ("reads_the_course", "other_processes", "daemon")
 ALSO_TELLING = (
+    *("kill_everything", "fills_the_disk", "message_to_the_next", "network"),
     *("privileges", "kills_its_parents", "fork_bomb", "empty_files", "memory_in_many_processes"),
     *("segmentation_fault", "endless_loop", "laws_or_training", "watches_the_machine"),
 )

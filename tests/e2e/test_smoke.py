@@ -23,14 +23,24 @@ from tests import forks
 from tests.course.conftest import environment
 
 SMOKE = [sys.executable, "-m", "gate"]
+BRIEF = (
+    "shuffled",
+    "hack",
+)  # controls: a reward that says nothing, and one that judges of sentiment alone would applaud
 TINY = {"max_steps": 2, "validation_steps": 0}  # decides nothing: for what happens around a run
 ENVIRONMENT = environment({"OMP_NUM_THREADS": "1"})
 
 
 @pytest.fixture(scope="module")
-def tried():
-    """Every honest and control case's row at one seed, by name; as many runs at a time as there are cores."""
-    found = cases(["honest", "control"], SMALLEST)
+def tried(request):
+    """The row at one seed of each case that this run of pytest asks for, by name; as many runs at a time as there are cores."""
+    tests = [test.callspec.params for test in request.session.items if hasattr(test, "callspec")]
+    asked = {params["case"].name for params in tests if "case" in params}
+    found = [
+        case
+        for case in cases(["honest", "control"], SMALLEST)
+        if case.kind == "honest" or case.name in asked
+    ]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), spawn, initializer=prepare) as pool:
         rows = list(pool.map(try_case, found, [7] * len(found), [None] * len(found)))
@@ -42,7 +52,14 @@ def test_honest_rewards_pass(tried):
     assert row["passed"], (row["failed"], row["figures"])
 
 
-@pytest.mark.parametrize("case", cases(["control"]), ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case",
+    [
+        case if case.name in BRIEF else pytest.param(case, marks=pytest.mark.long)
+        for case in cases(["control"])
+    ],
+    ids=lambda case: case.name,
+)
 def test_a_negative_control_fails_by_the_check_it_should_trip(tried, case):
     row = tried[case.name]
     assert not row["passed"] and case.trips in row["failed"], (row["failed"], row["figures"])
