@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from grader import __version__, extend, new
-from grader.assignment import LAWS, TRAINING, load_assignments, the_assignment
+from grader.assignment import TRAINING, load_assignments, the_assignment
 from grader.errors import CourseError, GraderError
 from grader.lms.autograders import command as serve_one
 from grader.lms.commands import add_commands
 from grader.lms.publish import command as publish
+from grader.options import course_options
 from grader.text import one_line, program
 from grader.verdict import Status, Verdict
 from grader.wall.choice import AUTO, CHOICES, HELP, checked
@@ -67,10 +68,7 @@ def arguments() -> argparse.ArgumentParser:
     ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=words, description=words)
         added.set_defaults(work=work)
-        text = "the course: its assignment.py and laws, or folders with one each (default: %(default)s)"
-        added.add_argument("--laws", type=Path, default=LAWS, metavar="FOLDER", help=text)
-        text = "of several assignments, this one alone (default: the only one, or all)"
-        added.add_argument("--assignment", metavar="NAME", help=text)
+        course_options(added, "the only one, or all")
         return added
 
     check = command("check", check_notebooks, "grade notebooks without a gradebook")

@@ -9,17 +9,17 @@ from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
-from grader.assignment import Assignment, Limits, exercises, load_assignments
-from grader.errors import CourseError, GraderError, SandboxError
+from grader.assignment import Assignment, exercises, load_assignments
+from grader.errors import CourseError, GraderError
 from grader.gradebook.database import check_exercises, check_file, opened
 from grader.store import version
 from grader.text import program
 from grader.wall.cgroup import hierarchies
+from grader.wall.choice import first_worker
 from grader.wall.inside import seccomp
-from grader.wall.isolation import STRONGEST_FIRST, Isolation
+from grader.wall.isolation import STRONGEST_FIRST
 from grader.wall.mounts import check_outside
 from grader.wall.root import NO_USER
-from grader.wall.sandbox import Sandbox
 
 PACKAGES = ("numpy", "pytest", "hypothesis", "nbgrader", "nbconvert", "nbformat", "tqdm")
 SIGNS = {True: "ok", False: "MISSING", None: "note"}
@@ -79,7 +79,7 @@ def system() -> Finding:
 
 def walls() -> list[Finding]:
     """A line for each, really tried, and which of them is taken; one that works is enough."""
-    tried = {way: first_worker(way) for way in STRONGEST_FIRST}
+    tried = {way: first_worker(way.name) for way in STRONGEST_FIRST}
     working = [way.name for way, (user, _) in tried.items() if user is not None]
     lines: list[Finding] = []
     for way, (user, refusal) in tried.items():
@@ -90,17 +90,6 @@ def walls() -> list[Finding]:
             lines.append((way.name, True, f"a worker runs as {whose(user)}: {way.covers}", ""))
     taken = f"{working[0]} is taken (--isolation auto)" if working else "none works here"
     return [*lines, ("sandbox", bool(working), taken, "what one of the lines above says")]
-
-
-def first_worker(way: Isolation) -> tuple[int | None, str]:
-    """The user of this machine that a worker behind this wall is, or None and why there is no worker."""
-    try:
-        with Sandbox([], Limits(), way) as wall:
-            worker = wall.worker()
-            worker.kill()
-    except SandboxError as error:
-        return None, str(error)
-    return worker.uid, ""
 
 
 def whose(user: int) -> str:

@@ -2,12 +2,12 @@
 
 import argparse
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from grader.assignment import LAWS, load_assignments, the_assignment
+from grader.assignment import load_assignments, the_assignment
 from grader.errors import CourseError
+from grader.options import course_options
+from grader.options import zone as named
 from grader.submission.collect import unusable
 from grader.submission.timestamps import plausible
 from grader.text import one_line, program
@@ -38,10 +38,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     time.add_argument("--none", action="store_true", help=text)
     text = "where the clock of --until hangs: Europe/Berlin, for one (default: UTC)"
     parser.add_argument("--zone", metavar="ZONE", help=text)
-    text = "of several assignments, this one (default: the only one; for a list, all)"
-    parser.add_argument("--assignment", metavar="NAME", help=text)
-    text = "the course: its assignment.py and laws, or folders with one each (default: %(default)s)"
-    parser.add_argument("--laws", type=Path, default=LAWS, metavar="FOLDER", help=text)
+    course_options(parser, "the only one; for a list, all")
     parser.add_argument("--all", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -112,22 +109,13 @@ def moment(text: str, zone: str | None) -> datetime:
     told = found.tzinfo is not None or text.strip().endswith("UTC")
     if told and zone:
         raise CourseError("--until names a zone already: leave --zone out")
-    clock = ZoneInfo("UTC") if zone is None else named(zone)
+    clock = named(zone or "UTC")
     # of an hour that the clock shows twice the second one: nobody loses it
     local = found if found.tzinfo else found.replace(tzinfo=clock, fold=1)
     utc = local.astimezone(UTC)
     if utc.astimezone(local.tzinfo).replace(tzinfo=None) != local.replace(tzinfo=None):
         raise CourseError(f"--until {text!r}: the clocks of {zone} skip this hour")
     return utc.replace(tzinfo=None, fold=0)
-
-
-def named(zone: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
-        raise CourseError(
-            f"--zone {zone!r}: no such zone here; there are UTC, Europe/Berlin, America/New_York and others"
-        ) from None
 
 
 def grant(options: argparse.Namespace, asked: "Extension") -> None:
@@ -194,10 +182,7 @@ def show_all(options: argparse.Namespace) -> int:
 
 def opened() -> "Extensions":
     """The extensions of the course in this folder."""
-    from nbgrader.apps import NbGrader
-
+    from grader.gradebook import people
     from grader.gradebook.extensions import Extensions
 
-    app = NbGrader()
-    app.initialize([])
-    return Extensions(app.coursedir)
+    return Extensions(people.course())

@@ -135,12 +135,19 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def write(path: Path, document: Any) -> None:
-    """All or nothing, whenever the power goes."""
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """All or nothing, whenever the power goes: a place to write to, which takes the path's place at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(document), encoding="utf-8")
+    yield temporary
     temporary.replace(path)
+
+
+def write(path: Path, document: Any) -> None:
+    """A JSON document, all or nothing."""
+    with whole(path) as temporary:
+        temporary.write_text(json.dumps(document), encoding="utf-8")
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Student-controlled text made harmless and short; escaping stays with whatever renders it."""
 
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -92,3 +93,8 @@ def program(name: str = "python") -> str:
 def from_here(path: Path) -> Path:
     """As it would be typed in this folder."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def as_argument(name: str) -> str:
+    """A name as it is typed into a shell where no option may be meant."""
+    return ("-- " if name.startswith("-") else "") + shlex.quote(name)

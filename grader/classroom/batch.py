@@ -5,7 +5,6 @@ was: a verdict is reused while notebook, laws and grader are the same, and a stu
 """
 
 import json
-import shlex
 import shutil
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
@@ -19,7 +18,7 @@ from grader.classroom.jobs import Pool
 from grader.classroom.status import Row, row
 from grader.classroom.training import Untrained
 from grader.gradebook.autograde import Gradebook
-from grader.gradebook.database import wanted
+from grader.gradebook.database import cell_ids
 from grader.judging.feedback import missed
 from grader.judging.session import Grader
 from grader.judging.training_marks import state
@@ -28,7 +27,7 @@ from grader.submission import timestamps
 from grader.submission.choosing import Found
 from grader.submission.collect import find_submissions, loose, unusable
 from grader.submission.handed_in import HandedIn, read
-from grader.text import program, some_of
+from grader.text import as_argument, program, some_of
 from grader.verdict import Outcome, Status, Verdict
 
 WITHDRAWN = "graded earlier: its marks stay in the gradebook"
@@ -76,7 +75,7 @@ class Batch:
             self.gradebook = gradebook = Gradebook(self.assignment, self.staged)
             self.submitted = gradebook.submitted
             names = (self.assignment.name, self.assignment.notebook.stem)
-            ids = frozenset(name for name, _ in wanted(self.assignment))
+            ids = cell_ids(self.assignment)
             others, nobodys = gradebook.other_assignments(), self.strangers(self.submitted)
             found = find_submissions(self.submitted, *names, others, ids, nobodys)
             self.found = self._grade(found, gradebook, pool)
@@ -137,9 +136,8 @@ class Batch:
     def _without(self, student: str, nobodys: Collection[str], gradebook: Gradebook) -> list[str]:
         """Notes on somebody whom the gradebook has, and submitted/ has not."""
         if student in nobodys:
-            return [
-                f"a download, no student: `{program()} -m grader remove {shlex.quote(student)}`"
-            ]
+            command = f"{program()} -m grader remove {as_argument(student)}"
+            return [f"a download, no student: `{command}`"]
         return self._earlier(student, gradebook)
 
     def _earlier(self, student: str, gradebook: Gradebook) -> list[str]:

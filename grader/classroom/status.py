@@ -1,6 +1,5 @@
 """status.csv: one row a student, whatever became of the submission."""
 
-import csv
 import math
 import sys
 from collections import Counter
@@ -10,7 +9,8 @@ from typing import Any
 
 from grader.gradebook.marks import Marks
 from grader.gradebook.marks import total as total_of
-from grader.text import harmless, identifier, one_line, program
+from grader.tables import write_rows
+from grader.text import one_line, program
 from grader.verdict import OPEN, ExerciseVerdict, Outcome, Status, Verdict
 
 Row = dict[str, Any]  # of FIELDS
@@ -98,19 +98,7 @@ def fault(exercise: ExerciseVerdict) -> str:
 
 def write_status(rows: Iterable[Row], path: Path) -> None:
     """The table, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        table = csv.DictWriter(file, FIELDS)
-        table.writeheader()
-        table.writerows(
-            {
-                name: (identifier if name in IDS else harmless)(value)
-                for name, value in entry.items()
-            }
-            for entry in rows
-        )
-    temporary.replace(path)
+    write_rows(path, FIELDS, IDS, ([entry[name] for name in FIELDS] for entry in rows))
 
 
 def summary(rows: Sequence[Row], place: str) -> None:

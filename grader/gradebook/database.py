@@ -118,3 +118,8 @@ def wanted(assignment: Assignment) -> set[tuple[str, float]]:
         for clue in clues
         if any(map(clue.get, ("grade", "solution", "task")))
     }
+
+
+def cell_ids(assignment: Assignment) -> frozenset[str]:
+    """By which a notebook of the assignment is known."""
+    return frozenset(name for name, _ in wanted(assignment))

@@ -16,7 +16,7 @@ from traitlets import Unicode
 
 from grader.assignment import LAWS, Assignment, load_assignments
 from grader.errors import CourseError, SandboxError
-from grader.gradebook.extensions import tell
+from grader.gradebook.extensions import Extension, tell
 from grader.gradebook.late import check_settings
 from grader.reader import Unreadable
 from grader.store import StateFile
@@ -102,7 +102,9 @@ class SubmissionExporter(NotebookExporter):
 
 
 def tell_extension(root: Path, names: dict[str, str]) -> None:
-    """The submission is new to nbgrader, or its due date is."""
+    """The submission is new to nbgrader, or its due date is; what nbgrader knows by itself, it keeps."""
+    if not Extension.kept(StateFile(root, names["assignment"], names["student"])):
+        return
     with Gradebook(names["db_url"]) as gradebook:
         tell(gradebook.find_submission(names["assignment"], names["student"]), root)
         gradebook.db.commit()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from grader.gradebook.database import check_file, in_one_line, sqlite_file
+from grader.gradebook.database import check_file, in_one_line
 from grader.store import WORK, StateFile
 
 
@@ -74,11 +74,10 @@ def tell(submission: Any, root: Path) -> None:
 class Extensions:
     """The extensions of one course's students."""
 
-    def __init__(self, coursedir: Any) -> None:
-        """CourseError where the gradebook cannot be used; one that is not there yet is not made."""
-        self.root, self.url = Path(coursedir.root), coursedir.db_url
-        self.submitted = Path(coursedir.root, coursedir.submitted_directory)
-        file = sqlite_file(self.url)
+    def __init__(self, course: Any) -> None:
+        """Of a `people.Course`; CourseError where its gradebook cannot be used; one that is not there yet is not made."""
+        self.root, self.submitted, self.url = course.root, course.submitted, course.db_url
+        file = course.database
         self.book = file is None or (file.exists() and file.stat().st_size > 0)
         if file and self.book:
             check_file(file)

@@ -9,6 +9,7 @@ from typing import Any
 
 from grader.gradebook.database import check_file, in_one_line, sqlite_file
 from grader.gradebook.marks import scores_of, stem_of
+from grader.gradebook.settings import assignments, load_quickly
 
 # what nbgrader keeps of a person beside the id
 DETAILS = ("first_name", "last_name", "email", "lms_user_id")
@@ -33,6 +34,7 @@ class Course:
 
 def course() -> Course:
     """The course as nbgrader_config.py here sets it up."""
+    load_quickly()
     from nbgrader.apps.baseapp import NbGrader
 
     from grader.gradebook.plugins import find_alembic
@@ -70,11 +72,10 @@ def known(place: Course) -> set[str]:
 
 def other_assignments(place: Course, name: str) -> set[str]:
     """The course's assignments beside this one: in the gradebook, and in source/."""
-    found = {path.parent.name for path in place.source.glob("*/*.ipynb")}
-    if not place.database or place.database.exists():
-        with opened(place, writing=False) as book:
-            found |= {assignment.name for assignment in book.assignments}
-    return found - {name}
+    if place.database and not place.database.exists():
+        return assignments(place.source, None) - {name}
+    with opened(place, writing=False) as book:
+        return assignments(place.source, book) - {name}
 
 
 def enter(place: Course, people: Mapping[str, Mapping[str, str]]) -> int:

@@ -8,12 +8,17 @@ from typing import Any
 from grader.assignment import Assignment
 
 
-def application(assignment: Assignment) -> Any:
-    """nbgrader's Autograde application for the assignment, configured and not started."""
+def load_quickly() -> None:
+    """To be called before nbgrader is imported: what it leaves out takes as long as all the rest."""
     warnings.filterwarnings("ignore", module="nbgrader")
     # a check of web addresses that jsonschema would load: it compiles 38 grammars, a second lost
     modules: dict[str, Any] = sys.modules
     modules.setdefault("rfc3987_syntax", None)
+
+
+def application(assignment: Assignment) -> Any:
+    """nbgrader's Autograde application for the assignment, configured and not started."""
+    load_quickly()
     from nbgrader.apps import AutogradeApp
 
     from grader.gradebook.plugins import configure
@@ -28,6 +33,10 @@ def application(assignment: Assignment) -> Any:
 def other_assignments(app: Any, gradebook: Any) -> set[str]:
     """The names that the course has for its other assignments: in the gradebook, and in source/."""
     source = Path(app.coursedir.root, app.coursedir.source_directory)
-    known = {assignment.name for assignment in gradebook.assignments}
-    names = known | {path.parent.name for path in source.glob("*/*.ipynb")}
-    return names - {app.coursedir.assignment_id}
+    return assignments(source, gradebook) - {app.coursedir.assignment_id}
+
+
+def assignments(source: Path, gradebook: Any | None) -> set[str]:
+    """The names of all of them: in source/, and in the gradebook, where there is one."""
+    known = {assignment.name for assignment in gradebook.assignments} if gradebook else set[str]()
+    return known | {path.parent.name for path in source.glob("*/*.ipynb")}

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from grader.assignment import LAWS
+from grader.options import course_options
 
 # as systems.SYSTEMS has them: that module is not loaded for a list of commands
 SYSTEMS = ("canvas", "moodle", "gradescope", "blackboard", "classroom", "nbgrader", "plain")
@@ -41,7 +41,7 @@ def add_collect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--overwrite", action="store_true", help=text)
     text = "show the table, and change nothing"
     parser.add_argument("--dry-run", action="store_true", help=text)
-    course_options(parser)
+    course_options(parser, "the only one")
 
 
 def add_remove(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -52,13 +52,6 @@ def add_remove(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("students", nargs="+", metavar="STUDENT", help=text)
     text = "say what would go, and change nothing"
     parser.add_argument("--dry-run", action="store_true", help=text)
-
-
-def course_options(parser: argparse.ArgumentParser) -> None:
-    text = "which of several assignments (default: the only one)"
-    parser.add_argument("--assignment", metavar="NAME", help=text)
-    text = "the course: its assignment.py and laws, or folders with one each (default: %(default)s)"
-    parser.add_argument("--laws", type=Path, default=LAWS, metavar="FOLDER", help=text)
 
 
 def collect(options: argparse.Namespace) -> int:

@@ -35,7 +35,7 @@ class Person:
 
 
 class Roster:
-    """The people of a course, found by any of their keys."""
+    """The people of a course; `matching.Index` finds them by their keys."""
 
     def __init__(self, people: Iterable[Person] = ()) -> None:
         self.people = tuple(people)
@@ -45,18 +45,6 @@ class Roster:
 
     def __bool__(self) -> bool:
         return bool(self.people)
-
-    def find(self, keys: Mapping[Key, str]) -> list[Person]:
-        """Who may be meant: nobody, one, or several where nobody can tell.
-
-        Keys are asked one by one, in Key's order: the first that anybody has decides, so a name decides only where no
-        other key is known.
-        """
-        for key in Key:
-            wanted = same(key, keys.get(key, ""))
-            if wanted and (found := [p for p in self if same(key, p.keys.get(key, "")) == wanted]):
-                return found
-        return []
 
     def save(self, root: Path) -> None:
         """Keep it for later commands; `root`: nbgrader's course."""

@@ -31,14 +31,19 @@ class Sheet:
 
 def read_sheet(path: Path) -> Sheet:
     """The table in a file; CourseError if there is none."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise CourseError(f"{path}: {error.strerror}") from error
+    data = read_bytes(path, MAX_BYTES)
     if len(data) > MAX_BYTES:
         raise CourseError(f"{path}: larger than {MAX_BYTES >> 20} MB, so no table of people")
     return parse_sheet(data, str(path))
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """At most so many of a file, and one more, so that one can say so; CourseError where it cannot be opened."""
+    try:
+        with path.open("rb") as file:
+            return file.read(most + 1)
+    except OSError as error:
+        raise CourseError(f"{path}: {error.strerror}") from error
 
 
 def parse_sheet(data: bytes, name: str) -> Sheet:

@@ -34,11 +34,6 @@ def unpack_file(path: Path) -> Packed:
         return unpack(file)
 
 
-def unpack_bytes(data: bytes) -> Packed:
-    """The only notebook in these bytes of a zip."""
-    return unpack(io.BytesIO(data))
-
-
 def unpack(file: BinaryIO) -> Packed:
     """At most what preflight accepts of it, and one byte more, so that it can say so."""
     if not bounded(file):

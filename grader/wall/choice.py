@@ -41,12 +41,18 @@ def strongest() -> Isolation:
     )
 
 
-@cache
 def trial(name: str) -> str:
-    """Why no worker starts behind it, "" if one does; tried once a process."""
+    """Why no worker starts behind it, "" if one does."""
+    return first_worker(name)[1]
+
+
+@cache
+def first_worker(name: str) -> tuple[int | None, str]:
+    """The user of this machine that a worker behind it is, or None and why there is no worker; tried once a process."""
     try:
         with Sandbox([], Limits(), ISOLATIONS[name]) as wall:
-            wall.worker().kill()
+            worker = wall.worker()
+            worker.kill()
     except SandboxError as error:
-        return str(error)
-    return ""
+        return None, str(error)
+    return worker.uid, ""

@@ -26,6 +26,8 @@ FLOORS = [
         "grader.text",
         "grader.store",
         "grader.reader",
+        "grader.options",
+        "grader.tables",
     },
 ]
 

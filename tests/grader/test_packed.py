@@ -1,5 +1,6 @@
 """A zip with one notebook in a student's folder: read within bounds, whatever it holds."""
 
+import io
 import struct
 import zipfile
 
@@ -8,9 +9,14 @@ import pytest
 from grader.reader import MAX_BYTES
 from grader.submission.collect import find
 from grader.submission.handed_in import read
-from grader.submission.packed import MAX_ENTRIES, NO_ZIP, unpack_bytes, unpack_file
+from grader.submission.packed import MAX_ENTRIES, NO_ZIP, unpack, unpack_file
 
 NOTEBOOK = b'{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'
+
+
+def unpack_bytes(data):
+    """What a zip of these bytes holds."""
+    return unpack(io.BytesIO(data))
 
 
 @pytest.fixture

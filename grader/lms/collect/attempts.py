@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from grader.store import WORK, load, sha256, write
+from grader.store import WORK, load, sha256, whole, write
 
 BY_HAND = "by hand"  # the system of what lay in submitted/ and came from no download
 
@@ -30,6 +30,13 @@ class Attempt:
     late: bool | None = None
     source: str = ""
     partners: tuple[str, ...] = ()
+
+    @property
+    def lateness(self) -> str:
+        """What the system says, where the moment does not; an empty string else."""
+        if not self.late or self.moment:
+            return ""
+        return f"late, as {self.system} says; by how much is not known"
 
     def stored(self) -> dict[str, Any]:
         """As JSON keeps it."""
@@ -174,7 +181,5 @@ class Archive:
         path = self.file(student, sha256(data))
         if path.exists():
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".part")
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        with whole(path) as temporary:
+            temporary.write_bytes(data)

@@ -6,12 +6,11 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from grader.assignment import Assignment, the_assignment
 from grader.errors import CourseError
 from grader.gradebook import people
-from grader.gradebook.database import wanted
+from grader.gradebook.database import cell_ids
 from grader.lms.collect.deciding import read_choice
 from grader.lms.collect.placing import Place
 from grader.lms.collect.plan import Course, Source, plan
@@ -21,6 +20,7 @@ from grader.lms.handins import Key, Told
 from grader.lms.matching import Joined, join
 from grader.lms.people import Person, Roster
 from grader.lms.roster import Read, read_rosters
+from grader.options import zone
 from grader.reader import Unreadable
 from grader.store import WORK, alone
 from grader.submission.collect import holds_others
@@ -63,21 +63,15 @@ def run(options: argparse.Namespace) -> int:
 
 def told_by(options: argparse.Namespace, assignment: Assignment) -> Told:
     """What the command line says of the downloads; CourseError for a zone that is none."""
-    try:
-        zone = ZoneInfo(options.zone) if options.zone else None
-    except (OSError, ValueError, KeyError):
-        raise CourseError(
-            f"--zone {options.zone}: no such time zone; one is Europe/Berlin"
-        ) from None
-    return Told(assignment.name, assignment.notebook.stem, zone, pattern=options.pattern)
+    clock = zone(options.zone) if options.zone else None
+    return Told(assignment.name, assignment.notebook.stem, clock, pattern=options.pattern)
 
 
 def place_of(place: people.Course, assignment: Assignment) -> Place:
     """The assignment's folders."""
     names = (assignment.name, assignment.notebook.stem)
     others = people.other_assignments(place, assignment.name)
-    ids = frozenset(name for name, _ in wanted(assignment))
-    return Place(place.root, place.submitted, names, others, ids)
+    return Place(place.root, place.submitted, names, others, cell_ids(assignment))
 
 
 def course_of(placed: Place) -> Course:

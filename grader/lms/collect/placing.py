@@ -139,9 +139,7 @@ class Place:
 
     def _tell(self, student: str, counts: Attempt) -> None:
         """What the system says of it, for status.csv."""
-        words = []
-        if counts.late and not counts.moment:
-            words.append(f"late, as {counts.system} says; by how much is not known")
+        words = [counts.lateness] if counts.lateness else []
         if counts.partners:
             words.append(f"handed in with {', '.join(counts.partners)}")
         told = {counts.sha256: "; ".join(words)} if words else {}

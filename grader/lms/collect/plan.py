@@ -1,6 +1,5 @@
 """What becomes of each student's work when downloads are collected: a table of rows, made without touching anything."""
 
-import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from grader.lms.collect.table import Row, What, when
 from grader.lms.handins import HandIn, Refused
 from grader.lms.matching import Index
 from grader.lms.people import Roster
-from grader.text import one_line, some_of
+from grader.text import as_argument, one_line, some_of
 
 
 @dataclass(frozen=True)
@@ -180,8 +179,7 @@ def settle(
 def notes_on(counts: Attempt, new: Sequence[Attempt]) -> list[str]:
     """What a reader should know of the attempt that counts."""
     notes = [f"handed in with {some_of(counts.partners)}"] if counts.partners else []
-    if counts.late and not counts.moment:
-        notes.append(f"late, as {counts.system} says; by how much is not known")
+    notes += [counts.lateness] if counts.lateness else []
     if not new:
         notes.append("nothing in these downloads: collected before")
     return notes
@@ -189,6 +187,6 @@ def notes_on(counts: Attempt, new: Sequence[Attempt]) -> list[str]:
 
 def stranger(row: Row) -> Row:
     """Somebody whose work was collected, and whom the roster does not hold."""
-    name = ("-- " if row.student.startswith("-") else "") + shlex.quote(row.student)
-    why = f"collected before, and not in the roster: `grader remove {name}` takes this student out"
+    command = f"`grader remove {as_argument(row.student)}`"
+    why = f"collected before, and not in the roster: {command} takes this student out"
     return Row(row.student, What.UNKNOWN, row.file, notes=[why])

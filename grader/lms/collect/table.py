@@ -1,6 +1,5 @@
 """The table of what is done with each student's work: its rows, on paper and on a terminal."""
 
-import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +8,9 @@ from pathlib import Path
 
 from grader.lms.collect.attempts import Attempt, Kept
 from grader.lms.collect.deciding import DIGEST
-from grader.text import harmless, identifier, one_line
+from grader.submission.timestamps import FORMAT
+from grader.tables import write_rows
+from grader.text import one_line
 
 FIELDS = ("student", "what", "file", "attempt", "handed_in", "clock", "notes", "sha256")
 
@@ -52,14 +53,7 @@ class Row:
 
 def write_table(rows: Iterable[Row], path: Path) -> None:
     """collected.csv, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        table = csv.writer(file)
-        table.writerow(FIELDS)
-        for student, *rest in map(cells, rows):
-            table.writerow([identifier(student), *(harmless(str(cell)) for cell in rest)])
-    temporary.replace(path)
+    write_rows(path, FIELDS, FIELDS[:1], map(cells, rows))
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -85,4 +79,4 @@ def lines(rows: list[Row]) -> list[str]:
 
 def when(moment: datetime | None) -> str:
     """A moment for people, in UTC; empty where it is not known."""
-    return f"{moment:%Y-%m-%d %H:%M:%S UTC}" if moment else ""
+    return f"{moment:{FORMAT}}" if moment else ""

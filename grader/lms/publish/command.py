@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader.assignment import LAWS, the_assignment
+from grader.assignment import the_assignment
+from grader.options import course_options
 from grader.text import from_here, one_line, program
 
 if TYPE_CHECKING:
@@ -70,10 +71,7 @@ def common_options(parser: Parser, system: str) -> None:
         parser.add_argument("--so-far", action="store_true", help=text)
     text = "say what would change; write nothing"
     parser.add_argument("--dry-run", action="store_true", help=text)
-    text = "the course: its assignment.py and laws, or folders with one each (default: %(default)s)"
-    parser.add_argument("--laws", type=Path, default=LAWS, metavar="FOLDER", help=text)
-    text = "of several assignments, this one (default: the only one)"
-    parser.add_argument("--assignment", metavar="NAME", help=text)
+    course_options(parser, "the only one")
 
 
 def mark(text: str) -> float:

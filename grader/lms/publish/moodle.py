@@ -10,12 +10,13 @@ from grader.lms.publish.fill import Report, as_number
 from grader.lms.publish.ledger import Options, number, points
 from grader.lms.publish.results import Result, Table
 from grader.lms.publish.sheet import Sheet
+from grader.lms.roster import PARTICIPANT
+from grader.lms.worksheet import IDENTIFIER
 from grader.text import harmless
 
-IDENTIFIER, GRADE, MOST, OPEN = "Identifier", "Grade", "Maximum Grade", "Grade can be changed"
+GRADE, MOST, OPEN = "Grade", "Maximum Grade", "Grade can be changed"
 MODIFIED, COMMENT, NAME = "Last modified (grade)", "Feedback comments", "Full name"
 KEYS = {IDENTIFIER: Key.PARTICIPANT, "ID number": Key.SIS, "Email address": Key.EMAIL}
-PARTICIPANT = re.compile(r"\D*(\d+)")
 # what no folder of a zip may have in its name; an underscore ends the name for Moodle
 UNFIT = re.compile(r'[\x00-\x1f_/\\:*?"<>|]+')
 # a comment of ours, whenever it was made

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from grader.assignment import Assignment, Exercise, exercises
 from grader.classroom.status import row, words
 from grader.errors import CourseError
-from grader.gradebook.database import check_file, in_one_line, sqlite_file, wanted
+from grader.gradebook.database import cell_ids, check_file, in_one_line, sqlite_file
 from grader.gradebook.marks import Marks, is_open, is_unconfirmed, marks_of, stem_of
 from grader.lms.collect.strays import find_strays
 from grader.lms.handins import Key
@@ -79,10 +79,9 @@ def _found(
 ) -> dict[str, Found]:
     """What `grader run` would find there."""
     names = (assignment.name, assignment.notebook.stem)
-    ids = frozenset(name for name, _ in wanted(assignment))
     try:
         strays = {s.name for s in find_strays(submitted, {*others, assignment.name}, people)}
-        found = find_submissions(submitted, *names, others, ids, strays)
+        found = find_submissions(submitted, *names, others, cell_ids(assignment), strays)
     except OSError as error:
         raise CourseError(f"{error.filename}: {error.strerror}; mend it, run again") from error
     return {entry.student: entry for entry in found}

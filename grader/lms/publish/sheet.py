@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from grader.errors import CourseError
+from grader.lms.sheets import SEPARATORS, read_bytes
 from grader.text import one_line
 
 MAX_BYTES = 50 << 20
-SEPARATORS = ",;\t"
 AS_IT_IS = "export it again and do not save it with a spreadsheet program"
 LINE_END = re.compile(r"\r\n|\n|\r|\Z")
 
@@ -70,11 +70,7 @@ def plain(cell: str) -> str:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise CourseError(f"{path}: {error.strerror}") from error
+    data = read_bytes(path, MAX_BYTES)
     if len(data) > MAX_BYTES or b"\0" in data:
         raise CourseError(f"{path} is no CSV file: {AS_IT_IS}")
     return data

@@ -1,0 +1,26 @@
+"""What several commands ask on their command lines, and read in one way."""
+
+import argparse
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from grader.assignment import LAWS
+from grader.errors import CourseError
+
+
+def course_options(parser: argparse.ArgumentParser, which: str) -> None:
+    """Which course, and which of its assignments; `which`: what is taken where several are there, for --help."""
+    text = "the course: its assignment.py and laws, or folders with one each (default: %(default)s)"
+    parser.add_argument("--laws", type=Path, default=LAWS, metavar="FOLDER", help=text)
+    text = f"of several assignments, this one alone (default: {which})"
+    parser.add_argument("--assignment", metavar="NAME", help=text)
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone that --zone names; CourseError where there is none of this name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise CourseError(
+            f"--zone {name!r}: no such zone here; there are UTC, Europe/Berlin, America/New_York and others"
+        ) from None
