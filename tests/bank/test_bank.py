@@ -7,6 +7,7 @@ import pytest
 from gate import ROOT
 from gate.submissions import read
 from grader.wall.isolation import LANDLOCK
+from tests.asked import asked_for
 from tests.bank import harm, judge
 
 LONGEST = ("memory_shared_by_many", "memory_in_many_processes", "endless_c_code")
@@ -65,12 +66,6 @@ def judged(request):
     pool.shutdown(cancel_futures=True)
     assert harm.fingerprint_of_course() == before, "files of the course were changed"
     assert not harm.survivors()
-
-
-def asked_for(request, name):
-    """The submissions that this run of pytest asks for by a parameter of this name."""
-    tests = [item for item in request.session.items if hasattr(item, "callspec")]
-    return [test.callspec.params[name] for test in tests if name in test.callspec.params]
 
 
 @pytest.mark.parametrize("item", ITEMS, ids="-".join)

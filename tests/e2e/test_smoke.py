@@ -20,6 +20,7 @@ from gate.cases import SMALLEST, cases, solution
 from gate.report import schema
 from gate.submissions import replaced
 from tests import forks
+from tests.asked import asked_for
 from tests.course.conftest import environment
 
 SMOKE = [sys.executable, "-m", "gate"]
@@ -34,8 +35,7 @@ ENVIRONMENT = environment({"OMP_NUM_THREADS": "1"})
 @pytest.fixture(scope="module")
 def tried(request):
     """The row at one seed of each case that this run of pytest asks for, by name; as many runs at a time as there are cores."""
-    tests = [test.callspec.params for test in request.session.items if hasattr(test, "callspec")]
-    asked = {params["case"].name for params in tests if "case" in params}
+    asked = [case.name for case in asked_for(request, "case")]
     found = [
         case
         for case in cases(["honest", "control"], SMALLEST)
