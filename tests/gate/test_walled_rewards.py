@@ -13,10 +13,12 @@ from gate.submissions import replaced
 from gate.walled_rewards import (
     BATCH,
     CHARACTERS,
+    SIGNIFICANT_BITS,
     TEXT_SHARE,
     RunEnded,
     WalledRewards,
     bounded_scorer,
+    rounded,
 )
 from grader.assignment import load_assignment
 from grader.judging.session import Grader
@@ -28,6 +30,11 @@ from lab.config import TrainConfig
 def grader():
     with Grader(load_assignment(ROOT / "tests" / "hidden")) as grader:
         yield grader
+
+
+def as_rounded(values):
+    """These values, as the trainer gets them."""
+    return pytest.approx(values, rel=2**-SIGNIFICANT_BITS)
 
 
 def walled(notebook, grader, config):
@@ -51,7 +58,7 @@ def test_the_real_scorer_answers_from_outside(grader):
     sentiment.use_model("tiny-sentiment")
     texts = ["a wonderful film", "a terrible bore"]
     scores = called(grader, "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(completions)", texts)  # fmt: skip
-    assert scores.tolist() == pytest.approx(sentiment.get_sentiment_scores(texts), abs=1e-6)
+    assert scores.tolist() == as_rounded(sentiment.get_sentiment_scores(texts))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +97,17 @@ def test_every_right_variant_of_the_bank_serves_the_trainer(grader, case):
     }
     arguments, expected = calls[stem]
     with walled(case.notebook, grader, config) as rewards:
-        assert rewards[stem](*arguments).tolist() == pytest.approx(expected, rel=1e-4)
+        got = rewards[stem](*arguments)
+    assert got.tolist() == as_rounded(expected) and torch.equal(got, rounded(got))
+
+
+def test_rewards_are_rounded_half_to_even_and_nothing_else_happens_to_them():
+    step = 2.0 ** (1 - SIGNIFICANT_BITS)  # between neighbours in [1, 2)
+    given = torch.tensor([1 + step / 2, 1 + 1.5 * step, 1 + 0.51 * step, -1 - step, 0.0, 1e12])
+    got = rounded(given)
+    assert got.tolist()[:5] == [1.0, 1 + 2 * step, 1 + step, -1 - step, 0.0]
+    assert got.dtype == torch.float32 and got[5].item() == as_rounded(1e12)
+    assert torch.equal(rounded(got), got)
 
 
 def test_slow_calls_use_the_run_s_patience_up(grader, monkeypatch):
@@ -235,7 +252,7 @@ def test_a_cell_that_scores_texts_does_so_with_the_run_s_own_model(grader):
 
     sentiment.use_model("another-model")
     cell = "BASE = get_sentiment_scores(['a wonderful film'])[0]\n\ndef sentiment_reward(completions, **kwargs):\n    return [BASE] * len(completions)"
-    assert called(grader, cell, ["a"]).item() == pytest.approx(
+    assert called(grader, cell, ["a"]).item() == as_rounded(
         sentiment.get_sentiment_scores(["a wonderful film"])[0]
     )
 
