@@ -10,13 +10,13 @@ notebook ──▶ laws ──▶ training, one run a seed ──▶ figures ─
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import grader
 from gate.figures import figures, run_key, train_seed
 from gate.judges import Judge
 from gate.thresholds import THRESHOLDS
-from gate.walled_rewards import RunEnded, WalledRewards
+from gate.walled_rewards import RunEnded, WalledRewards, score_batch
 from grader.judging.session import Grader
 from grader.submission.preflight import Submission
 from grader.verdict import Outcome
@@ -25,8 +25,11 @@ from lab.exercises import NUMBERS
 from lab.runs import Run, new_record
 from lab.thresholds import Threshold
 from lab.trainer import device_name
+from rewards import Rewards
 
 SCHEMA = 1
+Cells = list[dict[str, str]]
+SeedVerdict = dict[str, Any]
 # exercises 1, 2, 3a and 3b all take part
 REWARD = {"reward_shaping": "exponential", "kl_type": "forward", "kl_coef": 0.1}
 
@@ -41,7 +44,8 @@ class Request:
     preset: str = "smoke"
     seeds: tuple[int, ...] = (42, 1, 2)
     settings: dict[str, Any] = field(default_factory=dict)  # of TrainConfig, above the preset's
-    skip_laws: bool = False  # for negative controls and calibration only
+    # verdicts on exercises that are known already; {}: nobody asks for any, as for negative controls. None: judge the laws
+    laws: dict[str, Any] | None = None
 
     def config(self, seed: int) -> TrainConfig:
         """Return the configuration of one seed's run; ConfigError when it cannot work."""
@@ -51,28 +55,63 @@ class Request:
         return TrainConfig.from_preset(self.preset, **settings)
 
 
-def run_gate(request: Request, judge_laws: Grader) -> dict[str, Any]:
+class Heard(Protocol):
+    """What listens while a run is trained (gate/replay.py): it scores for the submission, and hears its functions."""
+
+    def score(self, texts: list[str]) -> list[float]: ...
+    def listening(self, rewards: Rewards) -> Rewards: ...
+
+
+class Proof(Protocol):
+    """How a submission's rewards are tried with one seed: `Training`, or `replay.Replay`."""
+
+    how: str  # "trained" or "replayed"
+
+    def __call__(self, cells: Cells, config: TrainConfig) -> SeedVerdict: ...
+
+
+class Training:
+    """Trains with the submission's rewards, really."""
+
+    how = "trained"
+
+    def __init__(self, judge_laws: Grader, heard: Heard | None = None) -> None:
+        """`judge_laws`: an entered `Grader`; its sandbox serves the rewards."""
+        self.judge_laws, self.heard, self.judge = judge_laws, heard, Judge()
+
+    def __call__(self, cells: Cells, config: TrainConfig) -> SeedVerdict:
+        """Return one seed's figures and checks; RunEnded if a reward function ends the run."""
+        score = self.heard.score if self.heard else score_batch
+        laws = self.judge_laws
+        with WalledRewards(cells, laws.assignment, laws.sandbox, config, score) as rewards:
+            asked = self.heard.listening(rewards) if self.heard else rewards
+            trained = train_seed(config, asked, run_key(cells, config))
+        return seed_verdict(config, trained, self.judge)
+
+
+def run_gate(request: Request, judge_laws: Grader, prove: Proof | None = None) -> dict[str, Any]:
     """Return the verdict on one notebook.
 
     Args:
         judge_laws: an entered `Grader`; its sandbox also serves the rewards during training.
+        prove: by default, training.
     """
+    prove = prove or Training(judge_laws)
     configs = [request.config(seed) for seed in request.seeds]
     stems = configs[0].required_exercises()
-    laws = {} if request.skip_laws else judge_laws.check(request.submission, stems)["exercises"]
-    verdict = header(request, configs[0], judge_laws.isolation.name, laws)
+    known = request.laws
+    if known is None:
+        known = judge_laws.check(request.submission, stems)["exercises"]
+    laws = {stem: known[stem] for stem in stems if stem in known}
+    verdict = header(request, configs[0], judge_laws.isolation.name, laws, prove.how)
     failing = [stem for stem, row in laws.items() if row["points"] < row["max_points"]]
     if failing:
         ours = [stem for stem in failing if laws[stem]["outcome"] == Outcome.INFRASTRUCTURE]
         first = (ours or failing)[0]
         return ended(verdict, first, laws[first]["outcome"], not_trained(stems, failing, ours))
-    judge, cells = Judge(), request.submission.cells
     try:
         for config in configs:
-            walled = WalledRewards(cells, judge_laws.assignment, judge_laws.sandbox, config)
-            with walled as rewards:
-                trained = train_seed(config, rewards, run_key(cells, config))
-            verdict["seeds"].append(seed_verdict(config, trained, judge))
+            verdict["seeds"].append(prove(request.submission.cells, config))
     except RunEnded as end:
         words = f"the training run ended at {exercises([end.stem])}: {end.words}"
         return ended(verdict, end.stem, end.outcome, words)
@@ -81,7 +120,7 @@ def run_gate(request: Request, judge_laws: Grader) -> dict[str, Any]:
 
 
 def header(
-    request: Request, config: TrainConfig, isolation: str, laws: dict[str, Any]
+    request: Request, config: TrainConfig, isolation: str, laws: dict[str, Any], proof: str
 ) -> dict[str, Any]:
     """Return what every verdict says first: what was run, on what, and how the laws went."""
     record = new_record(config, device_name())
@@ -92,6 +131,7 @@ def header(
         "sha256": request.submission.sha256,
         "grader": grader.__version__,
         "isolation": isolation,
+        "proof": proof,
         "config": {k: v for k, v in config.as_dict().items() if k not in unshown},
         "device": record["device"],
         "versions": record["versions"],
@@ -131,7 +171,7 @@ def exercises(stems: Sequence[str], names: bool = True) -> str:
     return f"exercises {', '.join(listed[:-1])} and {listed[-1]}"
 
 
-def seed_verdict(config: TrainConfig, trained: Run, judge: Judge) -> dict[str, Any]:
+def seed_verdict(config: TrainConfig, trained: Run, judge: Judge) -> SeedVerdict:
     """Return one seed's figures and checks, with curves and texts for the report."""
     measured = figures(trained.before, trained.after, judge)
     checks = [check(threshold, measured, config.preset) for threshold in THRESHOLDS]

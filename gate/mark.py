@@ -7,9 +7,14 @@ from grader.verdict import Outcome
 # outcomes that tell of the exercise that stopped the run, not of `train`
 OTHERS = (Outcome.PARTIAL, Outcome.TAMPERED, Outcome.NOT_IMPLEMENTED)
 
+REPLAYED = (
+    ": at every step your functions gave the trainer exactly the numbers that the reference solution's gave it,"
+    " so its run is yours"
+)
+
 
 def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:
-    """Return share of the marks, outcome, note and one line a check.
+    """Return share of the marks, outcome, note and one line a check, how it was proved and every seed's figures.
 
     All of them for a verdict that passes; half when the model provably learned but its text did not stay text; nothing
     without a proven gain, whatever the text is like: an untrained model writes well.
@@ -17,7 +22,8 @@ def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:
     if verdict["stopped"]:
         stopped = verdict["stopped"]
         outcome = Outcome.WRONG if stopped["outcome"] in OTHERS else stopped["outcome"]
-        return {"share": 0.0, "outcome": outcome, "note": stopped["words"], "laws": []}
+        proof = {"proof": verdict["proof"], "figures": []}
+        return {"share": 0.0, "outcome": outcome, "note": stopped["words"], "laws": [], **proof}
     learned = all(
         check["passed"]
         for seed in verdict["seeds"]
@@ -27,16 +33,23 @@ def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:
     share = 0.5 if learned else 0.0
     if verdict["passed"]:
         share = 1.0
-    return {"share": share, "note": note_on(verdict), "laws": laws_of(verdict)}
+    return {
+        "share": share,
+        "note": note_on(verdict),
+        "laws": laws_of(verdict),
+        "proof": verdict["proof"],
+        "figures": [seed["figures"] for seed in verdict["seeds"]],
+    }
 
 
 def note_on(verdict: dict[str, Any]) -> str:
-    """Return one sentence with the gain of every seed."""
+    """Return one sentence with the gain of every seed, and one on a run that did not have to be repeated."""
     gains = ", ".join(
         f"from {seed['figures']['base']:.2f} to {seed['figures']['trained']:.2f}"
         for seed in verdict["seeds"]
     )
-    return f"GRPO with your rewards took P(positive) on held-out prompts {gains}"
+    words = f"GRPO with your rewards took P(positive) on held-out prompts {gains}"
+    return words + REPLAYED if verdict["proof"] == "replayed" else words
 
 
 def laws_of(verdict: dict[str, Any]) -> list[dict[str, Any]]:

@@ -39,8 +39,8 @@ CHARACTERS = 20  # … of tokens as long as this
 TEXT_COST = 100  # characters that a text counts for beside its own: an empty one is work too
 BATCH = 64  # texts in one forward pass, whatever the submission asks for
 SCORING_SECONDS = 60.0  # that scoring may take beyond what all the rest of the run took
-# of a reward: right code in float32 and float64 mostly agrees in so many, and values 0.2 % apart stay apart
-SIGNIFICANT_BITS = 10
+# of a reward: right code in float32 and float64 mostly agrees in so many, and values 1 % apart stay apart
+SIGNIFICANT_BITS = 8
 
 Score = Callable[[list[str]], list[float]]
 

@@ -4,6 +4,7 @@ import argparse
 import atexit
 import gc
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from grader import __version__, extend, new
-from grader.assignment import TRAINING, load_assignments, the_assignment
+from grader.assignment import AUDIT, TRAINING, load_assignments, the_assignment
 from grader.errors import CourseError, GraderError
 from grader.lms.autograders import command as serve_one
 from grader.lms.commands import add_commands
@@ -87,6 +88,8 @@ def arguments() -> argparse.ArgumentParser:
     run.add_argument("--timestamps", choices=["mtime", "keep"], default="mtime", help=text)
     text = "then train with the notebooks whose training exercise is open, as many at a time as fit in memory and never more than cores, and record their marks"
     run.add_argument("--train", action="store_true", help=text)
+    text = "train with this share of the notebooks that a replay has marked as well, and compare; 1: with all (default: %(default)s)"
+    run.add_argument("--audit", type=share, default=AUDIT, metavar="SHARE", help=text)
     grading_options(run, "one per core")
     words = (
         "grade one notebook and write its verdict, for an LMS's autograder, a workflow or a queue"
@@ -116,6 +119,16 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError("a whole number above 0")
     return int(text)
+
+
+def share(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError("a number from 0 to 1")
+    return number
 
 
 def consult(options: argparse.Namespace) -> int:
@@ -149,7 +162,7 @@ def run_batch(options: argparse.Namespace) -> int:
         with batch.alone(), in_one_line():
             made[batch.assignment.name] = batch.run(jobs)
             write_status(chain.from_iterable(made.values()), options.status)
-            if queue and queue.run(batch.untrained):
+            if queue and queue.run(batch.untrained, options.audit):
                 made[batch.assignment.name] = batch.run(jobs)
                 write_status(chain.from_iterable(made.values()), options.status)
     rows = [*chain.from_iterable(made.values())]

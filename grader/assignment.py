@@ -21,6 +21,7 @@ SETTINGS = "nbgrader_config.py"  # in a course's folder
 LAWS = Path("tests/hidden")  # where its laws are, below it
 DECLARATION = "assignment.py"
 TRAINING = Path("build/grading/training")  # where training verdicts are kept, below it
+AUDIT = 0.02  # of the training marks that a replay gave, the share that is trained as well
 HIDDEN_TESTS = "BEGIN HIDDEN TESTS"  # nbgrader's ClearHiddenTests.begin_test_delimeter
 ACTIVATED: set[Path] = set()  # folders whose modules this process may have loaded
 
@@ -58,6 +59,9 @@ class Assignment:
     # Python's arguments of a command that trains with {notebook}, keeps its files in {out} and writes {mark}; it runs
     # where `grader run` was typed, the root of nbgrader's course
     trainer: tuple[str, ...] = ()
+    # the same of a process that tells, notebook after notebook, what training would give where that can be proved without:
+    # it reads and writes lines, as gate/replayer.py says, and keeps its own files in {out}
+    replayer: tuple[str, ...] = ()
     # the functions that it uses: notebooks that agree in all that these need share one run; none: only equal notebooks do
     training_uses: tuple[str, ...] = ()
     # files and folders that its marks depend on, beside laws and grader: once one changes, they count no longer

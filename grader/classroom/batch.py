@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from grader.classroom.jobs import Pool
 from grader.classroom.status import Row, row
-from grader.classroom.training import Untrained
+from grader.classroom.training import Untrained, known
 from grader.gradebook.autograde import Gradebook
 from grader.gradebook.database import cell_ids
 from grader.judging.feedback import missed
@@ -127,7 +127,7 @@ class Batch:
         outcomes = {verdict["exercises"][stem]["outcome"] for stem in self.assignment.training}
         if outcomes & {Outcome.NEEDS_TRAINING, Outcome.INFRASTRUCTURE}:
             uses = verdict["training"]["uses"] if "training" in verdict else ""
-            self.untrained[verdict["sha256"]] = Untrained(self._staged(entry), uses)
+            self.untrained[verdict["sha256"]] = Untrained(self._staged(entry), uses, known(verdict))
         status, notes = verdict["status"], entry.notes + verdict["notes"]
         if trouble := self._record(entry, verdict, gradebook, state):
             status, notes = Status.INFRASTRUCTURE, [*notes, trouble]

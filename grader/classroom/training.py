@@ -2,7 +2,8 @@
 
 The assignment says how a notebook is trained (`Assignment.trainer`, a command); each run gets a slot and a folder of its own, with
 a copy of the notebook. Marks are kept (grader/judging/training_marks.py), so nothing is trained twice: notebooks that agree in what
-training uses share one, and a run of the queue that was killed goes on with what is missing.
+training uses share one, and a run of the queue that was killed goes on with what is missing. What can be proved without training
+(replays.py) is not trained.
 """
 
 import os
@@ -11,17 +12,19 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from grader.assignment import Assignment
+from grader.assignment import AUDIT, Assignment
+from grader.classroom.replays import Replays, unlike
 from grader.classroom.slots import Slot, slots
 from grader.errors import CourseError
-from grader.judging.training_marks import TrainingMarks, is_mark, open_mark
+from grader.judging.training_marks import Mark, TrainingMarks, is_mark, open_mark
 from grader.store import load, sha256
-from grader.verdict import FATAL
+from grader.verdict import FATAL, Verdict
 from grader.wall import leash
 
 PAUSE = 0.1  # seconds between two looks at the runs, which take a minute
@@ -34,6 +37,15 @@ class Untrained:
 
     notebook: Path
     uses: str = ""
+    # what the laws gave, by exercise: points, max_points and outcome
+    laws: dict[str, Any] = field(default_factory=dict)
+
+
+def known(verdict: Verdict) -> dict[str, Any]:
+    """What a verdict says of its exercises, in brief."""
+    told = ("points", "max_points", "outcome")
+    exercises: dict[str, Any] = {**verdict["exercises"]}
+    return {stem: {name: row[name] for name in told} for stem, row in exercises.items()}
 
 
 @dataclass(frozen=True)
@@ -64,18 +76,68 @@ class TrainingQueue:
         self.assignment, self.marks = assignment, marks
         self.slots = slots(assignment.training_memory_mb)
 
-    def run(self, notebooks: Mapping[str, Untrained]) -> int:
-        """Train what has no mark that counts, and return how many were missing.
+    def run(self, notebooks: Mapping[str, Untrained], audit: float = AUDIT) -> int:
+        """Train what has no mark that counts and cannot be proved, and return how many were missing.
 
         First one of those that agree in what training uses; then whoever found no mark in that.
+
+        Args:
+            audit: the share of what a replay marks that is trained with as well.
         """
         self.uses = {sha: untrained.uses for sha, untrained in notebooks.items()}
         missing = self._missing(notebooks)
         first = list({self.uses[sha] or sha: sha for sha in reversed(missing)}.values())[::-1]
-        self._round({sha: notebooks[sha].notebook for sha in first})
+        self._round(
+            {sha: notebooks[sha].notebook for sha in self._unproved(first, notebooks, audit)}
+        )
         others = self._missing(sha for sha in missing if sha not in first)
         self._round({sha: notebooks[sha].notebook for sha in others})
         return len(missing)
+
+    def _unproved(
+        self, shas: list[str], notebooks: Mapping[str, Untrained], audit: float
+    ) -> list[str]:
+        """Mark what a replay proves, if its audit confirms it; returns those that are to be trained with."""
+        replays = Replays(self.assignment, self.marks)
+        if not replays.worthwhile(len(shas), self.slots):
+            return shas
+        print(f"replaying a recorded run with {len(shas)} notebooks", file=sys.stderr)
+        requests = {
+            sha: self._request(sha, notebooks[sha])
+            for sha in shas
+            if self._copy(sha, notebooks[sha].notebook)
+        }
+        marks = replays.marked(requests, self.slots)
+        audited = replays.drawn([*marks], audit)
+        self._round({sha: notebooks[sha].notebook for sha in audited})
+        if not self._confirmed(marks, audited):
+            replays.failed()
+            return [sha for sha in requests if sha not in audited]
+        replays.passed(audited)
+        for sha in [sha for sha in marks if sha not in audited]:
+            self.marks.write(marks[sha], sha, self.uses[sha])
+        print(
+            f"proved by replay: {len(marks)} of {len(shas)}, {len(audited)} of them trained with as well, alike",
+            file=sys.stderr,
+        )
+        return [sha for sha in requests if sha not in marks]
+
+    def _request(self, sha: str, untrained: Untrained) -> dict[str, Any]:
+        """What a replayer reads about one notebook."""
+        out = self.marks.runs(sha)
+        return {"notebook": str(out / NOTEBOOK), "out": str(out), "laws": untrained.laws}
+
+    def _confirmed(self, marks: Mapping[str, Mark], audited: Iterable[str]) -> bool:
+        """Whether training gave what the replay had said; where it did not, the exercise is open."""
+        confirmed = True
+        for sha in audited:
+            trained = self.marks.read(sha, self.uses[sha])
+            if words := unlike(marks[sha], trained or {}):
+                confirmed = False
+                said = f"a replayed run and the same run trained disagree, so no run is replayed: {words}"
+                self.marks.withdraw(said, sha, self.uses[sha])
+                print(f"training: {said}", file=sys.stderr)
+        return confirmed
 
     def _missing(self, shas: Iterable[str]) -> list[str]:
         return [sha for sha in shas if not self.marks.done(sha, self.uses[sha])]

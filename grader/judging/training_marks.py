@@ -57,6 +57,12 @@ class TrainingMarks:
         name = uses if uses and "outcome" not in mark else notebook
         write(self._kept() / f"{name}.json", {**mark, "made_of": self._made_of(name)})
 
+    def withdraw(self, words: str, notebook: str, uses: str = "") -> None:
+        """Leave the exercise open, whatever marks there are for the notebook, and say why."""
+        if uses:
+            (self._kept() / f"{uses}.json").unlink(missing_ok=True)
+        self.write(open_mark(words), notebook)
+
     def runs(self, notebook: str) -> Path:
         """A folder for the files of the notebook's run."""
         return self._kept() / notebook

@@ -47,6 +47,7 @@ ASSIGNMENT = Assignment(
         *("-m", "gate", "--notebook", "{notebook}", "--seeds", "42"),
         *("--mark", "{mark}", "--out", "{out}", "--isolation", "{isolation}"),
     ),
+    replayer=("-m", "gate.replayer", "{out}", "{isolation}"),
     training_uses=(
         *("sentiment_reward", "exponential_shaping"),
         *("sequence_log_probs", "forward_kl_reward"),

@@ -1,0 +1,146 @@
+"""Training marks by replay, before anything is trained: processes that ask a class's notebooks what a recorded run was asked.
+
+The assignment names the command (`Assignment.replayer`; gate/replay.py says why its marks are those that training would give). A share of
+the notebooks that it has marked is trained with as well: one difference, and no mark of this run is by replay.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from grader.assignment import Assignment
+from grader.classroom.jobs import Job
+from grader.classroom.slots import VISIBLE, Slot
+from grader.judging.training_marks import Mark, TrainingMarks, is_mark
+from grader.store import load, sha256, write
+from grader.verdict import Verdict
+from grader.wall import leash
+
+FOLDER = "replays"  # of the recordings, below the training marks
+AUDITED = "audited.json"  # in it: the notebooks that were trained with as well, and gave the same
+LEAST = 3  # notebooks: fewer are sooner trained with than a run is recorded and one of them audited
+
+
+class Replayer(Job):
+    """One process that replays, on a leash and in a slot; once it has died it answers nothing."""
+
+    def __init__(self, command: Sequence[str], slot: Slot, log: Path) -> None:
+        super().__init__([*command])
+        self.slot, self.log = slot, log
+
+    def start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-IS", leash.__file__, str(os.getpid()), *self.arguments],
+                env={**os.environ, **self.slot.environment},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        return self.process
+
+    def ask(self, request: dict[str, Any], seconds: float) -> Verdict | None:
+        answer = super().ask(request, seconds)
+        self.stopped = answer is None
+        return answer
+
+
+class Replays:
+    """`Replays(assignment, marks).marked(requests, slots)` gives the marks that a replay has proved."""
+
+    def __init__(self, assignment: Assignment, marks: TrainingMarks) -> None:
+        self.assignment, self.marks = assignment, marks
+        self.folder = marks.runs(FOLDER) / assignment.name
+
+    def worthwhile(self, count: int, slots: Sequence[Slot]) -> bool:
+        """Whether so many notebooks pay for a recording, or there is one; on a GPU nothing can be proved so."""
+        if not self.assignment.replayer or any(slot.environment.get(VISIBLE) for slot in slots):
+            return False
+        return count >= LEAST or bool(count and self.audited())
+
+    def audited(self) -> list[str]:
+        """The notebooks whose training gave what the replay had said, with laws, grader and trainer as they are."""
+        kept = load(self.folder / AUDITED)
+        return kept.get("notebooks", []) if kept.get("inputs") == self.marks.inputs else []
+
+    def passed(self, notebooks: Sequence[str]) -> None:
+        """Note that these were audited, and right."""
+        known = list(dict.fromkeys([*self.audited(), *notebooks]))
+        write(self.folder / AUDITED, {"inputs": self.marks.inputs, "notebooks": known})
+
+    def failed(self) -> None:
+        """Trust no recording any more: the next run makes its own."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def drawn(self, notebooks: Sequence[str], share: float) -> list[str]:
+        """Those of the notebooks whose own hash draws them for the audit: this share, and one at least if none ever was."""
+        order = {sha: int(sha256(f"audit {sha}".encode())[:12], 16) / 16**12 for sha in notebooks}
+        found = [sha for sha in notebooks if order[sha] < share]
+        if not found and share and notebooks and not self.audited():
+            return [min(notebooks, key=order.__getitem__)]
+        return found
+
+    def marked(
+        self, requests: Mapping[str, dict[str, Any]], slots: Sequence[Slot]
+    ) -> dict[str, Mark]:
+        """The marks of those that answer as recorded; the others have to be trained with, and replay.txt beside their runs says why.
+
+        Args:
+            requests: by the notebook's SHA-256, what the replayer reads.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        places = {"out": self.folder, "isolation": self.marks.isolation}
+        command = [part.format(**places) for part in self.assignment.replayer]
+        logs = [self.folder / f"log-{number}.txt" for number in range(len(requests))]
+        jobs = [Replayer(command, slot, log) for slot, log in zip(slots, logs, strict=False)]
+        threads = ThreadPoolExecutor(len(jobs))
+        try:
+            for job in jobs:
+                job.start()  # here: its leash is this thread's
+            idle = [*jobs]
+
+            def ask(sha: str) -> Mark | None:
+                job = idle.pop()
+                try:
+                    return self._read(sha, job.ask(requests[sha], self.assignment.training_seconds))
+                finally:
+                    idle.append(job)
+
+            answers = threads.map(ask, requests)
+            shown = tqdm(answers, "replaying", len(requests), unit="notebook", disable=None)
+            return {sha: mark for sha, mark in zip(requests, shown, strict=True) if mark}
+        finally:
+            for job in jobs:
+                job.stop()  # the user has had enough
+            threads.shutdown(cancel_futures=True)
+            for job in jobs:
+                job.close()
+
+    def _read(self, sha: str, answer: Any) -> Mark | None:
+        mark = (answer or {}).get("mark")
+        if is_mark(mark):
+            return mark
+        reason = (answer or {}).get("differs", f"the process died or hung: see {self.folder}")
+        (self.marks.runs(sha) / "replay.txt").write_text(f"not proved by replay: {reason}\n")
+        return None
+
+
+def unlike(replayed: Mark, trained: Mark) -> str:
+    """What two marks of one notebook disagree in, with both values, or ""."""
+    pairs = zip(replayed.get("figures", []), trained.get("figures", []), strict=False)
+    for one, other in pairs:
+        for name, value in one.items():
+            if other.get(name) != value:
+                return f"{name}: {value} replayed, {other.get(name)} trained"
+    for name in ("share", "outcome"):
+        if replayed.get(name) != trained.get(name):
+            return f"{name}: {replayed.get(name)} replayed, {trained.get(name)} trained"
+    return ""
