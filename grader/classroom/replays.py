@@ -8,8 +8,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +136,10 @@ class Replays:
 
 def unlike(replayed: Mark, trained: Mark) -> str:
     """What two marks of one notebook disagree in, with both values, or ""."""
-    pairs = zip(replayed.get("figures", []), trained.get("figures", []), strict=False)
-    for one, other in pairs:
+    figures: Iterable[tuple[Mark, Mark]] = zip_longest(
+        replayed.get("figures", []), trained.get("figures", []), fillvalue={}
+    )
+    for one, other in figures:
         for name, value in one.items():
             if other.get(name) != value:
                 return f"{name}: {value} replayed, {other.get(name)} trained"
