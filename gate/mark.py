@@ -6,6 +6,12 @@ from grader.verdict import Outcome
 
 # outcomes that tell of the exercise that stopped the run, not of `train`
 OTHERS = (Outcome.PARTIAL, Outcome.TAMPERED, Outcome.NOT_IMPLEMENTED)
+# figures that `grader report` draws of all runs of a class
+DRAWN = {
+    "gain": "gain in P(positive)",
+    "distinct_2_ratio": "distinct-2, divided by the base model's",
+    "perplexity_ratio": "perplexity, divided by the base model's",
+}
 
 REPLAYED = (
     ": at every step your functions gave the trainer exactly the numbers that the reference solution's gave it,"
@@ -60,12 +66,19 @@ def laws_of(verdict: dict[str, Any]) -> list[dict[str, Any]]:
         worst = min if first["sense"] == "at least" else max
         value = worst(check["value"] for check in checks)
         got = f"{value:.3f}; {first['sense']} {first['bound']:g} {needs[first['sense']]}"
-        lines.append(
-            {
-                "law": first["claim"],
-                "passed": passed,
-                "got": got,
-                "hint": "" if passed else first["reason"],
-            }
-        )
+        line = {
+            "law": first["claim"],
+            "passed": passed,
+            "got": got,
+            "hint": "" if passed else first["reason"],
+        }
+        lines.append(line | drawn(first, value))
     return lines
+
+
+def drawn(check: dict[str, Any], value: float) -> dict[str, Any]:
+    """Return what a report on the class draws of a check, if it draws it."""
+    if check["figure"] not in DRAWN:
+        return {}
+    about = {"name": DRAWN[check["figure"]], "value": value}
+    return {"figure": about | {"bound": check["bound"], "sense": check["sense"]}}

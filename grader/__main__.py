@@ -1,4 +1,4 @@
-"""`python -m grader`: collect downloads, check notebooks, run a class, extend a due date, publish marks, ask the doctor, begin a course."""
+"""`python -m grader`: collect downloads, check notebooks, run a class, extend a due date, publish marks, report on a class, ask the doctor, begin a course."""
 
 import argparse
 import atexit
@@ -20,6 +20,7 @@ from grader.lms.autograders import command as serve_one
 from grader.lms.commands import add_commands
 from grader.lms.publish import command as publish
 from grader.options import course_options
+from grader.report import command as report
 from grader.text import one_line, program
 from grader.verdict import Status, Verdict
 from grader.wall.choice import AUTO, CHOICES, HELP, checked
@@ -39,6 +40,7 @@ EXAMPLES = """examples:
   python -m grader doctor                             what this machine can do, and how to mend the rest
   python -m grader extend ann --days 3                more time for a student; without names, who has it
   python -m grader publish csv                        everybody's marks; also canvas, moodle, gradescope, classroom
+  python -m grader report                             what the class as a whole shows: a page, JSON, CSV
   python -m grader new FOLDER                         a course of one exercise to begin with
 
 exit codes:
@@ -62,6 +64,7 @@ def arguments() -> argparse.ArgumentParser:
     new.add_command(commands)
     extend.add_command(commands)
     publish.add_command(commands)
+    report.add_command(commands)
     add_commands(commands)
 
     def command(

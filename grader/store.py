@@ -19,6 +19,7 @@ from grader.errors import CourseError
 from grader.verdict import Verdict
 
 WORK = Path("build/grading")  # below nbgrader's course
+REPORT = "report"  # below an assignment's folder there: what `grader report` makes anew
 PACKAGES = ("hypothesis", "numpy", "pytest")  # what decides the examples and the numbers
 
 

@@ -1,4 +1,4 @@
-"""`make pictures`: the images of README and docs, drawn from saved runs, a small class and a training run (2 minutes; chromium)."""
+"""`make pictures`: the images of README and docs, drawn from saved runs, a small class, a pretended one and a training run (4 minutes; chromium)."""
 
 import argparse
 import html
@@ -18,6 +18,7 @@ from lab.plots import COLOURS, MARKERS, STYLES, axes
 from lab.runs import load_run
 from tools.classroom import Classroom
 from tools.formgrader import Formgrader
+from tools.pretend import Pretend
 
 PICTURES = ROOT / "docs" / "pictures"
 # two runs whose reward looks alike, and what tells them apart
@@ -33,6 +34,7 @@ CLASS = {  # student: (what stands in the instructor's notebook, what is handed 
 ONE_REPORT = (
     "<style>#notebook .cell:not([id='cell-id=group-advantages-laws']){display:none}</style>"
 )
+PRETENDED = 200  # students
 COLUMNS = ("student", "status", "total", "max_total", "reasons", "notes")
 TABLE = """<!doctype html><meta charset=utf-8><style>body{font:14px sans-serif;margin:12px;width:1150px}
 table{border-collapse:collapse}td,th{border-bottom:1px solid #ccc;padding:5px 9px;text-align:left;vertical-align:top}
@@ -112,6 +114,17 @@ def class_pictures(folder: Path) -> None:
         photograph(f"{pages.base}/gradebook/sentiment/exercise", "formgrader", 1180, 600)
 
 
+def report_picture(folder: Path) -> None:
+    """Photograph the report on a class that nobody taught."""
+    room = Pretend(folder, PRETENDED).room
+    done = room.run("grader", "report")
+    if done.returncode:
+        sys.exit(done.stderr)
+    photograph(
+        (folder / "build/grading/sentiment/report/report.html").as_uri(), "report", 1000, 1900
+    )
+
+
 def gate_picture(folder: Path) -> None:
     """Train once, and photograph the verdict."""
     notebook = str((SOURCE / "exercise.ipynb").relative_to(ROOT))
@@ -128,6 +141,8 @@ def main() -> None:
     reward_curve()
     with tempfile.TemporaryDirectory() as scratch:
         class_pictures(Path(scratch))
+    with tempfile.TemporaryDirectory() as scratch:
+        report_picture(Path(scratch))
     with tempfile.TemporaryDirectory() as scratch:
         gate_picture(Path(scratch))
 

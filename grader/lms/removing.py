@@ -14,7 +14,7 @@ from pathlib import Path
 from grader.errors import CourseError
 from grader.gradebook import people
 from grader.lms.people import Roster
-from grader.store import WORK, alone
+from grader.store import REPORT, WORK, alone
 from grader.text import one_line, some_of
 
 BELOW = ("attempts", "submitted")  # folders of students below an assignment's in WORK
@@ -147,6 +147,9 @@ def take_out(place: people.Course, student: str, held: dict[str, Path], entered:
             shutil.rmtree(path)
         else:
             path.unlink()
+    # it names the student, and is made anew without
+    for report in (place.root / WORK).glob(f"*/{REPORT}"):
+        shutil.rmtree(report)
 
 
 def list_of(held: dict[str, Path], entered: bool, listed: bool) -> str:

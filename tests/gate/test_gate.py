@@ -14,7 +14,7 @@ from gate.calibration import faults, rate, report
 from gate.cases import cases
 from gate.figures import run_key
 from gate.gate import Request, check, not_trained
-from gate.mark import training_mark
+from gate.mark import DRAWN, training_mark
 from gate.report import html, junit, schema
 from gate.statistics import paired_gain
 from gate.submissions import read
@@ -208,6 +208,10 @@ def test_a_check_is_a_line_with_the_worst_seed_s_figure():
     assert held["got"] == "0.400; at least 0.3 is needed" and not held["hint"]
     (failed,) = (line for line in lines.values() if not line["passed"])
     assert failed["got"] == "9.000; at most 1.5 is allowed" and "hacked" in failed["hint"]
+    told = {line["figure"]["name"]: line["figure"] for line in lines.values() if "figure" in line}
+    assert list(told) == list(DRAWN.values())
+    worst = {"name": DRAWN["perplexity_ratio"], "value": 9.0, "bound": 1.5, "sense": "at most"}
+    assert told[worst["name"]] == worst
 
 
 def test_junit_names_what_failed_and_nothing_else():

@@ -14,6 +14,7 @@ FLOORS = [
     {"tools"},
     {"gate"},
     {"grader.__main__", "grader.doctor", "grader.extend", "grader.new", "grader.pytest_hooks"},
+    {"grader.report"},
     {"grader.lms"},
     {"grader.classroom"},
     {"grader.gradebook"},

@@ -567,7 +567,7 @@ def test_a_disk_that_takes_nothing_is_one_line(course):
 
 def test_what_two_commands_publish_at_one_time_is_remembered_of_both(course, monkeypatch):
     monkeypatch.chdir(course.folder)
-    table = Table(None, (), {"s001": Result("s001", Status.GRADED)}, course.folder, course.folder)
+    table = Table(None, (), {"s001": Result("s001", Status.GRADED)}, *[course.folder] * 3)
     monkeypatch.setattr(Table, "name", "toy")
     one, other = Ledger(table, "canvas"), Ledger(table, "csv")
     one.keep({"s001": {"points": "1"}})

@@ -59,8 +59,9 @@ def read_table(assignment: Assignment) -> Table:
         known = {student.id: student for student in database.students}
         for name in {*found, *known, *roster} - results.keys():
             results[name] = reader.without_record(name, known.get(name))
-    pages = Path(root, app.coursedir.feedback_directory)
-    return Table(assignment, plan, dict(sorted(results.items())), root, pages)
+    folders = (app.coursedir.feedback_directory, app.coursedir.release_directory)
+    pages, release = (Path(root, folder) for folder in folders)
+    return Table(assignment, plan, dict(sorted(results.items())), root, pages, release)
 
 
 def _check(url: str) -> None:
@@ -120,6 +121,7 @@ class _Reader:
             handed_in=_utc(record.assignment.timestamp),
             late=max(0.0, marks.late),
             note=marks.trouble,
+            verdict=verdict,
         )
         return self._as_it_lies_there(made, state)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grader.assignment import Assignment, Exercise
 from grader.store import WORK
-from grader.verdict import Status
+from grader.verdict import Status, Verdict
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Result:
     ones left out, None where there is nothing to count; `open`: exercises without a final mark, hand marks that wait to be
     confirmed among them; `outcomes`: words by exercise, as status.csv has them; {} where `grader run` did not grade what the gradebook has; `by_hand`: exercises
     with a mark, or extra credit, given by hand, each with the automatic mark that it replaces or None; `note`: what a reader
-    should know of the hand-in.
+    should know of the hand-in; `verdict`: that which the marks are of, None where `grader run` did not grade what the gradebook has.
     """
 
     student: str
@@ -36,6 +36,7 @@ class Result:
     handed_in: datetime | None = None
     late: float = 0.0  # seconds
     note: str = ""
+    verdict: Verdict | None = None
 
     @property
     def final(self) -> bool:
@@ -56,7 +57,8 @@ class Table:
     plan: tuple[Exercise, ...]
     results: dict[str, Result]
     root: Path
-    feedback: Path  # nbgrader's folder of pages
+    feedback: Path  # nbgrader's folders of pages, and of what was handed out
+    release: Path
 
     @property
     def name(self) -> str:
