@@ -16,7 +16,6 @@ from grader.store import sha256
 from grader.verdict import Outcome
 
 MOST_FIGURES = 6
-TOLD = ("share", "outcome", "laws", "figures")  # by a run: marks that agree in them are of one run
 Part = dict[str, Any]
 Run = tuple[Mark, list[Student]]
 
@@ -31,8 +30,7 @@ def training(cohort: Cohort) -> Part:
         if not by_machine(student.mark):
             by_hand.append(student)
             continue
-        told = {name: student.mark.get(name) for name in TOLD}
-        name = sha256(json.dumps(told, sort_keys=True).encode())
+        name = sha256(json.dumps(run_of(student.mark), sort_keys=True).encode())
         runs.setdefault(name, (student.mark, []))[1].append(student)
     ended = [(mark, those) for mark, those in runs.values() if "outcome" not in mark]
     names = figures_of(mark for mark, _ in ended)
@@ -47,6 +45,12 @@ def training(cohort: Cohort) -> Part:
         "stopped": stopped([run for run in runs.values() if "outcome" in run[0]]),
         "by_hand": {"students": len(by_hand), "who": ids(by_hand)},
     }
+
+
+def run_of(mark: Mark) -> Mark:
+    """What a run gave, whose notebook it was and how it was proved apart: marks that agree in it are of one run."""
+    aside = {"made_of", "proof"} | (set() if "outcome" in mark else {"note"})
+    return {name: value for name, value in mark.items() if name not in aside}
 
 
 def figures_of(marks: Iterable[Mark]) -> dict[str, Part]:

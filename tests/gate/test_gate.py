@@ -151,7 +151,7 @@ def verdict(**changed):
     passed = all(seed["passed"] for seed in seeds)
     config = {"preset": "smoke", "model": "tiny-gpt2", "sentiment_model": "tiny-sentiment", "max_steps": 40,
               "reward_shaping": "exponential", "kl_type": "forward", "kl_coef": 0.1, "learning_rate": 7e-5}  # fmt: skip
-    return {"schema": 1, "submission": "<script>x</script>.ipynb", "sha256": "0" * 64, "grader": "1", "isolation": "bwrap",
+    return {"schema": 1, "submission": "<script>x</script>.ipynb", "sha256": "0" * 64, "grader": "1", "isolation": "bwrap", "proof": "trained",
             "config": config, "device": "CPU", "versions": {}, "laws": {"exponential_shaping": {"points": 3.0, "max_points": 3.0, "outcome": "pass"}},
             "passed": passed, "outcome": "pass" if passed else "wrong", "stopped": None, "seeds": seeds}  # fmt: skip
 
@@ -185,6 +185,16 @@ def test_marks_need_a_proven_gain_first_and_honest_text_for_the_rest(document, s
     mark = training_mark(document)
     assert (mark["share"], mark.get("outcome")) == (share, outcome)
     assert mark["note"]
+    assert mark["figures"] == [seed["figures"] for seed in document["seeds"]]
+
+
+def test_a_mark_says_how_it_was_proved():
+    trained, replayed = (
+        training_mark(verdict() | {"proof": how}) for how in ("trained", "replayed")
+    )
+    assert (trained["proof"], replayed["proof"]) == ("trained", "replayed")
+    assert replayed["note"].startswith(trained["note"]) and "reference" in replayed["note"]
+    assert {**replayed, "proof": 0, "note": 0} == {**trained, "proof": 0, "note": 0}
 
 
 @pytest.mark.parametrize(

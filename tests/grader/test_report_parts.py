@@ -223,6 +223,19 @@ def test_runs_are_counted_once_and_by_whom_they_are_shared(tmp_path):
     assert "Zora" not in json.dumps(without_names(made))
 
 
+def test_what_a_replay_proved_and_the_audit_trained_is_one_run():
+    ways = {"ann": "replayed", "bob": "trained", "cat": "replayed"}
+    students = [
+        Student(
+            Result(name, Status.GRADED),
+            mark={"share": 1.0, "note": how, "laws": [], "figures": [{"gain": 0.4}], "proof": how}
+            | {"made_of": {"of": name}},
+        )
+        for name, how in ways.items()
+    ]
+    assert [run["who"] for run in training(cohort(students))["runs"]] == [[*ways]]
+
+
 def test_the_rest_of_a_mark_is_all_but_the_law_itself():
     rng, students = random.Random(1), []
     for n in range(60):
