@@ -1,4 +1,4 @@
-"""`python -m grader`: collect downloads, check notebooks, run a class, extend a due date, publish marks, ask the doctor, begin a course."""
+"""`python -m grader`: collect downloads, check notebooks, run a class, extend a due date, publish marks, move the gradebook, ask the doctor, begin a course."""
 
 import argparse
 import atexit
@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from grader import __version__, extend, new
+from grader import __version__, extend, migrate, new
 from grader.assignment import TRAINING, load_assignments, the_assignment
 from grader.errors import CourseError, GraderError
 from grader.lms.autograders import command as serve_one
@@ -38,6 +38,7 @@ EXAMPLES = """examples:
   python -m grader doctor                             what this machine can do, and how to mend the rest
   python -m grader extend ann --days 3                more time for a student; without names, who has it
   python -m grader publish csv                        everybody's marks; also canvas, moodle, gradescope, classroom
+  python -m grader migrate gradebook.db postgresql+psycopg://grader@db.example.org/course   the gradebook, elsewhere
   python -m grader new FOLDER                         a course of one exercise to begin with
 
 exit codes:
@@ -60,6 +61,7 @@ def arguments() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     new.add_command(commands)
     extend.add_command(commands)
+    migrate.add_command(commands)
     publish.add_command(commands)
     add_commands(commands)
 

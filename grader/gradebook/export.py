@@ -14,7 +14,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 
 from grader.errors import CourseError
-from grader.gradebook.database import check_file, sqlite_file
+from grader.gradebook.database import check
 from grader.gradebook.late import Penalties
 from grader.gradebook.marks import is_open, is_unconfirmed, total
 from grader.text import address, harmless, identifier
@@ -33,10 +33,8 @@ class GradesTable(ExportPlugin):
     def __init__(self, **kwargs: Any) -> None:
         """Made before nbgrader opens the gradebook, which ends in a traceback where it cannot be read."""
         super().__init__(**kwargs)
-        file = sqlite_file(self.parent.coursedir.db_url)
         try:
-            if file:
-                check_file(file, writing=False)
+            check(self.parent.coursedir.db_url, writing=False)
         except CourseError as error:
             self.log.error(str(error))
             sys.exit(2)
