@@ -113,10 +113,9 @@ class Gradebook:
 
     def _handed_in(self, book: Any) -> list[Any]:
         """nbgrader's records of the assignment's notebook."""
-        found: list[Any] = book.notebook_submissions(
-            self.assignment.notebook.stem, self.assignment.name
-        )
-        return found
+        from grader.gradebook.prefetch import handed_in
+
+        return handed_in(book, self.assignment)
 
     def other_assignments(self) -> set[str]:
         """The names that the course has for its other assignments: in the gradebook, and in source/."""
@@ -136,8 +135,10 @@ class Gradebook:
         if self.penalties.shared:
             self._settle_others(book)
         troubles = {notebook.student.id: self._settle(notebook) for notebook in found}
+        # a commit makes the session forget what it knows, and ask again for each
+        marks = {n.student.id: marks_of(n, self.penalties, troubles[n.student.id]) for n in found}
         book.db.commit()
-        return {n.student.id: marks_of(n, self.penalties, troubles[n.student.id]) for n in found}
+        return marks
 
     def _settle_others(self, database: Any) -> None:
         """What one assignment's hand-ins use of the free late days, others' cannot."""
@@ -179,13 +180,18 @@ class Gradebook:
     def record(self, student: str, verdict: Verdict, handed_in: HandedIn) -> str:
         """What went wrong, or an empty string."""
         from grader.gradebook.exporter import Judged, Recording
+        from grader.gradebook.sessions import transaction
 
         coursedir = self.app.coursedir
         coursedir.student_id = student
         judged = Judged(self.assignment, handed_in, verdict)
-        recording = Recording(judged, coursedir=coursedir, parent=self.app, force=True)
+
+        def write() -> None:
+            with transaction(self.url):
+                Recording(judged, coursedir=coursedir, parent=self.app, force=True).start()
+
         try:
-            self._patiently(recording.start)
+            self._patiently(write)
         except Exception as error:  # one student's trouble must not stop the others
             if isinstance(error, CourseError) and not passes(str(error)):
                 raise  # somebody else has begun to grade into this gradebook
