@@ -24,3 +24,10 @@ def zone(name: str) -> ZoneInfo:
         raise CourseError(
             f"--zone {name!r}: no such zone here; there are UTC, Europe/Berlin, America/New_York and others"
         ) from None
+
+
+def positive(text: str) -> int:
+    """How many, of what there is at least one of."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError("a whole number above 0")
+    return int(text)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +123,11 @@ def notebook_of(notebook: Any) -> dict[str, Any]:
                 "score": scores[stem_of(grade)],
                 "max_score": grade.max_score,
             }
-            for grade in notebook.grades
+            for grade in sorted(notebook.grades, key=attrgetter("name"))
         ],
         "comments": [
             {"cell": c.name, "automatic": c.auto_comment, "by_hand": c.manual_comment}
-            for c in notebook.comments
+            for c in sorted(notebook.comments, key=attrgetter("name"))
         ],
     }
 

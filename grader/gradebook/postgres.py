@@ -21,7 +21,6 @@ from grader.text import clean, program
 
 SECONDS = 10  # that a server has to answer a new connection
 PATIENCE = 50  # tenths of a second, for a lost connection of ours to end
-DRIVER = "pip install 'psycopg[binary]'"
 # as psycopg and as SQLAlchemy put it, the last line of a traceback or nothing else
 SAID = re.compile(
     r"^(?:sqlalchemy\.exc\.\w+: \(|nbgrader\.api\.InvalidEntry: \()?psycopg2?\.(?:errors\.)?(\w+)(?:\)|:) (.*)",
@@ -113,12 +112,13 @@ def engine(url: str) -> Engine:
         ) from None
     except ImportError as error:
         raise CourseError(
-            f"{named(url)} needs a driver ({error}): write postgresql+psycopg://…, and `{program(DRIVER)}`"
+            f"{named(url)} needs a driver ({error}): write postgresql+psycopg://…, and `{program('pip')} install 'psycopg[binary]'`"
         ) from None
 
 
 @contextlib.contextmanager
 def one_line(url: str) -> Iterator[None]:
+    """What the server says, within a connection or before there is one, becomes a CourseError."""
     try:
         yield
     except DBAPIError as error:

@@ -17,6 +17,7 @@ FLOORS = [
         "grader.__main__",
         "grader.doctor",
         "grader.extend",
+        "grader.feedback",
         "grader.migrate",
         "grader.new",
         "grader.pytest_hooks",

@@ -95,7 +95,8 @@ def test_a_class_moves_with_its_hand_marks_and_all_commands_go_on(moved):
     done = grader(moved, "publish", "csv", "--laws", "hidden")
     assert done.returncode == 0 and "ann: – → 1.1" in done.stdout
     assert "grader@/moved knows toy" in doctor(moved).stdout
-    moved.nbgrader("generate_feedback", "toy", "--student", "ann")
+    done = grader(moved, "feedback", "--laws", "hidden")
+    assert done.returncode == 0 and "toy: 3 pages made" in done.stdout
     assert "1.1" in (moved.folder / "feedback/ann/toy/exercise.html").read_text()
     assert grader(moved, "remove", "cat").returncode == 0
     assert "cat" not in moved.marks()
@@ -120,6 +121,7 @@ def test_formgrader_shows_marks_and_goes_on_when_its_server_comes_back(moved, se
     assert moved.marks()["bob"] == 0.5
 
 
+@pytest.mark.long
 def test_an_empty_database_is_filled_by_the_first_run(in_postgres, server):
     server.drop(in_postgres.database)
     server.create(in_postgres.database)
@@ -129,11 +131,14 @@ def test_an_empty_database_is_filled_by_the_first_run(in_postgres, server):
     assert done.returncode == 0, done.stderr
     assert in_postgres.status()["ann"]["total"] == "2.0"
     assert database.assignments(in_postgres.url) == ["toy"]
-    database.check_exercises(in_postgres.url, load_assignment(in_postgres.folder / "hidden"))
-    add_exercise(in_postgres.folder)
-    words = r"different exercises \(mean, mean_laws\): name an empty database in c\.CourseDirectory"
+
+
+def test_other_exercises_than_the_courses_are_told(doors, class_folder):
+    database.check_exercises(doors, load_assignment(class_folder.folder / "hidden"))
+    add_exercise(class_folder.folder)
+    words = r"@/doors and exercise.ipynb of toy have different exercises \(mean, mean_laws\): run `"
     with pytest.raises(CourseError, match=words):
-        database.check_exercises(in_postgres.url, load_assignment(in_postgres.folder / "hidden"))
+        database.check_exercises(doors, load_assignment(class_folder.folder / "hidden"))
 
 
 class TermInPostgres(Term):

@@ -70,7 +70,18 @@ def test_every_make_target_is_documented(target):
     assert re.search(rf"\bmake ([a-z-]+ )*{target}\b(?!-)", ALL)
 
 
-GRADER = ("check", "run", "serve-one", "doctor", "new", "collect", "remove", "extend", "migrate")
+GRADER = (
+    "check",
+    "run",
+    "serve-one",
+    "doctor",
+    "new",
+    "collect",
+    "remove",
+    "extend",
+    "feedback",
+    "migrate",
+)
 
 
 @pytest.mark.parametrize("command", [*GRADER, *(f"publish {name}" for name in SYSTEMS)])
