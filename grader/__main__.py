@@ -1,10 +1,9 @@
-"""`python -m grader`: collect downloads, check notebooks, run a class, extend a due date, publish marks, report on a class, ask the doctor, begin a course."""
+"""`python -m grader`: collect downloads, check notebooks, run a class, extend a due date, make pages, publish marks, report on a class, move the gradebook, ask the doctor, begin a course."""
 
 import argparse
 import atexit
 import gc
 import json
-import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -13,13 +12,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from grader import __version__, extend, new
+from grader import __version__, extend, feedback, migrate, new
 from grader.assignment import AUDIT, TRAINING, load_assignments, the_assignment
 from grader.errors import CourseError, GraderError
 from grader.lms.autograders import command as serve_one
 from grader.lms.commands import add_commands
 from grader.lms.publish import command as publish
-from grader.options import course_options
+from grader.options import course_options, positive, share
 from grader.report import command as report
 from grader.text import one_line, program
 from grader.verdict import Status, Verdict
@@ -39,8 +38,10 @@ EXAMPLES = """examples:
   python -m grader serve-one < my.ipynb               one notebook's verdict as JSON, for programs that ask
   python -m grader doctor                             what this machine can do, and how to mend the rest
   python -m grader extend ann --days 3                more time for a student; without names, who has it
+  python -m grader feedback                           feedback pages, of those whose marks or comments changed
   python -m grader publish csv                        everybody's marks; also canvas, moodle, gradescope, classroom
   python -m grader report                             what the class as a whole shows: a page, JSON, CSV
+  python -m grader migrate gradebook.db postgresql+psycopg://grader@db.example.org/course   the gradebook, elsewhere
   python -m grader new FOLDER                         a course of one exercise to begin with
 
 exit codes:
@@ -63,6 +64,8 @@ def arguments() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     new.add_command(commands)
     extend.add_command(commands)
+    feedback.add_command(commands)
+    migrate.add_command(commands)
     publish.add_command(commands)
     report.add_command(commands)
     add_commands(commands)
@@ -116,22 +119,6 @@ def wall_options(parser: argparse.ArgumentParser) -> None:
     text = "training marks; one made by hand, <sha256 of the notebook>.json, counts as it is (default: %(default)s)"
     parser.add_argument("--training", type=Path, default=TRAINING, metavar="FOLDER", help=text)
     parser.add_argument("--isolation", choices=CHOICES, default=AUTO, help=HELP)
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError("a whole number above 0")
-    return int(text)
-
-
-def share(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError("a number from 0 to 1")
-    return number
 
 
 def consult(options: argparse.Namespace) -> int:

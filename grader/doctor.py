@@ -10,8 +10,9 @@ from itertools import chain
 from pathlib import Path
 
 from grader.assignment import Assignment, exercises, load_assignments
-from grader.errors import CourseError, GraderError
-from grader.gradebook.database import check_exercises, check_file, opened
+from grader.errors import GraderError
+from grader.gradebook import database as gradebooks
+from grader.gradebook import people
 from grader.store import version
 from grader.text import program
 from grader.wall.cgroup import hierarchies
@@ -192,16 +193,16 @@ def models() -> Finding:
 
 
 def database(laws: Path, name: str | None) -> Finding:
-    path = Path("gradebook.db")
-    if not path.exists() or path.stat().st_size == 0:
-        made = f"`{program()} -m grader run` makes it"
-        return "database", None, "no gradebook.db here yet", made
+    """Of the gradebook that nbgrader_config.py names."""
     try:
-        check_file(path)
-        with opened(path) as connection:
-            names = [name for (name,) in connection.execute("select name from assignment")]
+        url = people.course().db_url
+        if not gradebooks.is_there(url):
+            made = f"`{program()} -m grader run` makes it"
+            return "database", None, f"no {gradebooks.named(url)} here yet", made
+        gradebooks.check(url)
         for assignment in load_assignments(laws, name):
-            check_exercises(path, assignment)
-    except CourseError as error:
+            gradebooks.check_exercises(url, assignment)
+        names = ", ".join(gradebooks.assignments(url))
+    except GraderError as error:
         return "database", False, str(error), ""
-    return "database", True, f"gradebook.db knows {', '.join(names) or 'no assignment yet'}", ""
+    return "database", True, f"{gradebooks.named(url)} knows {names or 'no assignment yet'}", ""

@@ -1,6 +1,7 @@
 """What several commands ask on their command lines, and read in one way."""
 
 import argparse
+import math
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -24,3 +25,21 @@ def zone(name: str) -> ZoneInfo:
         raise CourseError(
             f"--zone {name!r}: no such zone here; there are UTC, Europe/Berlin, America/New_York and others"
         ) from None
+
+
+def positive(text: str) -> int:
+    """How many, of what there is at least one of."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError("a whole number above 0")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError("a number from 0 to 1")
+    return number

@@ -42,6 +42,8 @@ class State:
     told: dict[str, str] = field(default_factory=dict)
     # what was last given of the student to a system, by parts of grader.lms.publish.ledger
     published: dict[str, dict[str, str]] = field(default_factory=dict)
+    # digest of all that the feedback page says, as it was when it was made
+    page: str = ""
     # an extension that was granted: seconds more than the due date gives, or the moment (ISO, UTC) that stands in its place
     longer: float = 0.0
     until: str = ""

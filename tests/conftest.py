@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 # The longest first, so that no core waits for one of them at the end; the first and smoke's use all cores themselves.
 LONGEST = (
     "bank/test_bank.py", "gate/test_judges.py", "grader/test_late.py", "grader/test_training.py", "grader/test_open_marks.py",
-    "grader/test_batch.py", "grader/test_gradebook_file.py", "lms/test_class.py", "e2e/test_smoke.py", "e2e/test_formgrader.py", "e2e/test_leaks.py",
+    "grader/test_batch.py", "grader/test_gradebook_file.py", "grader/test_postgres.py", "lms/test_class.py", "e2e/test_smoke.py", "e2e/test_formgrader.py", "e2e/test_leaks.py",
     "e2e/test_installed.py", "course/test_train.py", "course/test_train_resume.py", "tools/test_build.py", "course/test_output.py", "grader/test_command.py",
 )  # fmt: skip
 # Their tests share little or nothing with their neighbours: each goes wherever a core is free.
@@ -21,12 +21,15 @@ SPREAD = {
 SHARED = {
     "e2e/test_formgrader.py": "room",
     "e2e/test_leaks.py": "room",
+    "grader/test_migrate.py": "server",
+    "grader/test_postgres.py": "server",
     "e2e/test_smoke.py::test_honest_rewards_pass": "tried",
     "e2e/test_smoke.py::test_a_negative_control": "tried",
 }
 # A test that uses one of these starts commands, trains, or judges many submissions; so does every test of these files.
 SLOW_FIXTURES = {
-    "class_folder", "forked", "graded", "judged", "judged_behind_landlock", "python", "quick", "release", "room", "term", "trained", "tried", "ungrouped",
+    "class_folder", "forked", "graded", "judged", "judged_behind_landlock", "python", "quick", "release", "room", "server", "term", "trained",
+    "tried", "ungrouped",
 }  # fmt: skip
 SLOW_FILES = {
     "bank/test_strategies.py", "course/test_evaluate.py", "course/test_output.py", "course/test_train_settings.py",

@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 GRADING = (
     "docutils.core", "hypothesis", "IPython.display", "jinja2.ext", "nbgrader.api", "nbgrader.apps.nbgraderapp", "numpy",
-    "psutil", "pytest", "sqlalchemy.dialects.sqlite", "tests.warm", "tqdm",
+    "psutil", "psycopg", "pytest", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite", "tests.warm", "tqdm",
 )  # fmt: skip
 TRAINING = ("sklearn.linear_model", "trl.trainer.grpo_trainer", "vaderSentiment.vaderSentiment")
 # variables that no package reads while it is imported; torch sets the last two, and nbgrader's settings the path

@@ -59,10 +59,11 @@ class Formgrader:
             self.process.kill()
             self.process.wait()
 
-    def get(self, page: str, method: str = "GET") -> tuple[int, str]:
-        """Return HTTP status and text."""
+    def get(self, page: str, method: str = "GET", sent: Any = None) -> tuple[int, str]:
+        """Return HTTP status and text; `sent`: what goes along, as JSON."""
         headers = {"Authorization": f"token {self.token}"}
-        request = urllib.request.Request(f"{self.base}/{page}", headers=headers, method=method)
+        data = None if sent is None else json.dumps(sent).encode()
+        request = urllib.request.Request(f"{self.base}/{page}", data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
                 return answer.status, answer.read().decode()
@@ -75,21 +76,21 @@ class Formgrader:
         assert status == 200, f"{page}: {status}"
         return json.loads(text)
 
-    def pages(self) -> Iterator[str]:
+    def pages(self, assignment: str = "sentiment", notebook: str = "exercise") -> Iterator[str]:
         """Yield what can be reached by clicking: lists, students' pages, submissions, and what these ask the server for."""
         students = [student["id"] for student in self.listed("api/students")]
-        submissions = self.listed("api/submitted_notebooks/sentiment/exercise")
-        yield from ("", "manage_assignments", "manage_submissions/sentiment", "manage_students")
-        yield from ("gradebook", "gradebook/sentiment", "gradebook/sentiment/exercise")
+        submissions = self.listed(f"api/submitted_notebooks/{assignment}/{notebook}")
+        yield from ("", "manage_assignments", f"manage_submissions/{assignment}", "manage_students")
+        yield from ("gradebook", f"gradebook/{assignment}", f"gradebook/{assignment}/{notebook}")
         yield from (
             f"api/{name}"
-            for name in ("assignments", "submissions/sentiment", "notebooks/sentiment")
+            for name in ("assignments", f"submissions/{assignment}", f"notebooks/{assignment}")
         )
         for student in map(quote, students):
-            yield from (f"manage_students/{student}", f"manage_students/{student}/sentiment")
+            yield from (f"manage_students/{student}", f"manage_students/{student}/{assignment}")
             yield f"api/student_submissions/{student}"
-            yield f"api/student_notebook_submissions/{student}/sentiment"
-            yield f"api/submission/sentiment/{student}"
+            yield f"api/student_notebook_submissions/{student}/{assignment}"
+            yield f"api/submission/{assignment}/{student}"
         for submission in submissions:
             yield f"submissions/{submission['id']}/"
             yield f"api/grades?submission_id={submission['id']}"

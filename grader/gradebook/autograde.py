@@ -5,14 +5,23 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from grader.assignment import Assignment
 from grader.errors import CourseError
-from grader.gradebook.database import LOCKED, check_exercises, check_file, sqlite_file, trouble
+from grader.gradebook.database import (
+    check,
+    check_exercises,
+    in_one_line,
+    named,
+    passes,
+    take,
+    trouble,
+)
 from grader.gradebook.extensions import tell
 from grader.gradebook.marks import Marks, is_unconfirmed, marks_of, stem_of
 from grader.gradebook.settings import application, other_assignments
@@ -21,8 +30,9 @@ from grader.submission.handed_in import HandedIn
 from grader.text import clean
 from grader.verdict import OPEN, Verdict
 
-# seconds before another try where the gradebook is locked; SQLite itself waits 5 s each time
+# seconds before another try where the gradebook is locked or away; SQLite itself waits 5 s each time
 PAUSES = (1, 5, 15)
+Given = TypeVar("Given")
 
 
 class Reports(logging.Handler):
@@ -60,9 +70,9 @@ class Gradebook:
         ).resolve()
         self.app.coursedir.submitted_directory = str(staged)
         self.assignment = assignment
-        self.file = sqlite_file(self.app.coursedir.db_url)
-        if self.file:
-            check_file(self.file)
+        self.url, self.in_vain = self.app.coursedir.db_url, False
+        check(self.url)
+        take(self.url)
         self._add_assignment()
         self.entered = self._entered()
 
@@ -70,10 +80,9 @@ class Gradebook:
         """Let nbgrader enter an assignment that the gradebook does not know; release/ stays as it is."""
         from nbgrader.api import Gradebook, MissingEntry
 
-        with Gradebook(self.app.coursedir.db_url) as database, suppress(MissingEntry):
+        with Gradebook(self.url) as database, suppress(MissingEntry):
             database.find_notebook(self.assignment.notebook.stem, self.assignment.name)
-            if self.file:
-                check_exercises(self.file, self.assignment)
+            check_exercises(self.url, self.assignment)
             return
         with tempfile.TemporaryDirectory() as release:
             done = subprocess.run(
@@ -92,50 +101,44 @@ class Gradebook:
 
     def _entered(self) -> dict[str, tuple[datetime | None, dict[str, float | None]]]:
         """{student: (when the notebook came in, {exercise: automatic mark})}"""
-        from nbgrader.api import Gradebook
-
-        with Gradebook(self.app.coursedir.db_url) as database:
-            found = database.notebook_submissions(
-                self.assignment.notebook.stem, self.assignment.name
-            )
-            return {
+        return self._opened(
+            lambda book: {
                 notebook.student.id: (
                     notebook.assignment.timestamp,
                     {stem_of(grade): grade.auto_score for grade in notebook.grades},
                 )
-                for notebook in found
+                for notebook in self._handed_in(book)
             }
+        )
+
+    def _handed_in(self, book: Any) -> list[Any]:
+        """nbgrader's records of the assignment's notebook."""
+        from grader.gradebook.prefetch import handed_in
+
+        return handed_in(book, self.assignment)
 
     def other_assignments(self) -> set[str]:
         """The names that the course has for its other assignments: in the gradebook, and in source/."""
-        from nbgrader.api import Gradebook
-
-        with Gradebook(self.app.coursedir.db_url) as database:
-            return other_assignments(self.app, database)
+        return self._opened(lambda book: other_assignments(self.app, book))
 
     def students(self) -> list[str]:
-        from nbgrader.api import Gradebook
-
-        with Gradebook(self.app.coursedir.db_url) as database:
-            return [student.id for student in database.students]
+        return self._opened(lambda book: [student.id for student in book.students])
 
     def marks(self) -> dict[str, Marks]:
         """{student: Marks}; hand marks newer than their notebook get confirmed, and late penalties worked out, on the way."""
-        from nbgrader.api import Gradebook
+        return self._opened(self._marks)
 
-        with Gradebook(self.app.coursedir.db_url) as database:
-            found = database.notebook_submissions(
-                self.assignment.notebook.stem, self.assignment.name
-            )
-            for notebook in found:
-                self._confirm(notebook)
-            if self.penalties.shared:
-                self._settle_others(database)
-            troubles = {notebook.student.id: self._settle(notebook) for notebook in found}
-            database.db.commit()
-            return {
-                n.student.id: marks_of(n, self.penalties, troubles[n.student.id]) for n in found
-            }
+    def _marks(self, book: Any) -> dict[str, Marks]:
+        found = self._handed_in(book)
+        for notebook in found:
+            self._confirm(notebook)
+        if self.penalties.shared:
+            self._settle_others(book)
+        troubles = {notebook.student.id: self._settle(notebook) for notebook in found}
+        # a commit makes the session forget what it knows, and ask again for each
+        marks = {n.student.id: marks_of(n, self.penalties, troubles[n.student.id]) for n in found}
+        book.db.commit()
+        return marks
 
     def _settle_others(self, database: Any) -> None:
         """What one assignment's hand-ins use of the free late days, others' cannot."""
@@ -177,18 +180,60 @@ class Gradebook:
     def record(self, student: str, verdict: Verdict, handed_in: HandedIn) -> str:
         """What went wrong, or an empty string."""
         from grader.gradebook.exporter import Judged, Recording
+        from grader.gradebook.sessions import transaction
 
         coursedir = self.app.coursedir
         coursedir.student_id = student
         judged = Judged(self.assignment, handed_in, verdict)
-        for pause in (*PAUSES, None):
+
+        def write() -> None:
+            with transaction(self.url):
+                Recording(judged, coursedir=coursedir, parent=self.app, force=True).start()
+
+        try:
+            self._patiently(write)
+        except Exception as error:  # one student's trouble must not stop the others
+            if isinstance(error, CourseError) and not passes(str(error)):
+                raise  # somebody else has begun to grade into this gradebook
+            return f"the gradebook could not be written: {self._why(error)}"
+        return ""
+
+    def _opened(self, work: Callable[[Any], Given]) -> Given:
+        """What `work` makes of nbgrader's own Gradebook; CourseError where that cannot be used."""
+        from nbgrader.api import Gradebook
+
+        def once() -> Given:
+            with Gradebook(self.url) as book:
+                return work(book)
+
+        with in_one_line(named(self.url)):
+            return self._patiently(once)
+
+    def _patiently(self, work: Callable[[], Given]) -> Given:
+        """What `work` gives; trouble that may pass is waited for, but not again by everybody who comes after it."""
+        for pause in (*(() if self.in_vain else PAUSES), None):
             self.reports.texts.clear()
             try:
-                Recording(judged, coursedir=coursedir, parent=self.app, force=True).start()
-                return ""
-            except Exception as error:  # one student's trouble must not stop the others
-                why = trouble("\n".join(self.reports.texts)) or self.reports.reason(error)
-            if pause is None or LOCKED not in why:
-                break
-            time.sleep(pause)
-        return f"the gradebook could not be written: {why}"
+                take(self.url)
+                given = work()
+            except Exception as error:
+                passing = passes(self._why(error))
+                if pause is None or not passing:
+                    self.in_vain = passing
+                    raise
+                time.sleep(pause)
+            else:
+                self.in_vain = False
+                return given
+        raise AssertionError("the last try returns or raises")
+
+    def _why(self, error: Exception) -> str:
+        """In one line."""
+        if isinstance(error, CourseError):
+            return str(error)
+        said = [
+            "\n".join(self.reports.texts),
+            f"{type(error).__module__}.{type(error).__name__}: {error}",
+        ]
+        told = [why for text in said if (why := trouble(text, named(self.url)))]
+        return told[0] if told else self.reports.reason(error)

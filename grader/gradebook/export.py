@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook
 from nbgrader.plugins import ExportPlugin
 
 from grader.errors import CourseError
-from grader.gradebook.database import check_file, sqlite_file
+from grader.gradebook.database import check
 from grader.gradebook.late import Penalties
 from grader.gradebook.marks import is_open, is_unconfirmed, total
+from grader.gradebook.prefetch import submissions
 from grader.text import address, harmless, identifier
 
 FIELDS = (
@@ -33,10 +34,8 @@ class GradesTable(ExportPlugin):
     def __init__(self, **kwargs: Any) -> None:
         """Made before nbgrader opens the gradebook, which ends in a traceback where it cannot be read."""
         super().__init__(**kwargs)
-        file = sqlite_file(self.parent.coursedir.db_url)
         try:
-            if file:
-                check_file(file, writing=False)
+            check(self.parent.coursedir.db_url, writing=False)
         except CourseError as error:
             self.log.error(str(error))
             sys.exit(2)
@@ -46,11 +45,13 @@ class GradesTable(ExportPlugin):
         self.log.info("Exporting grades to %s", path)
         try:
             penalties = Penalties(self.parent)
-            rows = [
-                row(gradebook, assignment, student, penalties)
-                for assignment in chosen(gradebook.assignments, "name", self.assignment)
-                for student in chosen(gradebook.students, "id", self.student)
-            ]
+            rows = list[dict[str, Any]]()
+            for assignment in chosen(gradebook.assignments, "name", self.assignment):
+                found = submissions(gradebook, assignment.name)
+                rows += [
+                    row(found.get(student.id), assignment, student, penalties)
+                    for student in chosen(gradebook.students, "id", self.student)
+                ]
         except CourseError as error:
             self.log.error(str(error))
             sys.exit(2)
@@ -73,16 +74,12 @@ def chosen(entries: Iterable[Any], name: str, wanted: Iterable[object]) -> list[
     return [entry for entry in entries if not wanted or getattr(entry, name) in map(str, wanted)]
 
 
-def row(
-    gradebook: Gradebook, assignment: Any, student: Any, penalties: Penalties
-) -> dict[str, Any]:
+def row(submission: Any, assignment: Any, student: Any, penalties: Penalties) -> dict[str, Any]:
     """A student who handed nothing in has 0, as nbgrader has it, and nothing open."""
     about = {name: getattr(student, name) for name in ("last_name", "first_name", "email")}
     about |= {"assignment": assignment.name, "student_id": student.id}
     about |= {"duedate": assignment.duedate, "max_score": assignment.max_score}
-    try:
-        submission = gradebook.find_submission(assignment.name, student.id)
-    except MissingEntry:
+    if submission is None:
         return about | {"raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0}
     penalty = math.fsum(penalties(notebook) or 0.0 for notebook in submission.notebooks)
     waiting = [

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from grader.gradebook.database import check_file, in_one_line
+from grader.gradebook.database import check, in_one_line, is_there
 from grader.store import WORK, StateFile
 
 
@@ -77,10 +77,9 @@ class Extensions:
     def __init__(self, course: Any) -> None:
         """Of a `people.Course`; CourseError where its gradebook cannot be used; one that is not there yet is not made."""
         self.root, self.submitted, self.url = course.root, course.submitted, course.db_url
-        file = course.database
-        self.book = file is None or (file.exists() and file.stat().st_size > 0)
-        if file and self.book:
-            check_file(file)
+        self.book = is_there(self.url)
+        if self.book:
+            check(self.url)
 
     def due(self, assignment: str) -> datetime | None:
         """The assignment's due date; None while it has none."""

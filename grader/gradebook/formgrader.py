@@ -31,6 +31,24 @@ def show_totals() -> None:
             setattr(NbGraderAPI, name, less_penalties(nbgraders))
 
 
+def end_sessions(handler: Any) -> None:
+    """From now on nbgrader's handlers keep no session with the database between two requests.
+
+    Theirs would show what was there when it began, and for good be of no use once the database's server was away.
+    """
+    finished = handler.on_finish
+    if hasattr(finished, "__wrapped__"):
+        return
+
+    @functools.wraps(finished)
+    def on_finish(self: Any) -> None:
+        finished(self)
+        if gradebook := self.settings.get("nbgrader_gradebook"):
+            gradebook.close()
+
+    handler.on_finish = on_finish
+
+
 def less_penalties(nbgraders: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(nbgraders)
     def answer(api: Any, *names: Any, **more: Any) -> Any:

@@ -24,6 +24,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets import List
 
+from grader.gradebook.formgrader import end_sessions
 from grader.gradebook.formulas import markdown2html
 from grader.gradebook.late import Penalties, check_settings
 from grader.gradebook.marks import is_open, total
@@ -64,6 +65,7 @@ def mend(config: Any) -> None:
         extensions = [NamesInAddresses]
         made = functools.partial(jinja2.Environment, autoescape=True, extensions=extensions)
         vars(sys.modules[FORMGRADER])["Environment"] = made
+        end_sessions(vars(sys.modules[FORMGRADER])["handlers"].BaseHandler)
 
 
 class NamesInAddresses(jinja2.ext.Extension):

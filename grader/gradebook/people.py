@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from grader.gradebook.database import check_file, in_one_line, sqlite_file
+from grader.gradebook.database import check, in_one_line, is_there, take
 from grader.gradebook.marks import scores_of, stem_of
 from grader.gradebook.settings import assignments, load_quickly
 
@@ -25,11 +26,6 @@ class Course:
     feedback: Path
     source: Path
     db_url: str
-
-    @property
-    def database(self) -> Path | None:
-        """The gradebook's file; None where it is another kind of database."""
-        return sqlite_file(self.db_url)
 
 
 def course() -> Course:
@@ -53,18 +49,17 @@ def course() -> Course:
 
 @contextmanager
 def opened(place: Course, writing: bool = True) -> Iterator[Any]:
-    """nbgrader's own Gradebook; a file that cannot be used is a CourseError in one line."""
+    """nbgrader's own Gradebook; one that cannot be used is a CourseError in one line."""
     from nbgrader.api import Gradebook
 
-    if place.database:
-        check_file(place.database, writing)
+    check(place.db_url, writing)
     with in_one_line(), Gradebook(place.db_url) as book:
         yield book
 
 
 def known(place: Course) -> set[str]:
     """The ids of the gradebook's students; of none where there is no gradebook yet."""
-    if place.database and not place.database.exists():
+    if not is_there(place.db_url):
         return set()
     with opened(place, writing=False) as book:
         return {student.id for student in book.students}
@@ -72,7 +67,7 @@ def known(place: Course) -> set[str]:
 
 def other_assignments(place: Course, name: str) -> set[str]:
     """The course's assignments beside this one: in the gradebook, and in source/."""
-    if place.database and not place.database.exists():
+    if not is_there(place.db_url):
         return assignments(place.source, None) - {name}
     with opened(place, writing=False) as book:
         return assignments(place.source, book) - {name}
@@ -128,11 +123,11 @@ def notebook_of(notebook: Any) -> dict[str, Any]:
                 "score": scores[stem_of(grade)],
                 "max_score": grade.max_score,
             }
-            for grade in notebook.grades
+            for grade in sorted(notebook.grades, key=attrgetter("name"))
         ],
         "comments": [
             {"cell": c.name, "automatic": c.auto_comment, "by_hand": c.manual_comment}
-            for c in notebook.comments
+            for c in sorted(notebook.comments, key=attrgetter("name"))
         ],
     }
 
@@ -149,6 +144,7 @@ def records(place: Course, students: list[str]) -> dict[str, bytes]:
 
 
 def remove(place: Course, student: str) -> None:
-    """Take a student and all marks out of the gradebook."""
+    """Take a student and all marks out of the gradebook; CourseError while somebody grades into it."""
+    take(place.db_url)
     with opened(place) as book:
         book.remove_student(student)

@@ -22,6 +22,7 @@ from grader.gradebook.exporter import SubmissionExporter, judged, read_plain, st
 from grader.gradebook.formgrader import show_totals
 from grader.gradebook.pages import mend
 from grader.gradebook.policy import LatePolicy
+from grader.gradebook.sessions import after
 from grader.judging.feedback import exercise_text
 from grader.judging.session import Grader
 from grader.submission.handed_in import HandedIn
@@ -134,7 +135,8 @@ class SaveMarks(SaveAutoGrades):
         self.unchanged = known.recorded == resources["handed_in"]
         self.earlier = dict(known.by_hand) if self.unchanged else {}
         nb, resources = super().preprocess(nb, resources)
-        state.change(recorded=resources["handed_in"], by_hand=self.earlier)
+        recorded = {"recorded": resources["handed_in"], "by_hand": self.earlier}
+        after(lambda: state.change(**recorded))
         return nb, resources
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:

@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
+import os
 import shutil
 
 import pytest
 from hypothesis import settings
-from toys import TOY, ClassFolder, notebook
+from server import NEEDED, Server, programs
+from toys import TOY, ClassFolder, notebook, template
 from walls import attack, isolation, wall  # noqa: F401
 
+from grader.gradebook.plugins import find_alembic
 from grader.submission.preflight import repair
 
 settings.register_profile("tests", deadline=None)  # a busy machine is no failure
@@ -71,3 +74,36 @@ def fix(assignment):
 def class_folder(tmp_path):
     """An nbgrader course of its own, with the assignment generated, and a way to hand in."""
     return ClassFolder(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A PostgreSQL server; where Debian's package is not installed these tests are skipped, but not in CI."""
+    if programs() is None:
+        assert not os.environ.get("CI"), NEEDED
+        pytest.skip(NEEDED)
+    find_alembic()  # nbgrader looks for it in PATH when it makes a gradebook
+    made = Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def generated(server):
+    """The name of a database with the toy assignment generated, to be copied."""
+    from grader.gradebook.moving import move
+
+    move(f"sqlite:///{template()}/gradebook.db", server.create("generated"))
+    server.leave("generated")
+    return "generated"
+
+
+@pytest.fixture
+def in_postgres(server, class_folder, generated, request):
+    """An nbgrader course whose gradebook a server keeps."""
+    class_folder.database = name = request.node.name[:60]
+    class_folder.url = server.create(name, generated)
+    class_folder.configure(f"c.CourseDirectory.db_url = {class_folder.url!r}")
+    (class_folder.folder / "gradebook.db").unlink()
+    yield class_folder
+    server.drop(name)

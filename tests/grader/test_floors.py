@@ -13,7 +13,15 @@ from grader.new import TEMPLATE
 FLOORS = [
     {"tools"},
     {"gate"},
-    {"grader.__main__", "grader.doctor", "grader.extend", "grader.new", "grader.pytest_hooks"},
+    {
+        "grader.__main__",
+        "grader.doctor",
+        "grader.extend",
+        "grader.feedback",
+        "grader.migrate",
+        "grader.new",
+        "grader.pytest_hooks",
+    },
     {"grader.report"},
     {"grader.lms"},
     {"grader.classroom"},

@@ -96,6 +96,11 @@ class ClassFolder:
             assignment.read_text().replace("    limits=", f"    {declared}\n    limits=")
         )
 
+    def configure(self, *lines):
+        """Add lines to nbgrader_config.py."""
+        path = self.folder / "nbgrader_config.py"
+        path.write_text("\n".join([path.read_text(), *lines]))
+
     def hand_in(self, student, data=None, name="toy/exercise.ipynb"):
         path = self.folder / "submitted" / student / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -70,7 +70,19 @@ def test_every_make_target_is_documented(target):
     assert re.search(rf"\bmake ([a-z-]+ )*{target}\b(?!-)", ALL)
 
 
-GRADER = ("check", "run", "serve-one", "doctor", "new", "collect", "remove", "extend", "report")
+GRADER = (
+    "check",
+    "run",
+    "serve-one",
+    "doctor",
+    "new",
+    "collect",
+    "remove",
+    "extend",
+    "feedback",
+    "migrate",
+    "report",
+)
 
 
 @pytest.mark.parametrize("command", [*GRADER, *(f"publish {name}" for name in SYSTEMS)])

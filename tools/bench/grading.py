@@ -92,7 +92,7 @@ def one_round(folder: Path, batch: int, stock: int) -> Iterator[tuple[str, float
     yield "check, one notebook, cold", timed(command, room, "check", paths[0])
     yield "run: a batch, gradebook included", timed(command, room, "run") / batch
     assert all(row["total"] == "15.0" for row in room.status().values())
-    shutil.rmtree(room.folder / "build/grading/sentiment/done")
+    shutil.rmtree(room.folder / "autograded")
     yield "  of which the gradebook, verdicts known", timed(command, room, "run") / batch
     yield "  of which verdicts, check with 2 jobs", timed(command, room, "check", "--jobs", "2", *paths) / batch  # fmt: skip
     course = StockCourse(folder / "stock", stock)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from grader.assignment import Assignment, Exercise, exercises
 from grader.classroom.status import row, words
 from grader.errors import CourseError
-from grader.gradebook.database import cell_ids, check_file, in_one_line, sqlite_file
+from grader.gradebook.database import cell_ids, check, in_one_line, is_there, named
 from grader.gradebook.marks import Marks, is_open, is_unconfirmed, marks_of, stem_of
 from grader.lms.collect.strays import find_strays
 from grader.lms.handins import Key
@@ -66,13 +66,11 @@ def read_table(assignment: Assignment) -> Table:
 
 def _check(url: str) -> None:
     """CourseError unless there is a gradebook that can be read."""
-    file = sqlite_file(url)
-    if file and not file.exists():
+    if not is_there(url):
         raise CourseError(
-            f"there is no {file.name}: nobody is graded yet; `{program()} -m grader run` does it"
+            f"there is no gradebook ({named(url)}): nobody is graded yet; `{program()} -m grader run` does it"
         )
-    if file:
-        check_file(file, writing=False)
+    check(url, writing=False)
 
 
 def _found(
