@@ -136,14 +136,14 @@ class Replays:
 
 def unlike(replayed: Mark, trained: Mark) -> str:
     """What two marks of one notebook disagree in, with both values, or ""."""
-    figures: Iterable[tuple[Mark, Mark]] = zip_longest(
-        replayed.get("figures", []), trained.get("figures", []), fillvalue={}
-    )
-    for one, other in figures:
-        for name, value in one.items():
-            if other.get(name) != value:
-                return f"{name}: {value} replayed, {other.get(name)} trained"
     for name in ("share", "outcome"):
         if replayed.get(name) != trained.get(name):
             return f"{name}: {replayed.get(name)} replayed, {trained.get(name)} trained"
+    seeds: Iterable[tuple[Mark, Mark]] = zip_longest(
+        replayed.get("figures", []), trained.get("figures", []), fillvalue={}
+    )
+    for one, other in seeds:
+        for name in {**one, **other}:
+            if one.get(name) != other.get(name):
+                return f"{name}: {one.get(name)} replayed, {other.get(name)} trained"
     return ""
