@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 
 from grader.assignment import Assignment
 from grader.errors import CourseError
+from grader.gradebook.changes import Regraded
 from grader.gradebook.database import LOCKED, check_exercises, check_file, sqlite_file, trouble
 from grader.gradebook.extensions import tell
+from grader.gradebook.history import History
 from grader.gradebook.marks import Marks, is_unconfirmed, marks_of, stem_of
 from grader.gradebook.settings import application, other_assignments
 from grader.store import StateFile
@@ -161,6 +164,20 @@ class Gradebook:
         for grade in filter(is_unconfirmed, () if known.recorded is None else notebook.grades):
             if known.by_hand.get(stem_of(grade)) != grade.manual_score:
                 grade.needs_manual_grade = False
+
+    def begin(self, history: History) -> list[Regraded]:
+        """Log what changed since the last run."""
+        from nbgrader.api import Gradebook
+
+        with Gradebook(self.app.coursedir.db_url) as database:
+            return history.begin(database)
+
+    def end(self, history: History, recorded: Mapping[str, Verdict]) -> list[Regraded]:
+        """Log what this run changed."""
+        from nbgrader.api import Gradebook
+
+        with Gradebook(self.app.coursedir.db_url) as database:
+            return history.end(database, recorded)
 
     def has(self, student: str, verdict: Verdict, moment: datetime | None) -> bool:
         """Whether this very gradebook has the verdict's marks, for what came in at this moment."""

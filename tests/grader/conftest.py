@@ -71,3 +71,31 @@ def fix(assignment):
 def class_folder(tmp_path):
     """An nbgrader course of its own, with the assignment generated, and a way to hand in."""
     return ClassFolder(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def graders(grader):
+    """Of a course with two assignments, by name."""
+    from terms import two_assignments
+
+    from grader.assignment import load_assignment
+    from grader.judging.session import Grader
+
+    with Grader(load_assignment(two_assignments() / "hidden/hw2")) as second:
+        yield {"toy": grader, "hw2": second}
+
+
+@pytest.fixture
+def term(tmp_path_factory, graders, monkeypatch):
+    """Terms of one course, each in a folder of its own."""
+    from terms import Term
+
+    from grader.gradebook import plugins
+
+    running, used = plugins.running, []
+    running.cache_clear()
+    monkeypatch.setattr(plugins, "running", lambda *named: used.append(running(*named)) or used[-1])
+    yield lambda: Term(tmp_path_factory.mktemp("term"), graders, monkeypatch)
+    for made in {id(made): made for made in used}.values():
+        made.__exit__()
+    running.cache_clear()

@@ -13,7 +13,14 @@ from grader.new import TEMPLATE
 FLOORS = [
     {"tools"},
     {"gate"},
-    {"grader.__main__", "grader.doctor", "grader.extend", "grader.new", "grader.pytest_hooks"},
+    {
+        "grader.__main__",
+        "grader.doctor",
+        "grader.explaining",
+        "grader.extend",
+        "grader.new",
+        "grader.pytest_hooks",
+    },
     {"grader.lms"},
     {"grader.classroom"},
     {"grader.gradebook"},

@@ -70,7 +70,7 @@ def test_every_make_target_is_documented(target):
     assert re.search(rf"\bmake ([a-z-]+ )*{target}\b(?!-)", ALL)
 
 
-GRADER = ("check", "run", "serve-one", "doctor", "new", "collect", "remove", "extend")
+GRADER = ("check", "run", "serve-one", "doctor", "new", "collect", "remove", "extend", "explain")
 
 
 @pytest.mark.parametrize("command", [*GRADER, *(f"publish {name}" for name in SYSTEMS)])

@@ -102,7 +102,7 @@ class _Reader:
         """Of a student whom the gradebook has marks of."""
         student = record.student.id
         state = StateFile(self.root, self.name, student).read()
-        verdict, marks = _verdict(state), self._marks(record)
+        verdict, marks = verdict_of(state), self._marks(record)
         shown = row(student, verdict["status"] if verdict else Status.GRADED, verdict, (), marks)
         by_hand = {stem_of(g): g.auto_score for g in record.grades if _by_hand(g)}
         waiting = {stem_of(g) for g in record.grades if is_open(g) or is_unconfirmed(g)}
@@ -167,7 +167,7 @@ class _Reader:
         )
 
 
-def _verdict(state: State) -> Verdict | None:
+def verdict_of(state: State) -> Verdict | None:
     """The verdict that the gradebook's marks are of: none where stock nbgrader has graded a later notebook."""
     verdict = state.verdict
     known_as = state.why_not or (verdict["sha256"] if verdict else "")
