@@ -1,5 +1,6 @@
 """Reads the results of everybody: from the gradebook, the grader's own state beside it, and what lies in submitted/."""
 
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Collection
@@ -46,8 +47,10 @@ def read_table(assignment: Assignment) -> Table:
     root, plan = Path(app.coursedir.root), tuple(exercises(assignment))
     _check(app.coursedir.db_url)
     roster = {person.student: person for person in Roster.kept(root)}
+    work = root / WORK / assignment.name
     with (
-        alone(root / WORK / assignment.name),
+        # where nothing ever ran there is no lock, and reading makes none
+        alone(work) if (work / "lock").exists() else contextlib.nullcontext(),
         in_one_line(),
         Gradebook(app.coursedir.db_url) as database,
     ):
