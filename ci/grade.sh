@@ -4,7 +4,7 @@
 # FOLDER: what is in FOLDER/<student> takes the place of submitted/<student> first. DOWNLOAD: an archive, or what --from says,
 # goes through `grader collect`; so does a folder with one archive and nothing else but rosters (.csv). --earlier: go on with the gradebook and the
 # training verdicts that an earlier run kept, where this runner has none.
-# Leaves build/grading/status.csv, build/grading/grades.csv and build/grading/class.tar.gz: gradebook, autograded/, feedback/
+# Leaves build/grading/status.csv, build/grading/grades.csv and build/grading/class.tar.gz: gradebook, log of marks, autograded/, feedback/
 # and training verdicts. The exit code is the grader's: 1 when some row is `infrastructure`, a submission that could not be
 # graded for a reason of ours, or when something could not be copied or collected.
 set -euo pipefail
@@ -113,7 +113,7 @@ done
 nbgrader export --to build/grading/grades.csv || code=1
 # one file: folders are named after students, and not every store of artefacts takes every name
 kept=()
-for path in gradebook.db autograded feedback build/grading/training build/grading/roster.json build/grading/*/students; do
+for path in gradebook.db marks.jsonl autograded feedback build/grading/training build/grading/roster.json build/grading/*/students; do
     if [ -e "$path" ]; then kept+=("$path"); fi
 done
 tar -czf build/grading/class.tar.gz --exclude=.gitkeep --exclude='build/grading/training/*/seed-*' "${kept[@]}" || code=1

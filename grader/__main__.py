@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from grader import __version__, extend, feedback, migrate, new
 from grader.assignment import AUDIT, TRAINING, load_assignments, the_assignment
 from grader.errors import CourseError, GraderError
+from grader.explaining import command as explain
 from grader.lms.autograders import command as serve_one
 from grader.lms.commands import add_commands
 from grader.lms.publish import command as publish
@@ -25,6 +26,7 @@ from grader.verdict import Status, Verdict
 from grader.wall.choice import AUTO, CHOICES, HELP, checked
 
 if TYPE_CHECKING:
+    from grader.classroom.batch import Batch
     from grader.classroom.training import TrainingQueue
     from grader.judging.session import Grader
 
@@ -36,6 +38,8 @@ EXAMPLES = """examples:
   python -m grader run                                grade everyone in submitted/, into the gradebook
   python -m grader run --train                        the same, and the training run of every notebook
   python -m grader serve-one < my.ipynb               one notebook's verdict as JSON, for programs that ask
+  python -m grader run --dry-run                      whose marks would change, and nothing written
+  python -m grader explain ann                        where each of a student's marks comes from
   python -m grader doctor                             what this machine can do, and how to mend the rest
   python -m grader extend ann --days 3                more time for a student; without names, who has it
   python -m grader feedback                           feedback pages, of those whose marks or comments changed
@@ -47,7 +51,8 @@ EXAMPLES = """examples:
 exit codes:
   0    every notebook has its verdict, whatever its marks; doctor: grading works here
   1    some are not judged for a reason on our side, or submitted/ holds what is no student's, which is said; collect:
-       rows ask for something; publish: some marks or pages are not written; doctor: something is missing
+       rows ask for something; publish: some marks or pages are not written; explain: --verify found another verdict;
+       doctor: something is missing
   2    stopped: the command line, the course, the gradebook or the sandbox cannot be used as they are
   130  stopped by Ctrl-C; the same command goes on
 """
@@ -68,6 +73,7 @@ def arguments() -> argparse.ArgumentParser:
     migrate.add_command(commands)
     publish.add_command(commands)
     report.add_command(commands)
+    explain.add_command(commands)
     add_commands(commands)
 
     def command(
@@ -96,6 +102,10 @@ def arguments() -> argparse.ArgumentParser:
     run.add_argument("--train", action="store_true", help=text)
     text = "train with this share of the notebooks that a replay has marked as well, and compare; 1: with all (default: %(default)s)"
     run.add_argument("--audit", type=share, default=AUDIT, metavar="SHARE", help=text)
+    text = "judge everybody anew, say whose marks would change, law by law, and write nothing"
+    run.add_argument("--dry-run", action="store_true", help=text)
+    text = "the table of changed marks, too: JSON where the name ends in .json, else CSV"
+    run.add_argument("--changes", type=Path, metavar="FILE", help=text)
     grading_options(run, "one per core")
     words = (
         "grade one notebook and write its verdict, for an LMS's autograder, a workflow or a queue"
@@ -129,6 +139,7 @@ def consult(options: argparse.Namespace) -> int:
 
 def run_batch(options: argparse.Namespace) -> int:
     from grader.classroom.batch import Batch, strays
+    from grader.classroom.differences import tell
     from grader.classroom.slots import cores
     from grader.classroom.status import summary, write_status
     from grader.gradebook.database import in_one_line
@@ -143,8 +154,12 @@ def run_batch(options: argparse.Namespace) -> int:
     strangers = Strangers(names, options.laws, options.assignment)
     keep = options.timestamps == "keep"
     batches = [Batch(judge, keep, strangers=strangers.names) for judge in judges]
+    if options.dry_run:
+        return try_out(batches, jobs, options)
     queues = training_queues(judges) if options.train else [None] * len(judges)
-    check_writable(options.status)
+    check_writable(options.status, "--status")
+    if options.changes:
+        check_writable(options.changes, "--changes")
     # what is wrong with the last assignment's laws is said before the first is graded
     for judge in judges[1:]:
         judge.validate()
@@ -162,6 +177,7 @@ def run_batch(options: argparse.Namespace) -> int:
         write_status(rows, options.status)
     place = "; ".join(batch.place for batch in batches)
     summary(rows, place)
+    tell({b.assignment.name: b.regraded for b in batches}, options.changes)
     for said in strangers.advice(batches[0].submitted):
         print(one_line(said, 2000), file=sys.stderr)
     if said := strays(batches[0].submitted, place, strangers.names(batches[0].submitted)):
@@ -169,6 +185,22 @@ def run_batch(options: argparse.Namespace) -> int:
     print(f"one row a student: {options.status}", file=sys.stderr)
     ours = any(row["status"] == Status.INFRASTRUCTURE for row in rows)
     return int(ours or bool(strangers.names(batches[0].submitted)))
+
+
+def try_out(batches: "list[Batch]", jobs: int, options: argparse.Namespace) -> int:
+    """`--dry-run`; 1 where somebody could not be graded."""
+    from grader.classroom.differences import tell_trial
+    from grader.classroom.trial import foresee
+    from grader.gradebook.database import in_one_line
+
+    if options.train:
+        raise CourseError("--dry-run trains nothing: leave --train out")
+    if options.changes:
+        check_writable(options.changes, "--changes")
+    with in_one_line():
+        trials = foresee(batches, jobs)
+    tell_trial(trials, options.changes)
+    return int(any(trial.faults for trial in trials.values()))
 
 
 def training_queues(judges: "list[Grader]") -> "list[TrainingQueue | None]":
@@ -184,13 +216,13 @@ def training_queues(judges: "list[Grader]") -> "list[TrainingQueue | None]":
     ]
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, option: str) -> None:
     """CourseError before hours of work, not after them."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.open("a").close()
     except OSError as error:
-        raise CourseError(f"--status {path}: {error.strerror}") from error
+        raise CourseError(f"{option} {path}: {error.strerror}") from error
 
 
 def check_notebooks(options: argparse.Namespace) -> int:

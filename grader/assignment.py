@@ -49,6 +49,7 @@ class Assignment:
 
     # the instructor notebook, as it is named in the course's folder: stems, marks and locked cells come from its metadata
     notebook: Path
+    version: str = ""  # of its laws, as you count them: verdicts name it beside their hash
     preload: tuple[str, ...] = ()  # modules that the sandbox imports before any student code
     arrays: str = "numpy"  # a NumPy array of a law arrives as "torch" tensor or as "numpy" array
     # by name on PyPI: once one has another version, verdicts are made anew

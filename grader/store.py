@@ -7,7 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import grader
 from grader.assignment import DECLARATION, Assignment
 from grader.errors import CourseError
-from grader.verdict import Verdict
+from grader.verdict import Made, MadeWith, Verdict
 
 WORK = Path("build/grading")  # below nbgrader's course
 REPORT = "report"  # below an assignment's folder there: what `grader report` makes anew
@@ -37,6 +37,8 @@ class State:
     by_hand: dict[str, float] = field(default_factory=dict)
     # digest of the verdict that the gradebook has whole, "" as soon as anything begins to record another
     whole: str = ""
+    # what the marks are made of that the log of marks tells last (grader.gradebook.reasons.Basis); {} where it tells of none
+    basis: dict[str, Any] = field(default_factory=dict)
     moment: str = ""  # what the grader itself wrote into timestamp.txt
     # what the download said of the notebook with this digest: status.csv repeats it
     told: dict[str, str] = field(default_factory=dict)
@@ -82,7 +84,7 @@ def alone(work: Path) -> Iterator[None]:
     """Nobody else grades, trains, collects or removes there meanwhile; `work`: an assignment's folder in WORK."""
     try:
         work.mkdir(parents=True, exist_ok=True)
-        file = (work / "lock").open("w")
+        file = (work / "lock").open("a")  # one that is there stays as it is
     except OSError as error:
         raise CourseError(f"{error.filename}: {error.strerror}; mend it, run again") from error
     with file as lock:
@@ -97,13 +99,32 @@ def alone(work: Path) -> Iterator[None]:
 
 def fingerprint(assignment: Assignment, isolation: str, more: Iterable[Path] = ()) -> str:
     """Changes with anything a verdict depends on, the submission apart; `more`: files, and folders with what they hold."""
-    versions = [platform.python_version(), *map(version, sorted({*PACKAGES, *assignment.packages}))]
-    digest = hashlib.sha256(json.dumps([isolation, versions]).encode())
-    own = [path for path in files(assignment.folder) if not another(path, assignment.folder)]
-    used = chain(own, *map(files, (Path(grader.__file__).parent, *more)))
-    for path in (assignment.notebook, *sorted(used)):
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    used = [digest_of(path) for path in sorted(chain(*map(files, more)))]
+    return sha256(json.dumps([isolation, made_with(assignment), used]).encode())
+
+
+def made_with(assignment: Assignment) -> MadeWith:
+    """Version and digest of laws and grader as they are now, the same wherever they lie; versions of packages."""
+    own, ours = assignment.folder, Path(grader.__file__).parent
+    laws = {p.relative_to(own).as_posix(): p for p in files(own) if not another(p, own)}
+    parts = {path.relative_to(ours).as_posix(): path for path in files(ours)}
+    versions = {name: version(name) for name in sorted({*PACKAGES, *assignment.packages})}
+    return {
+        "laws": made(assignment.version, {**laws, "its notebook": assignment.notebook}),
+        "grader": made(grader.__version__, parts),
+        "packages": {"python": platform.python_version(), **versions},
+    }
+
+
+def made(version: str, parts: Mapping[str, Path]) -> Made:
+    """One part of it: files, by the names that count."""
+    digests = [[name, digest_of(parts[name])] for name in sorted(parts)]
+    return {"version": version, "sha256": sha256(json.dumps(digests).encode())}
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    return sha256(path.read_bytes())
 
 
 def another(path: Path, folder: Path) -> bool:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, NotRequired, TypedDict
 
-import grader
 from grader.assignment import Exercise
 
 
@@ -80,6 +79,21 @@ class TrainingState(TypedDict):
     mark: str
 
 
+class Made(TypedDict):
+    """One part of what a verdict was made with: `version` as it calls itself, "" where it does not, and SHA-256 of its files."""
+
+    version: str
+    sha256: str
+
+
+class MadeWith(TypedDict):
+    """All that a verdict depends on beside notebook and sandbox; `packages`: versions, Python's own among them."""
+
+    laws: Made
+    grader: Made
+    packages: dict[str, str]
+
+
 class Verdict(TypedDict):
     """One submission; docs/verdict.schema.json has the same as a JSON schema."""
 
@@ -87,6 +101,7 @@ class Verdict(TypedDict):
     submission: str
     sha256: str
     grader: str
+    made_with: MadeWith
     isolation: str
     status: Status
     complete: bool
@@ -210,6 +225,7 @@ def verdict(
     sha256: str,
     marked: dict[str, ExerciseVerdict],
     isolation: str,
+    made_with: MadeWith,
     notes: Iterable[str] = (),
     unreadable: bool = False,
 ) -> Verdict:
@@ -220,7 +236,8 @@ def verdict(
         "schema": 1,
         "submission": name,
         "sha256": sha256,
-        "grader": grader.__version__,
+        "grader": made_with["grader"]["version"],
+        "made_with": made_with,
         "isolation": isolation,
         "status": Status.UNREADABLE if unreadable else _status(outcomes, complete),
         "complete": complete,

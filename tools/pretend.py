@@ -22,7 +22,7 @@ from grader.assignment import Kind, exercises, load_assignment
 from grader.judging.session import Grader
 from grader.judging.training_marks import Mark, state
 from grader.lms.collect.attempts import Archive, Attempt, Kept
-from grader.store import StateFile, sha256, write
+from grader.store import StateFile, made_with, sha256, write
 from grader.verdict import (
     ExerciseVerdict,
     Outcome,
@@ -78,7 +78,7 @@ class Pretend:
         self.room = Classroom(folder)
         self.folder = folder
         self.assignment = load_assignment(HIDDEN)
-        self.plan = exercises(self.assignment)
+        self.plan, self.made_with = exercises(self.assignment), made_with(self.assignment)
         self.work = judged(self.rng)
         executed = ROOT / "solutions/sentiment/exercise.ipynb"
         self.executed = json.loads(executed.read_text(encoding="utf-8"))
@@ -113,7 +113,9 @@ class Pretend:
             elif exercise.kind == Kind.MANUAL:
                 marked[exercise.stem] = open_verdict(exercise, Outcome.NEEDS_MANUAL)
         marked = {exercise.stem: marked[exercise.stem] for exercise in self.plan}
-        made = verdict(name, sha256(data), marked, "bwrap") | {"training": state(uses, mark)}
+        made = verdict(name, sha256(data), marked, "bwrap", self.made_with) | {
+            "training": state(uses, mark)
+        }
         self.room.hand_in(name, data)
         staged = self.folder / "build/grading/sentiment/submitted" / name / NOTEBOOK
         staged.parent.mkdir(parents=True)

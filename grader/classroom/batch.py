@@ -18,7 +18,9 @@ from grader.classroom.jobs import Pool
 from grader.classroom.status import Row, row
 from grader.classroom.training import Untrained, known
 from grader.gradebook.autograde import Gradebook
+from grader.gradebook.changes import Regraded
 from grader.gradebook.database import cell_ids
+from grader.gradebook.history import History
 from grader.judging.feedback import missed
 from grader.judging.session import Grader
 from grader.judging.training_marks import state
@@ -59,6 +61,9 @@ class Batch:
         self.untrained: dict[str, Untrained] = {}
         # and what its rows are made of, beside the gradebook's marks
         self.found: list[dict[str, Any]] = []
+        # whose marks are others than before, as the log of marks has it
+        self.history = History(self.root, self.assignment)
+        self.regraded: list[Regraded] = []
 
     def alone(self) -> AbstractContextManager[None]:
         """Nobody else grades, trains or collects here meanwhile."""
@@ -74,6 +79,7 @@ class Batch:
         with Pool(self.judge, jobs) as pool:
             self.gradebook = gradebook = Gradebook(self.assignment, self.staged)
             self.submitted = gradebook.submitted
+            self.regraded += gradebook.begin(self.history)
             names = (self.assignment.name, self.assignment.notebook.stem)
             ids = cell_ids(self.assignment)
             others, nobodys = gradebook.other_assignments(), self.strangers(self.submitted)
@@ -94,6 +100,8 @@ class Batch:
     def rows(self) -> list[Row]:
         """The run's rows with the marks that the gradebook has now: another assignment's run may use up free late days."""
         marks = self.gradebook.marks()
+        recorded = {e["student"]: e["verdict"] for e in self.found if "verdict" in e}
+        self.regraded += self.gradebook.end(self.history, recorded)
         rows = [row(**entry, marks=marks.get(entry["student"])) for entry in self.found]
         return sorted(
             ({**entry, "assignment": self.assignment.name} for entry in rows),
@@ -101,11 +109,7 @@ class Batch:
         )
 
     def _grade(self, found: list[Found], gradebook: Gradebook, pool: Pool) -> list[dict[str, Any]]:
-        futures = {
-            entry.student: self._verdict(entry, pool)
-            for entry in found
-            if entry.anything and not unusable(entry.student)
-        }
+        futures = self.verdicts(found, pool)
         rows: list[dict[str, Any]] = []
         for entry in tqdm(found, "grading", unit="notebook", disable=None):
             if entry.student in futures:
@@ -113,6 +117,14 @@ class Batch:
             else:
                 rows.append(self._not_graded(entry, gradebook))
         return rows
+
+    def verdicts(self, found: list[Found], pool: Pool) -> dict[str, Future[Verdict]]:
+        """By student, of all of whom there is something to give one on."""
+        return {
+            entry.student: self._verdict(entry, pool)
+            for entry in found
+            if entry.anything and not unusable(entry.student)
+        }
 
     def _not_graded(self, entry: Found, gradebook: Gradebook) -> dict[str, Any]:
         if why := unusable(entry.student) or entry.trouble:
@@ -198,7 +210,8 @@ class Batch:
     ) -> str:
         """Into the gradebook, unless this very verdict is already there, with this very timestamp; what went wrong, or ""."""
         moment = timestamps.read_timestamp(self._staged(entry).parent)
-        mark = sha256(json.dumps(verdict).encode())
+        # what a verdict was made with changes no mark by itself
+        mark = sha256(json.dumps({**verdict, "made_with": None}).encode())
         if state.read().whole == mark and gradebook.has(entry.student, verdict, moment):
             return ""
         handed_in = HandedIn(self._staged(entry).read_bytes(), entry.why_not)

@@ -181,8 +181,9 @@ class Pool:
             e.stem: open_verdict(e, Outcome.INFRASTRUCTURE, words)
             for e in self.grader.judged(request["exercises"])
         }
-        digest, isolation = asked_for(request).sha256, self.grader.isolation
-        return verdict(request["name"], digest, marked, isolation.name, isolation.notes)
+        digest, wall = asked_for(request).sha256, self.grader.isolation
+        made_with = self.grader.made_with
+        return verdict(request["name"], digest, marked, wall.name, made_with, wall.notes)
 
 
 if __name__ == "__main__":

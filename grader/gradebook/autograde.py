@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from grader.assignment import Assignment
 from grader.errors import CourseError
+from grader.gradebook.changes import Regraded
 from grader.gradebook.database import (
     check,
     check_exercises,
@@ -23,6 +24,7 @@ from grader.gradebook.database import (
     trouble,
 )
 from grader.gradebook.extensions import tell
+from grader.gradebook.history import History
 from grader.gradebook.marks import Marks, is_unconfirmed, marks_of, stem_of
 from grader.gradebook.settings import application, other_assignments
 from grader.store import StateFile
@@ -164,6 +166,14 @@ class Gradebook:
         for grade in filter(is_unconfirmed, () if known.recorded is None else notebook.grades):
             if known.by_hand.get(stem_of(grade)) != grade.manual_score:
                 grade.needs_manual_grade = False
+
+    def begin(self, history: History) -> list[Regraded]:
+        """Log what changed since the last run."""
+        return self._opened(history.begin)
+
+    def end(self, history: History, recorded: Mapping[str, Verdict]) -> list[Regraded]:
+        """Log what this run changed."""
+        return self._opened(lambda book: history.end(book, recorded))
 
     def has(self, student: str, verdict: Verdict, moment: datetime | None) -> bool:
         """Whether this very gradebook has the verdict's marks, for what came in at this moment."""

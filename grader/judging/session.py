@@ -10,6 +10,7 @@ from grader.assignment import Assignment, Exercise, Kind, exercises
 from grader.judging.needs import digest
 from grader.judging.training_marks import Mark, TrainingMarks, by_machine, state
 from grader.reader import Unreadable
+from grader.store import made_with
 from grader.submission.handed_in import HandedIn, read
 from grader.submission.preflight import Submission, repair
 from grader.verdict import (
@@ -42,6 +43,7 @@ class Grader:
         """`isolation`: one of CHOICES; `training`: a folder of training marks."""
         self.assignment, self.isolation = assignment, chosen(isolation)
         self.training = Path(training).resolve() if training else None
+        self.made_with = made_with(assignment)
         self.marks = TrainingMarks(assignment, self.training, self.isolation.name)
         if self.isolation.walled:
             check_outside(
@@ -102,16 +104,16 @@ class Grader:
         self, name: str, sha256: str, reason: str, exercises: Collection[str] | None
     ) -> Verdict:
         marked = {e.stem: unread_verdict(e, reason) for e in self.judged(exercises)}
-        notes = [*self.isolation.notes, reason]
-        return verdict(name, sha256, marked, self.isolation.name, notes, unreadable=True)
+        notes, wall = [*self.isolation.notes, reason], self.isolation.name
+        return verdict(name, sha256, marked, wall, self.made_with, notes, unreadable=True)
 
     def _judge(self, submission: Submission, name: str, plan: list[Exercise]) -> Verdict:
         trains = any(exercise.kind == Kind.TRAINING for exercise in plan)
         uses = digest(self.assignment, submission.cells, self.sandbox) if trains else ""
         trained = self.marks.read(submission.sha256, uses)
         marked = self._marks(plan, submission, trained)
-        notes = [*self.isolation.notes, *submission.notes]
-        made = verdict(name, submission.sha256, marked, self.isolation.name, notes)
+        notes, wall = [*self.isolation.notes, *submission.notes], self.isolation.name
+        made = verdict(name, submission.sha256, marked, wall, self.made_with, notes)
         if trains:
             made["training"] = state(uses, trained)
         return made

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from grader.errors import CourseError
 from grader.gradebook import people
+from grader.gradebook.history import log_removal
 from grader.lms.people import Roster
 from grader.store import REPORT, WORK, alone
 from grader.text import one_line, some_of
@@ -44,6 +45,7 @@ def run(students: Sequence[str], dry_run: bool = False) -> int:
             try:
                 saved = save(place, name, held[name], roster)
                 take_out(place, name, held[name], name in entered)
+                log_removal(place.root, name)
             except OSError as error:
                 raise CourseError(
                     f"{error.filename or place.root}: {error.strerror}: mend it, and run again with {one_line(name, 100)} and those after"

@@ -107,3 +107,31 @@ def in_postgres(server, class_folder, generated, request):
     (class_folder.folder / "gradebook.db").unlink()
     yield class_folder
     server.drop(name)
+
+
+@pytest.fixture(scope="module")
+def graders(grader):
+    """Of a course with two assignments, by name."""
+    from terms import two_assignments
+
+    from grader.assignment import load_assignment
+    from grader.judging.session import Grader
+
+    with Grader(load_assignment(two_assignments() / "hidden/hw2")) as second:
+        yield {"toy": grader, "hw2": second}
+
+
+@pytest.fixture
+def term(tmp_path_factory, graders, monkeypatch):
+    """Terms of one course, each in a folder of its own."""
+    from terms import Term
+
+    from grader.gradebook import plugins
+
+    running, used = plugins.running, []
+    running.cache_clear()
+    monkeypatch.setattr(plugins, "running", lambda *named: used.append(running(*named)) or used[-1])
+    yield lambda: Term(tmp_path_factory.mktemp("term"), graders, monkeypatch)
+    for made in {id(made): made for made in used}.values():
+        made.__exit__()
+    running.cache_clear()

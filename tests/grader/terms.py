@@ -24,7 +24,10 @@ from two import add_second, homework
 from grader.__main__ import arguments
 from grader.classroom.batch import Batch
 from grader.classroom.status import write_status
+from grader.classroom.trial import foresee
 from grader.errors import CourseError
+from grader.gradebook.held import PENALTY, held, total_of
+from grader.gradebook.marks_log import MarksLog, of_somebody
 from grader.submission.handed_in import HandedIn
 
 HALF = RIGHT.replace(" * (1 - discount)", "")
@@ -134,7 +137,8 @@ class Term:
     def __init__(self, folder, graders, monkeypatch):
         self.folder, self.graders = ClassFolder(folder, two_assignments), graders
         monkeypatch.chdir(folder)
-        monkeypatch.setattr("grader.classroom.batch.Pool", Pool)
+        for module in ("batch", "trial"):
+            monkeypatch.setattr(f"grader.classroom.{module}.Pool", Pool)
         self.due = dict.fromkeys(FILES)
         self.rule = "none"
         self.work, self.came = {}, {}  # what lies there now
@@ -207,16 +211,42 @@ class Term:
                 book.db.commit()
 
     def grade(self, *names):
-        """What `grader run` does, whichever assignment comes first."""
-        batches = [Batch(self.graders[name]) for name in names or ("toy",)]
+        """What `grader run` does, whichever assignment comes first; `--dry-run` has said before what that is."""
+        names = names or ("toy",)
+        batches = [Batch(self.graders[name]) for name in names]
+        before, foreseen = {name: self.held(name) for name in names}, {}
+        if all(batch.work.is_dir() for batch in batches):
+            foreseen = foresee(batches, 1)
         for batch in batches:
             batch.run(1)
         rows = [*chain.from_iterable(batch.rows() for batch in batches)]
         write_status(rows, self.folder.folder / "build/grading/status.csv")
+        for name, trial in foreseen.items():
+            told = {entry.student: entry.after for entry in trial.regraded}
+            here = {
+                s: total_of(marks) for s, marks in before[name].items() if (s, name) in self.work
+            }
+            now = {student: total_of(self.held(name)[student]) for student in here}
+            assert now == here | told, name
         for (student, name), points in self.work.items():
-            if name in (names or ("toy",)):
+            if name in names:
                 self.marked[student, name] = points
                 self.moment[student, name] = self.came[student, name]
+
+    def held(self, name):
+        """Everybody's marks in the gradebook, the late penalty among them; None while open."""
+        with self.gradebook() as book:
+            found = held(book, name, Path(FILES[name]).stem)
+        return {student: marks.marks for student, marks in found.items()}
+
+    def logged(self, name):
+        """The same by the log of marks; each of its lines goes on where the last one ended."""
+        lines, last = MarksLog(self.folder.folder).read(name), {}
+        for line in filter(of_somebody, lines.lines):
+            key = line["student"], line["mark"]
+            assert line["from"] == last.get(key, 0 if line["mark"] == PENALTY else None), line
+            last[key] = line["to"]
+        return {student: {PENALTY: 0, **known.marks} for student, known in lines.last().items()}
 
     def stock(self, name="toy"):
         """As formgrader's button does it; nbgrader's moment is that which the last run wrote beside the notebook."""
@@ -316,6 +346,8 @@ class Term:
     def check(self, said, *names):
         """Right after a run of ours on these assignments."""
         expected, rule, used = self.expected(), RULES[self.rule], self.free()
+        for name in names or ("toy",):
+            assert self.logged(name) == self.held(name), said
         graded = [*FILES] if rule.free else names or ("toy",)
         assert self.exported() == expected, said
         assert self.stored(*graded) == {k: e for k, e in expected.items() if k[1] in graded}, said

@@ -33,6 +33,12 @@ def gradebook(folder):
         return marks.fetchall()
 
 
+def logged(folder):
+    """The log of marks, without clocks."""
+    lines = map(json.loads, (folder / "marks.jsonl").read_text().splitlines())
+    return sorted((x["student"], x["mark"], x["from"], x["to"], x["why"]) for x in lines)
+
+
 def test_every_student_has_a_row_however_odd_the_folder(class_folder):
     class_folder.hand_in("ann")
     class_folder.hand_in("bob", encoded(WRONG), "toy/my work (final).ipynb")
@@ -182,6 +188,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_gradebook(tmp_path):
     done = killed.grade("--jobs", "2")
     assert done.returncode == 0, done.stderr
     assert gradebook(killed.folder) == gradebook(calm.folder)
+    assert logged(killed.folder) == logged(calm.folder)
     assert {s: {**r} for s, r in killed.status().items()} == {
         s: {**r} for s, r in calm.status().items()
     }

@@ -16,6 +16,7 @@ FLOORS = [
     {
         "grader.__main__",
         "grader.doctor",
+        "grader.explaining",
         "grader.extend",
         "grader.feedback",
         "grader.migrate",

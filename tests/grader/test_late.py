@@ -7,34 +7,12 @@ from pathlib import Path
 
 import pytest
 from nbgrader.apps import AutogradeApp, ExportApp, GenerateFeedbackApp
-from terms import FILES, FIRST, MOST, PLUGIN, RULES, WORKS, Term, nbgrader, two_assignments
+from terms import FILES, FIRST, MOST, PLUGIN, RULES, WORKS, nbgrader
 from toys import CONFIG
-
-from grader.assignment import load_assignment
-from grader.gradebook import plugins
-from grader.judging.session import Grader
 
 STUDENTS = ("ann", "bob")
 ANN = ("ann", "toy")
 DAYS = (-3, 2, 2 + 1 / 24, 6, None)
-
-
-@pytest.fixture(scope="module")
-def graders(grader):
-    with Grader(load_assignment(two_assignments() / "hidden/hw2")) as second:
-        yield {"toy": grader, "hw2": second}
-
-
-@pytest.fixture
-def term(tmp_path_factory, graders, monkeypatch):
-    """Terms of one course, each in a folder of its own."""
-    running, used = plugins.running, []
-    running.cache_clear()
-    monkeypatch.setattr(plugins, "running", lambda *named: used.append(running(*named)) or used[-1])
-    yield lambda: Term(tmp_path_factory.mktemp("term"), graders, monkeypatch)
-    for made in {id(made): made for made in used}.values():
-        made.__exit__()
-    running.cache_clear()
 
 
 def page(student):

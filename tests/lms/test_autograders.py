@@ -25,6 +25,11 @@ NASTY = (
     "\x00\x1b[31m\ud800</pre><script>alert(1)</script>\n::error::forged\n##[error]forged\n"
     + "x" * 10**6
 )
+MADE = {
+    "laws": {"version": "", "sha256": "1a"},
+    "grader": {"version": "1", "sha256": "2b"},
+    "packages": {},
+}
 
 
 def exercise(stem, points=2.0, kind=Kind.LAWS):
@@ -45,7 +50,7 @@ def graded(*laws, stem="mean"):
 
 
 def made(**exercises):
-    return verdict("ann", "5ha", exercises, "bwrap", ["the kernel's name was changed"])
+    return verdict("ann", "5ha", exercises, "bwrap", MADE, ["the kernel's name was changed"])
 
 
 @pytest.fixture
@@ -69,7 +74,7 @@ def nasty():
 def unread():
     made_ = {"mean": unread_verdict(exercise("mean"), "the file is not a notebook")}
     notes = ["graded on a Sunday", "the file is not a notebook"]
-    return verdict("ann", "", made_, "bwrap", notes, unreadable=True)
+    return verdict("ann", "", made_, "bwrap", MADE, notes, unreadable=True)
 
 
 def by_laws(made):

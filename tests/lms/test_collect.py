@@ -2,12 +2,15 @@
 
 import csv
 import io
+import itertools
 import zipfile
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from places import Class, hand_in, moment, roster
 
 from grader.errors import CourseError
+from grader.lms.collect.attempts import Attempt, first, last
 from grader.lms.collect.deciding import read_choice
 from grader.lms.collect.table import lines, write_table
 from grader.lms.handins import HandIn, Key, Refused
@@ -258,3 +261,15 @@ def test_the_table_has_a_line_a_row_whatever_names_hold(tmp_path):
 
 def test_a_choice_for_somebody_whom_nobody_knows_is_a_row(ann):
     assert ann.collect(hand_in("ann", NEW), attempt=["bob=first"]) == {"ann": "new", "": "unknown"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_the_same_notebook_once_more_has_its_first_time_whichever_was_collected_first(order):
+    start = datetime(2026, 11, 20, 10, tzinfo=UTC)
+    for text, newest in (("baa", 1), ("baab", 3), ("aaaa", 0)):  # digests, an hour after each other
+        made = [
+            Attempt(digest, "gradescope", moment=start + timedelta(hours=hour))
+            for hour, digest in enumerate(text)
+        ]
+        collected = [made[n] for n in order if n < len(made)]
+        assert last(collected) == made[newest] and first(collected) == made[0], text

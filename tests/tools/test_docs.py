@@ -78,6 +78,7 @@ GRADER = (
     "new",
     "collect",
     "remove",
+    "explain",
     "extend",
     "feedback",
     "migrate",

@@ -176,7 +176,7 @@ def nobodys(judge: "Grader", taken: Taken, words: str) -> Verdict:
     """Every exercise open, for a reason on our side."""
     marked = {e.stem: open_verdict(e, Outcome.INFRASTRUCTURE, words) for e in judge.plan}
     notes = [*judge.isolation.notes, *taken.notes, words]
-    return verdict(taken.name, "", marked, judge.isolation.name, notes)
+    return verdict(taken.name, "", marked, judge.isolation.name, judge.made_with, notes)
 
 
 def formatted(made: Verdict, by_laws: list[str], options: argparse.Namespace, took: float) -> str:

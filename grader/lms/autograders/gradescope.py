@@ -63,7 +63,15 @@ def _digest(verdict: Verdict) -> dict[str, Any]:
     outcomes = {stem: str(e["outcome"]) for stem, e in verdict["exercises"].items()}
     kept: dict[str, Any] = {
         name: verdict[name]
-        for name in ("sha256", "grader", "isolation", "status", "complete", "max_total")
+        for name in (
+            "sha256",
+            "grader",
+            "made_with",
+            "isolation",
+            "status",
+            "complete",
+            "max_total",
+        )
     }
     return {**kept, "outcomes": outcomes, "verdict": sha256(json.dumps(verdict).encode())}
 

@@ -131,11 +131,13 @@ def first(attempts: Sequence[Attempt]) -> Attempt | None:
 
 
 def _extreme(attempts: Sequence[Attempt], late: bool) -> Attempt | None:
+    found: Attempt | None = None
     for a in attempts:
-        others = [b for b in attempts if b is not a and b.sha256 != a.sha256]
-        if all(newer(a, b) is late for b in others):
-            return a
-    return None
+        others = [b for b in attempts if b.sha256 != a.sha256]
+        # the same notebook once more is no other work: its first time counts, whichever was collected first
+        if all(newer(a, b) is late for b in others) and (found is None or newer(found, a)):
+            found = a
+    return found
 
 
 def in_order(attempts: Sequence[Attempt]) -> list[Attempt] | None:

@@ -1,5 +1,6 @@
 """Reads the results of everybody: from the gradebook, the grader's own state beside it, and what lies in submitted/."""
 
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Collection
@@ -46,8 +47,10 @@ def read_table(assignment: Assignment) -> Table:
     root, plan = Path(app.coursedir.root), tuple(exercises(assignment))
     _check(app.coursedir.db_url)
     roster = {person.student: person for person in Roster.kept(root)}
+    work = root / WORK / assignment.name
     with (
-        alone(root / WORK / assignment.name),
+        # where nothing ever ran there is no lock, and reading makes none
+        alone(work) if (work / "lock").exists() else contextlib.nullcontext(),
         in_one_line(),
         Gradebook(app.coursedir.db_url) as database,
     ):
@@ -101,7 +104,7 @@ class _Reader:
         """Of a student whom the gradebook has marks of."""
         student = record.student.id
         state = StateFile(self.root, self.name, student).read()
-        verdict, marks = _verdict(state), self._marks(record)
+        verdict, marks = verdict_of(state), self._marks(record)
         shown = row(student, verdict["status"] if verdict else Status.GRADED, verdict, (), marks)
         by_hand = {stem_of(g): g.auto_score for g in record.grades if _by_hand(g)}
         waiting = {stem_of(g) for g in record.grades if is_open(g) or is_unconfirmed(g)}
@@ -167,7 +170,7 @@ class _Reader:
         )
 
 
-def _verdict(state: State) -> Verdict | None:
+def verdict_of(state: State) -> Verdict | None:
     """The verdict that the gradebook's marks are of: none where stock nbgrader has graded a later notebook."""
     verdict = state.verdict
     known_as = state.why_not or (verdict["sha256"] if verdict else "")
