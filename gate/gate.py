@@ -1,8 +1,8 @@
 """The gate itself: hidden laws, then GRPO with the submission's rewards, then the verdict as plain data.
 
 notebook ──▶ laws ──▶ training, one run a seed ──▶ figures ──▶ thresholds ──▶ verdict (smoke.json)
-          any exercise     a reward call that           a figure out of
-          not a pass       hangs, dies or is not        bounds
+          main law         a reward call that           a figure out of
+          broken           hangs, dies or is not        bounds
              ▼             finite ▼                        ▼
            fail              fail                         fail
 """
@@ -19,7 +19,7 @@ from gate.thresholds import THRESHOLDS
 from gate.walled_rewards import RunEnded, WalledRewards
 from grader.judging.session import Grader
 from grader.submission.preflight import Submission
-from grader.verdict import Outcome
+from grader.verdict import ExerciseVerdict, Outcome
 from lab.config import TrainConfig
 from lab.exercises import NUMBERS
 from lab.runs import Run, new_record
@@ -61,7 +61,7 @@ def run_gate(request: Request, judge_laws: Grader) -> dict[str, Any]:
     stems = configs[0].required_exercises()
     laws = {} if request.skip_laws else judge_laws.check(request.submission, stems)["exercises"]
     verdict = header(request, configs[0], judge_laws.isolation.name, laws)
-    failing = [stem for stem, row in laws.items() if row["points"] < row["max_points"]]
+    failing = [stem for stem, row in laws.items() if bars(row)]
     if failing:
         ours = [stem for stem in failing if laws[stem]["outcome"] == Outcome.INFRASTRUCTURE]
         first = (ours or failing)[0]
@@ -78,6 +78,16 @@ def run_gate(request: Request, judge_laws: Grader) -> dict[str, Any]:
         return ended(verdict, end.stem, end.outcome, words)
     passed = all(seed["passed"] for seed in verdict["seeds"])
     return {**verdict, "passed": passed, "outcome": Outcome.PASS if passed else Outcome.WRONG}
+
+
+def bars(exercise: ExerciseVerdict) -> bool:
+    """Return whether no run is made with an exercise: it gives wrong values, or its code hangs, dies or is not there.
+
+    What else its laws find wrong (a missing ValueError, a row without tokens) training never meets.
+    """
+    laws = exercise["laws"]
+    right = any(law["passed"] for law in laws if law.get("value"))
+    return not right or any(law.get("outcome") for law in laws)
 
 
 def header(
@@ -116,10 +126,10 @@ def not_trained(needed: Sequence[str], failing: Sequence[str], ours: Sequence[st
     """Return why there was no training; `ours` are the exercises whose laws could not be run."""
     if ours:
         return f"Not trained yet: {exercises(ours)} could not be graded for a reason on our side."
-    have = "has not all its" if len(failing) == 1 else "have not all their"
+    keep = "does not keep its main law" if len(failing) == 1 else "do not keep their main laws"
     return (
-        f"Not trained, so 0 marks: {exercises(failing)} {have} marks yet. "
-        f"Training needs {exercises(needed, names=False)} complete."
+        f"Not trained, so 0 marks: {exercises(failing)} {keep}, or did not come to an end. "
+        f"Training needs right values from {exercises(needed, names=False)}."
     )
 
 
