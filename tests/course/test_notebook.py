@@ -259,6 +259,8 @@ def test_under_nbgrader_an_experiment_returns_saved_results_and_trains_nothing(
         train.experiment("mine", config, Rewards("here", {}))
     with pytest.raises(TypeError, match="from_namespace"):  # a slip: any other name of the notebook
         train.experiment("mine", config, torch.zeros(2))
+    with pytest.raises(TypeError, match="first a name .* not a TrainConfig and a str"):
+        train.experiment(config, "mine", Rewards("here", {}))
     for kind in ("autograde", "validate"):
         monkeypatch.setenv("NBGRADER_EXECUTION", kind)
         for name in experiments(notebook):
