@@ -1,8 +1,8 @@
 """The gate itself: hidden laws, then GRPO with the submission's rewards, then the verdict as plain data.
 
 notebook ──▶ laws ──▶ training, one run a seed ──▶ figures ──▶ thresholds ──▶ verdict (smoke.json)
-          any exercise     a reward call that           a figure out of
-          not a pass       hangs, dies or is not        bounds
+          main law         a reward call that           a figure out of
+          broken           hangs, dies or is not        bounds
              ▼             finite ▼                        ▼
            fail              fail                         fail
 """
@@ -19,7 +19,7 @@ from gate.thresholds import THRESHOLDS
 from gate.walled_rewards import RunEnded, WalledRewards, score_batch
 from grader.judging.session import Grader
 from grader.submission.preflight import Submission
-from grader.verdict import Outcome
+from grader.verdict import ExerciseVerdict, Outcome
 from lab.config import TrainConfig
 from lab.exercises import NUMBERS
 from lab.runs import Run, new_record
@@ -104,7 +104,7 @@ def run_gate(request: Request, judge_laws: Grader, prove: Proof | None = None) -
         known = judge_laws.check(request.submission, stems)["exercises"]
     laws = {stem: known[stem] for stem in stems if stem in known}
     verdict = header(request, configs[0], judge_laws.isolation.name, laws, prove.how)
-    failing = [stem for stem, row in laws.items() if row["points"] < row["max_points"]]
+    failing = [stem for stem, row in laws.items() if bars(row)]
     if failing:
         ours = [stem for stem in failing if laws[stem]["outcome"] == Outcome.INFRASTRUCTURE]
         first = (ours or failing)[0]
@@ -117,6 +117,16 @@ def run_gate(request: Request, judge_laws: Grader, prove: Proof | None = None) -
         return ended(verdict, end.stem, end.outcome, words)
     passed = all(seed["passed"] for seed in verdict["seeds"])
     return {**verdict, "passed": passed, "outcome": Outcome.PASS if passed else Outcome.WRONG}
+
+
+def bars(exercise: ExerciseVerdict) -> bool:
+    """Return whether no run is made with an exercise: it gives wrong values, or its code hangs, dies or is not there.
+
+    What else its laws find wrong (a missing ValueError, a row without tokens) training never meets.
+    """
+    laws = exercise["laws"]
+    right = any(law["passed"] for law in laws if law.get("value"))
+    return not right or any(law.get("outcome") for law in laws)
 
 
 def header(
@@ -156,10 +166,10 @@ def not_trained(needed: Sequence[str], failing: Sequence[str], ours: Sequence[st
     """Return why there was no training; `ours` are the exercises whose laws could not be run."""
     if ours:
         return f"Not trained yet: {exercises(ours)} could not be graded for a reason on our side."
-    have = "has not all its" if len(failing) == 1 else "have not all their"
+    keep = "does not keep its main law" if len(failing) == 1 else "do not keep their main laws"
     return (
-        f"Not trained, so 0 marks: {exercises(failing)} {have} marks yet. "
-        f"Training needs {exercises(needed, names=False)} complete."
+        f"Not trained, so 0 marks: {exercises(failing)} {keep}, or did not come to an end. "
+        f"Training needs right values from {exercises(needed, names=False)}."
     )
 
 

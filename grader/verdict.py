@@ -38,7 +38,7 @@ FATAL = (Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY, Outcome.CRASH)
 # not marks yet
 OPEN = (Outcome.NEEDS_TRAINING, Outcome.NEEDS_MANUAL, Outcome.INFRASTRUCTURE)
 VALUE_CAP = 0.4  # an exercise whose value law fails earns at most this share
-CAPPED = "the main law is broken: of what the others are worth, {:g} count"
+CAPPED = f"the main law is broken: at most {100 * VALUE_CAP:g} % of the points are left"
 INCOMPLETE = "some of its laws did not run, or ran twice"
 
 
@@ -54,6 +54,7 @@ class LawVerdict(TypedDict):
     got: str
     expected: NotRequired[str]
     hint: str
+    same_as: NotRequired[str]  # the claim of an earlier law that fails for the same cause, or ""
     outcome: NotRequired[str]  # an Outcome, or "" where the law went to its end
 
 
@@ -132,10 +133,10 @@ def exercise_verdict(
     if trivial or any(row["outcome"] == Outcome.INFRASTRUCTURE for row in rows):
         points = 0.0
     outcome = _outcome(exercise, rows, points, trivial)
-    note = CAPPED.format(VALUE_CAP * exercise.max_points) if capped and points else ""
+    note = CAPPED if capped and points else ""
     if trivial and outcome == Outcome.WRONG:
         note = trivial
-    laws: Any = [{field: row[field] for field in LAW_FIELDS} for row in rows]
+    laws: Any = [{field: row[field] for field in LAW_FIELDS if field in row} for row in rows]
     return {
         "points": points,
         "max_points": exercise.max_points,

@@ -28,6 +28,7 @@ from grader.verdict import FATAL, Verdict
 from grader.wall import leash
 
 PAUSE = 0.1  # seconds between two looks at the runs, which take a minute
+TOLD = ("passed", "value", "outcome")  # to a replay, of each law
 NOTEBOOK, MARK, LOG = "notebook.ipynb", "mark.json", "log.txt"  # in a run's own folder
 
 
@@ -37,15 +38,20 @@ class Untrained:
 
     notebook: Path
     uses: str = ""
-    # what the laws gave, by exercise: points, max_points and outcome
+    # what the laws gave, by exercise: see `known`
     laws: dict[str, Any] = field(default_factory=dict)
 
 
 def known(verdict: Verdict) -> dict[str, Any]:
     """What a verdict says of its exercises, in brief."""
-    told = ("points", "max_points", "outcome")
     exercises: dict[str, Any] = {**verdict["exercises"]}
-    return {stem: {name: row[name] for name in told} for stem, row in exercises.items()}
+    return {
+        stem: {
+            **{name: row[name] for name in ("points", "max_points", "outcome")},
+            "laws": [{name: law[name] for name in TOLD if name in law} for law in row["laws"]],
+        }
+        for stem, row in exercises.items()
+    }
 
 
 @dataclass(frozen=True)

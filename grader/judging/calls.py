@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ ALMOST = 1e-5
 LOOKED_AT = 10_000  # numbers of one answer, to tell whether it is a constant
 # ends a SyntaxError's message; the place has the line too
 FILE_AND_LINE = re.compile(r" \(<[^<>]*>, line \d+\)$")
+LOST_NAME = re.compile(r"name '(\w+)' is not defined")
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,34 @@ class Call:
 class StudentError(Exception):
     """An exception of the student's code, as words and names; the object itself never crosses."""
 
-    def __init__(self, description: Mapping[str, Any], load_errors: Sequence[str] = ()) -> None:
-        """`description`: the worker's; `load_errors`: what had failed when the notebook was loaded."""
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        """`description`: the worker's."""
         self.type_name = clean(str(description.get("type")))
         self.message = clean(str(description.get("text")), 500)
         self.bases = {str(name) for name in description.get("bases") or []}
         self.place = clean(str(description.get("place") or ""))
+        # whether lines of the student's own stand above the one that failed
+        self.written = description.get("written") is True
         if self.place and self.is_a("SyntaxError"):
             self.message = FILE_AND_LINE.sub("", self.message)
         words = f"{self.type_name}: {self.message}" + (f" ({self.place})" if self.place else "")
-        if load_errors and self.is_a("NameError"):
-            words += f"; before that, {load_errors[0]}"
         super().__init__(words)
+
+    @property
+    def cause(self) -> tuple[str, str]:
+        """The same for the same line that fails in the same way, whatever it was given."""
+        return self.type_name, self.place or self.message
+
+    @property
+    def lost(self) -> str:
+        """The name that is not there, "" if that is not what is wrong."""
+        found = LOST_NAME.search(self.message) if self.is_a("NameError") else None
+        return found[1] if found else ""
+
+    def because(self, reason: object) -> "StudentError":
+        """The same, with the reason for it behind its words."""
+        self.args = (f"{self}; {reason}",)
+        return self
 
     def is_a(self, name: str) -> bool:
         """Whether it is of the class of this name, or of one derived from it."""
@@ -90,11 +107,15 @@ class Evidence:
 
     def __init__(self) -> None:
         self.values: set[str] = set()
-        self.answered, self.identity = False, True
+        self.answered, self.raised, self.identity = 0, 0, True
+
+    def fail(self) -> None:
+        """Count a call that raised an error in place of an answer."""
+        self.raised += 1
 
     def add(self, call: Call) -> None:
         """Look at one answer."""
-        self.answered = True
+        self.answered += 1
         if len(self.values) < 2:
             self.values |= set(itertools.islice(_words(call.got), LOOKED_AT))
         if self.identity:
@@ -108,9 +129,13 @@ class Evidence:
             return "it never returned a value"
         if all(word == "None" or word[0] == "<" for word in self.values):
             return "it never returned numbers"
+        if len(self.values) >= 2 and not self.identity:
+            return ""
+        if self.raised > self.answered:  # too few answers to say what they have in common
+            return f"it raised an error in {self.raised} of {self.raised + self.answered} calls"
         if len(self.values) < 2:
             return "it returns the same numbers whatever it is given"
-        return "it returns what it was given" if self.identity else ""
+        return "it returns what it was given: without work of its own it earns nothing"
 
 
 def _nearly(number: float) -> float:

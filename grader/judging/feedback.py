@@ -76,6 +76,8 @@ def law_lines(law: LawVerdict) -> list[str]:
     worth = f" ({law['weight']:g}{main})" if "weight" in law else ""
     fields = {"at": "counterexample", "gave": "got", "want": "expected", "hint": "hint"}
     details = [(name, law.get(field, "")) for name, field in fields.items()]
+    if law.get("same_as"):
+        details = [("same", f"cause as in “{law['same_as']}”")]
     return [
         f"  {'holds ' if law['passed'] else 'BROKEN'}{worth}  {law['law']}",
         *(f"          {name:5}{text}" for name, text in details if text),
@@ -89,5 +91,8 @@ def verdict_text(verdict: Verdict) -> str:
         + ("" if verdict["complete"] else ", not complete")
     ]
     lines += [own_lines(f"note: {note}") for note in verdict["notes"]]
-    texts = [exercise_text(stem, exercise) for stem, exercise in verdict["exercises"].items()]
-    return "\n".join([*lines, *texts])
+    for stem, exercise in verdict["exercises"].items():
+        said = exercise.get("unreadable") and exercise["note"] in verdict["notes"]
+        told: ExerciseVerdict = {**exercise, "note": ""} if said else exercise
+        lines.append(exercise_text(stem, told))
+    return "\n".join(lines)

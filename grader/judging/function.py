@@ -7,6 +7,7 @@ from typing import Any
 from grader.assignment import Assignment
 from grader.judging.calls import Call, Ended, Evidence, StudentError, Value
 from grader.judging.connection import Connection, interpreting
+from grader.judging.excuses import Excuses
 from grader.judging.loading import Loading
 from grader.judging.patience import UNHURRIED, Patience
 from grader.verdict import Outcome
@@ -14,6 +15,8 @@ from grader.wall.ends import WorkerEnded
 from grader.wall.inside import wire
 from grader.wall.link import Worker
 from grader.wall.sandbox import Sandbox
+
+LEFT_BELOW = "code is there, but the line `raise NotImplementedError` still stands below it: delete that line"
 
 
 class SubmittedFunction:
@@ -31,6 +34,7 @@ class SubmittedFunction:
         self.evidence = Evidence()
         self.called = False
         self.changing: Call | None = None  # the first call that changed an argument in place
+        self.excuses = Excuses()
         self.keeping = self.explaining = False
 
     def __repr__(self) -> str:
@@ -119,7 +123,8 @@ class SubmittedFunction:
             if call.modified and self.changing is None:
                 self.changing = call
             if reply.get("is") == "error":
-                call.got = StudentError(reply, self.loading.errors)
+                call.got = self.loading.explained(StudentError(reply))
+                self.evidence.fail()
             else:
                 call.got = wire.unpack(reply.get("value"), arrays, left=worker.objects)
                 call.earlier = wire.unpack(reply.get("earlier"), arrays, left=worker.objects)
@@ -135,8 +140,10 @@ class SubmittedFunction:
 
 def _typed(error: StudentError) -> Ended | WorkerEnded | StudentError:
     """What a law ends with for this exception of the student's."""
-    if error.is_a("NotImplementedError"):
-        return Ended(Outcome.NOT_IMPLEMENTED, str(error))
+    # torch raises it too, for a number format that an operation does not take
+    if error.is_a("NotImplementedError") and "NotImplementedError" in (error.place or str(error)):
+        words = f"{LEFT_BELOW} ({error.place})" if error.written else str(error)
+        return Ended(Outcome.NOT_IMPLEMENTED, words)
     if error.is_a("MemoryError") or "can't allocate memory" in error.message:
         return WorkerEnded(Outcome.OUT_OF_MEMORY, str(error))
     return error

@@ -39,10 +39,12 @@ class LawFailed(AssertionError):
         got: np.ndarray | None = None,
         expected: np.ndarray | str | None = None,
         first_wrong: int | None = None,
+        cause: Any = None,
     ) -> None:
+        """`cause`: what failures have in common that show one slip; None where each stands for itself."""
         super().__init__(words)
         self.words, self.got, self.expected = words, got, expected
-        self.first_wrong = first_wrong
+        self.first_wrong, self.cause = first_wrong, cause
 
 
 class Disagreement(LawFailed):
@@ -86,8 +88,12 @@ def _watched(test: Test, declared: Law) -> Test:
         try:
             test(*args, **kwargs)
         except (AssertionError, StudentError) as error:
-            student.failures.append(_failure(declared, student, error))
+            failure = _failure(declared, student, error)
+            if student.excuses.take(error, failure, main=declared.value):
+                return
+            student.failures.append(failure)
             raise
+        student.excuses.judged += 1
         if student.explaining:  # what holds tells causes apart as well
             student.failures.append({"causes": _causes(declared, student)})
 
@@ -110,6 +116,7 @@ def _failure(declared: Law, student: Any, error: Exception) -> dict[str, Any]:
         "got": got,
         "expected": "" if declared.hides else _asked_for(error),
         "words": words,
+        "cause": getattr(error, "cause", None),
         "causes": _causes(declared, student) if numbers is not None else None,
     }
 

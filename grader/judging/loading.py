@@ -3,13 +3,14 @@
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from grader.errors import SandboxError
 from grader.judging.calls import Callback, Ended, StudentError
 from grader.judging.connection import Connection, interpreting
 from grader.judging.patience import UNHURRIED_LOAD
-from grader.text import clean
+from grader.text import clean, some_of
 from grader.verdict import Outcome
 from grader.wall.ends import WorkerEnded
 from grader.wall.inside import wire
@@ -17,6 +18,32 @@ from grader.wall.inside.worker import PARSING
 from grader.wall.link import Answer, Worker
 
 MAX_RESTARTS = 5
+MAX_REASONS = 20  # names that are looked for in the cells: each may take a look at all of them
+DEFINED = re.compile(r"^\s*def\s+(\w{1,60})", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class LoadError:
+    """A statement of the notebook that failed, or could not be read, before any call."""
+
+    cell: str
+    words: str
+    source: str  # the cell's
+    # the names that it would have bound; None where nobody can tell
+    binds: frozenset[str] | None = None
+    # the name that it lacked itself
+    lost: str = ""
+
+    def __str__(self) -> str:
+        return f"in cell {self.cell}: {self.words}"
+
+    def would_bind(self, name: str) -> bool:
+        """Whether the name is missing for this reason."""
+        if self.binds is not None:
+            return bool(self.binds & {name, "*"})
+        return (
+            re.search(rf"\b(def|class|import|as)\s+{name}\b|\b{name}\s*=", self.source) is not None
+        )
 
 
 class Loading:
@@ -26,9 +53,25 @@ class Loading:
         """`cells`: the notebook's code cells, each with its "id" and "source"."""
         self.stem, self.cells, self.connection = stem, cells, connection
         self.skip: list[list[int]] = []  # what ended a worker, and is left out of the next try
-        self.errors: list[str] = []
+        self.errors: list[LoadError] = []
+        self.reasons: dict[str, LoadError | None] = {}  # by the name that is missing in a call
         # where the worker is: [cell, statement], or [cell, PARSING]
         self.at: list[int] | None = None
+
+    def explained(self, error: StudentError) -> StudentError:
+        """The same; of a name that is not there because a statement failed, with the first failure on the way to it."""
+        if error.lost not in self.reasons and len(self.reasons) < MAX_REASONS:
+            self.reasons[error.lost] = self._reason(error.lost)
+        why = self.reasons.get(error.lost)
+        return error.because(f"it is missing because of what failed {why}") if why else error
+
+    def _reason(self, name: str) -> LoadError | None:
+        """The first failure on the way to a name that is not there."""
+        why, left = None, list(self.errors)
+        while name and (cause := next((e for e in left if e.would_bind(name)), None)):
+            left.remove(cause)
+            why, name = cause, cause.lost
+        return why
 
     def load(self) -> Worker:
         """A fresh worker that has loaded the function; Ended, then and ever after, if there is none."""
@@ -65,7 +108,8 @@ class Loading:
             raise Ended(end.outcome, end.words) from None
         if self.connection.patience.over is not None or self.at is None or self.at in self.skip:
             return False
-        self.errors.append(f"in cell {self._cell(self.at)}: {end.words}")
+        cell = self.cells[self.at[0]]
+        self.errors.append(LoadError(self._cell(self.at), end.words, cell["source"]))
         self.skip.append(self.at)
         return True
 
@@ -89,11 +133,27 @@ class Loading:
             lambda m, b: self._while_loading(worker, m, b, asked, end),
         )
         with interpreting():
-            self.errors += [
-                f"in cell {clean(error.get('cell', '?'))}: {StudentError(error)}"
-                for error in reply.get("errors", [])[:20]
-            ]
+            for error in reply.get("errors", [])[:20]:
+                self.errors.append(self._failed(error))
         return reply.get("defined") is True
+
+    def _failed(self, description: dict[str, Any]) -> LoadError:
+        """A statement's failure as the worker describes it."""
+        number = description["cell"]
+        if not 0 <= number < len(self.cells):
+            raise wire.WireError("no such cell")
+        error, cell = StudentError(description), self.cells[number]
+        binds, lost = description.get("binds"), error.lost
+        why = self._reason(lost)
+        words = f"{error}; it is missing because of what failed {why}" if why else str(error)
+        if error.is_a("ModuleNotFoundError"):
+            words += f". The grader has the notebook's own code, installed packages{self._and_provided()}"
+        names = None if binds is None else frozenset(str(name) for name in binds)
+        return LoadError(clean(cell["id"]), words, cell["source"], names, lost)
+
+    def _and_provided(self) -> str:
+        names = [name.rpartition(".")[2] for name in self.connection.assignment.provides]
+        return f", and of the course {' and '.join(names)} alone" if names else " and nothing else"
 
     def _while_loading(
         self,
@@ -128,22 +188,29 @@ class Loading:
             where = f" (in cell {self._cell(self.at)})" if self.at else ""
             return Ended(Outcome.TIMEOUT, f"loading the notebook took too long altogether{where}")
         if end is not None:
-            return Ended(end.outcome, "; ".join(self.errors[:6]) or end.words)
+            return Ended(end.outcome, "; ".join(map(str, self.errors[:6])) or end.words)
         own = self._own_errors()
         if own:
             return Ended(Outcome.WRONG, f"{self.stem} could not be defined: " + "; ".join(own[:3]))
-        words = "; ".join([f"the notebook defines no function {self.stem}", *self.errors[:1]])
+        words = f"the notebook defines no function {self.stem}"
+        others = [
+            name
+            for cell in self.cells
+            if cell["id"] == self.stem
+            for name in DEFINED.findall(cell["source"])
+        ]
+        if others:
+            words += f"; its cell defines {some_of(list(map(clean, others)))}: the name must be {self.stem}"
         return Ended(Outcome.NOT_IMPLEMENTED, words)
 
     def _own_errors(self) -> list[str]:
         """Those of its own cell, and of others that would define it."""
         defines = re.compile(rf"\bdef\s+{re.escape(self.stem)}\b|\b{re.escape(self.stem)}\s*=")
-        cells = [
-            f"in cell {clean(str(cell['id']))}: "
-            for cell in self.cells
-            if cell["id"] == self.stem or defines.search(cell["source"])
+        return [
+            str(error)
+            for error in self.errors
+            if error.cell == self.stem or defines.search(error.source)
         ]
-        return [error for error in self.errors if error.startswith(tuple(cells))]
 
 
 def _order(at: list[int]) -> tuple[bool | int, ...]:

@@ -29,11 +29,14 @@ def row(item: Any, error: BaseException | None, student: Any) -> Row:
     """One line of the verdict: what the law claims, and if it failed, where, with what result and why."""
     law = item.function.law
     line = {"law": law.claim, "test": item.name, "weight": law.weight, "value": law.value}
-    line |= {"passed": error is None, "outcome": "", "causes": []}
-    line |= dict.fromkeys(("counterexample", "got", "expected", "hint"), "")
+    line |= {"passed": error is None, "outcome": "", "causes": [], "cause": None}
+    line |= dict.fromkeys(("counterexample", "got", "expected", "hint", "same_as"), "")
     if isinstance(error, Ended):
         where = student.calls[-1].shown if student.calls else ""
         line |= {"outcome": error.outcome, "got": error.words, "counterexample": where}
+        line["cause"] = error.outcome, error.words
+    elif error is None and student.excuses.taken and not student.excuses.judged:
+        line |= {"passed": False, **smallest(student.excuses.taken[:1])}
     elif isinstance(error, STUDENTS_FAULT) and student.failures:
         line |= smallest(student.failures, further_causes(item, student))
     elif error is not None:
@@ -80,7 +83,7 @@ def smallest(failures: Sequence[dict[str, Any]], further: Iterable[Any] = ()) ->
     """The last failing example, which is hypothesis's smallest, and what would explain each of them."""
     last = failures[-1]
     hint = last["words"] if last["words"] != last["got"] else ""
-    shown = {field: last[field] for field in ("counterexample", "got", "expected")}
+    shown = {field: last[field] for field in ("counterexample", "got", "expected", "cause")}
     causes = [f["causes"] for f in failures if f["causes"] is not None]
     return {**shown, "hint": hint, "causes": [*causes, *further]}
 
@@ -102,3 +105,15 @@ def explain(rows: Iterable[Row]) -> None:
         cause = common_cause(seen) if value_holds else main
         if seen and cause and all(cause in fits for fits in seen if fits.wrong):
             row["hint"] = f"{row['hint']}; {cause}" if row["hint"] else cause
+            row["cause"] = row["cause"] or cause
+    tell_once([row for row, _ in broken])
+
+
+def tell_once(rows: Iterable[Row]) -> None:
+    """Name in `same_as`, for a law that fails for the same cause as an earlier one, that law's claim; it is told there."""
+    told: dict[Any, str] = {}
+    for row in rows:
+        cause = row.pop("cause")
+        if cause is not None and not row["passed"]:
+            row["same_as"] = told.get(cause, "")
+            told.setdefault(cause, row["law"])

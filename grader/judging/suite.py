@@ -83,10 +83,11 @@ class LawPlugin:
         report = yield
         if call.when == "call" or call.excinfo is not None:
             stem = stem_of(item)
-            self.rows[stem].append(
-                row(item, call.excinfo and call.excinfo.value, self.students[stem])
-            )
-            self.students[stem].failures.clear()
+            student, error = self.students[stem], call.excinfo and call.excinfo.value
+            line = row(item, error, student)
+            self.rows[stem].append(line)
+            student.failures.clear()
+            student.excuses.law_ended(error, main=line["value"])
         report.longrepr = None  # student-controlled text never reaches a terminal as it is
         return report
 

@@ -40,12 +40,14 @@ class Submission:
     @property
     def cells(self) -> list[dict[str, str]]:
         """What the worker may run: code cells with a name to report errors by; grade cells are the grader's own."""
-        cells = enumerate(self.notebook["cells"], start=1)
-        code = [(number, cell, mark(cell)) for number, cell in cells if cell["cell_type"] == "code"]
+        code = [
+            (cell, mark(cell)) for cell in self.notebook["cells"] if cell["cell_type"] == "code"
+        ]
+        kept = [(cell["source"], clue) for cell, clue in code if not clue.get("grade")]
+        names = reader.first_lines([source for source, _ in kept])
         return [
-            {"id": clue.get("grade_id") or f"number {number}", "source": cell["source"]}
-            for number, cell, clue in code
-            if not clue.get("grade")
+            {"id": clue.get("grade_id") or name, "source": source}
+            for (source, clue), name in zip(kept, names, strict=True)
         ]
 
 

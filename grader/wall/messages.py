@@ -18,10 +18,15 @@ FIELDS: Types = {
     "bases": list,
     "text": str,
     "place": str,
+    "written": bool,
 }
-ERROR: Types = {"cell": str, "type": str, "bases": list, "text": str, "place": str}
+ERROR: Types = {
+    "cell": int,
+    "binds": list,
+    **{name: FIELDS[name] for name in ("type", "bases", "text", "place", "written")},
+}
 # what the lists hold
-ITEMS: Types = {"at": int, "errors": dict, "modified": (int, str), "bases": str}
+ITEMS: Types = {"at": int, "errors": dict, "modified": (int, str), "bases": str, "binds": str}
 MAX_ITEMS = 200  # of each: base classes, errors, arguments that were changed
 TREES = ("value", "earlier", "args", "kwargs")  # checked by wire.unpack
 

@@ -47,6 +47,16 @@ def table(evaluations: Sequence[Evaluation]) -> str:
     return "\n".join(lines)
 
 
+def pool(evaluations: Sequence[Evaluation]) -> str:
+    """Return how many completions stand behind the table: distinct-2 depends on it."""
+    items = evaluations[0].completions
+    prompts = len({item["prompt"] for item in items})
+    return (
+        f"{len(items)} completions each ({prompts} prompts × {len(items) // prompts}). distinct-2 falls as there are more of "
+        "them: compare it with figures of as many alone"
+    )
+
+
 def before_and_after(evaluations: Sequence[Evaluation], count: int = 3) -> str:
     """Return the first completions of `count` prompts spread over the set, every model's below each other."""
     items = evaluations[0].completions
@@ -118,7 +128,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = OneLineErrors(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command")
     score = commands.add_parser("score", help="evaluate one model")
     score.add_argument("base", metavar="MODEL", help="hub id, folder or tiny-gpt2")
     text = "evaluate a base model and what was trained from it"
@@ -130,6 +140,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add_options(score)
     add_options(comparison)
     args = parser.parse_args(argv)
+    if args.command is None:
+        parser.error("name a command: `score MODEL`, or `compare BASE TRAINED`")
     check_args(parser, args)
     preset = PRESETS[args.preset] if args.preset else {}
     args.sentiment_model = args.sentiment_model or preset.get("sentiment_model")
@@ -161,6 +173,7 @@ def main(argv: list[str] | None = None) -> int:
     settings = {name: getattr(args, name) for name in names}
     evaluations = compare([args.base, *getattr(args, "trained", [])], **settings)
     print(table(evaluations))
+    print(pool(evaluations))
     print(before_and_after(evaluations))
     save(args, settings, evaluations)
     return 0

@@ -117,7 +117,15 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
 
 
 def experiment(name: str, config: TrainConfig, rewards: Rewards) -> Run:
-    """Run a configuration in `runs/<name>`, from a notebook; when nbgrader executes it, return saved results instead."""
+    """Run a configuration in `runs/<name>`, from a notebook; when nbgrader executes it, return saved results instead.
+
+    Raises:
+        TypeError: the arguments are others, or in another order.
+    """
+    if not isinstance(name, str) or not isinstance(config, TrainConfig):
+        raise TypeError(
+            f'experiment(name, config, rewards): first a name such as "mine", then TrainConfig.from_preset(...), then rewards; not a {type(name).__name__} and a {type(config).__name__}'
+        )
     if saved := saved_run(name):
         return saved
     if not isinstance(rewards, Rewards):

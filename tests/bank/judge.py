@@ -14,7 +14,7 @@ from grader.assignment import load_assignment
 from grader.judging.session import Grader
 from grader.verdict import Outcome
 from grader.wall.choice import AUTO, chosen
-from tests.bank import harm
+from tests.bank import harm, words
 from tests.bank.damage import EDITS
 from tests.bank.damage import STEM as DAMAGED
 
@@ -68,11 +68,17 @@ def hostile_faults(submission, verdict):
     return faults
 
 
+def told_faults(submission, verdict):
+    """Marks, outcome, and what the student reads of it, are those written down."""
+    return words.faults(submission, words.told(submission, verdict, bench.source))
+
+
 FAULTS = {
     "mutants": mutant_faults,
     "variants": variant_faults,
     "hostile": hostile_faults,
     "trivial": hostile_faults,
+    "told": told_faults,
 }
 
 

@@ -35,6 +35,7 @@ SLIPS = {  # name → source; the function's name says which exercise
     "sum": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    return (token * mask).sum(1)",
     "mean over T": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    return (token * mask).mean(1)",
     "position 0 counted": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    return (token * mask).sum(1) / completion_mask.sum(1).clamp(min=1)",
+    "the likeliest token": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    token = torch.log_softmax(logits[:, :-1], dim=-1).max(-1).values\n    return (token * mask).sum(1) / mask.sum(1).clamp(min=1)",
     "no softmax": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    token = logits[:, :-1].gather(-1, token_ids[:, 1:, None]).squeeze(-1)\n    return (token * mask).sum(1) / mask.sum(1).clamp(min=1)",
     "softmax over T": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    token = torch.log_softmax(logits[:, :-1], 1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)\n    return (token * mask).sum(1) / mask.sum(1).clamp(min=1)",
     "0 / 0": "def sequence_log_probs(logits, token_ids, completion_mask):" + MASKED + "    return (token * mask).sum(1) / mask.sum(1)",

@@ -10,9 +10,12 @@ import torch
 
 import sentiment
 from checks import check, check_run, overview
+from gate.gate import REWARD
 from gate.submissions import read
+from lab.config import TrainConfig
 from lab.examples import arguments
 from lab.exercises import TABLE
+from lab.thresholds import EXERCISE_5
 from lab.trial import try_example
 from rewards import EXERCISES, ExerciseError, Rewards, load_rewards
 from tests.course.slips import SLIPS, defined
@@ -69,7 +72,9 @@ def test_slip_fails_with_call_expected_yours_and_hint(slip):
     assert lines[0].startswith(f"Exercise {EXERCISES[function.__name__]}, {function.__name__}: ")
     labels = [line.split()[0] for line in lines[1:]]
     # a changed input or a second call of the scorer says itself what to do
-    assert labels in (["call", "expected", "yours", "hint"], ["call", "yours"])
+    whole = ["call", "expected", "yours", "hint"]
+    # nor is there a hint about values where nothing was returned
+    assert labels == (whole[:3] if slip == "prints only" else whole) or labels == ["call", "yours"]
     assert lines[1].split(None, 1)[1].startswith(f"{function.__name__}(")
     assert all(len(line.split(None, 1)[1]) > 2 for line in lines[1:])
 
@@ -89,6 +94,11 @@ def test_every_example_fails_for_some_slip(solutions):
                 reached.add((function.__name__, example.claim))
     everything = {(stem, example.claim) for stem, row in TABLE.items() for example in row.examples}
     assert everything - reached == set()
+
+
+def test_the_first_example_tells_the_sampled_token_from_the_likeliest():
+    with pytest.raises(AssertionError, match="3a, .*: the mean runs over the completion's tokens"):
+        check(defined(SLIPS["the likeliest token"]))
 
 
 def test_no_scores_for_no_completions_is_checked():
@@ -124,7 +134,7 @@ def test_stub_raises_its_own_error():
     stub = defined(
         "def kl_estimate(*_):\n    raise NotImplementedError('Exercise 4b: kl_estimate')"
     )
-    with pytest.raises(NotImplementedError, match="Exercise 4b: kl_estimate"):
+    with pytest.raises(NotImplementedError, match="Exercise 4b, kl_estimate: not implemented yet"):
         check(stub)
 
 
@@ -135,7 +145,7 @@ def test_right_numbers_in_another_shape_are_told_the_shape():
 
 
 def test_no_run_is_a_missing_return():
-    with pytest.raises(AssertionError, match="does `train` return"):
+    with pytest.raises(AssertionError, match="`train` must end with `return experiment"):
         check_run(None)
 
 
@@ -204,6 +214,30 @@ def test_healthy_run_passes(capsys):
 def test_hacked_collapsed_or_idle_run_fails_with_the_figure_that_gave_it_away(flaw, words):
     with pytest.raises(AssertionError, match=words):
         check_run(run_like(**flaw))
+
+
+def test_a_run_with_other_settings_is_told_which(capsys):
+    config = TrainConfig.from_preset("smoke", **EXERCISE_5, max_steps=41, output_dir="x").as_dict()
+    run = run_like()
+    run.config = config
+    check_run(run)
+    capsys.readouterr()
+    run.config = config | {"kl_coef": 10.0, "reward_shaping": "none"}
+    with pytest.raises(
+        AssertionError, match="made with reward_shaping none .asked for: exp"
+    ) as found:
+        check_run(run)
+    assert "kl_coef 10.0 (asked for: 0.1). The grader trains with the settings" in str(found.value)
+
+
+def test_a_reward_that_teaches_the_opposite_is_not_too_slow():
+    with pytest.raises(AssertionError, match="fell from 0.500 to 0.060.*wrong sign") as found:
+        check_run(run_like(gain=-0.44))
+    assert "slowly" not in str(found.value)
+
+
+def test_the_check_asks_for_what_the_gate_trains_with():
+    assert EXERCISE_5 == REWARD
 
 
 def test_overview_adds_up_to_20_marks(source):

@@ -134,7 +134,7 @@ BESIDE = {  # what lies beside the notebook, the cells that need it, and what is
 
 
 @pytest.mark.parametrize("case", BESIDE)
-def test_command_warns_of_what_the_grader_does_not_have(forked, solutions, tmp_path, case):
+def test_command_fails_what_the_grader_does_not_have(forked, solutions, tmp_path, case):
     """It runs in a process of its own, in the notebook's folder, as a student does."""
     name, cells, missing = BESIDE[case]
     (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -144,11 +144,13 @@ def test_command_warns_of_what_the_grader_does_not_have(forked, solutions, tmp_p
         book.cells.append(nbformat.v4.new_code_cell(cell.replace("{folder}", str(tmp_path))))
     nbformat.write(book, tmp_path / "exercise.ipynb")
     done = forked(checks.__file__, "exercise.ipynb", cwd=tmp_path, env={"PYTHONPATH": tmp_path})
-    assert "7 of 7 exercises pass" in done.stdout, done
-    warnings = [line for line in done.stdout.splitlines() if line.startswith("warning: ")]
-    assert len(warnings) == 1, done.stdout
-    assert "3b, forward_kl_reward, passes here, but only the notebook is graded" in warnings[0]
-    assert missing in warnings[0]
+    assert "6 of 7 exercises pass" in done.stdout and done.returncode == 1, done
+    found = done.stdout.splitlines()
+    at = found.index(
+        "Exercise 3b, forward_kl_reward: passes here, but only the notebook is graded, and by itself it fails"
+    )
+    assert found[at + 1].startswith("  yours ") and missing in found[at + 1]
+    assert found[at + 2].startswith("  hint ")
 
 
 def test_looking_without_the_surroundings_leaves_them_as_they_were(tmp_path):
@@ -161,36 +163,6 @@ def test_looking_without_the_surroundings_leaves_them_as_they_were(tmp_path):
             import_module("plots")
         sys.path.append(str(tmp_path))
     assert (sys.modules, sys.path, [*sys.path], sys.meta_path, Path.cwd()) == before
-
-
-@pytest.mark.parametrize(
-    "use",
-    [
-        "import helpers\ndef forward_kl_reward(x, kl_coef=0.1):\n    return helpers.times(x, kl_coef)",
-        "from helpers import times\ndef forward_kl_reward(x, kl_coef=0.1):\n    return times(x, kl_coef)",
-        "def forward_kl_reward(x, kl_coef=0.1):\n    import helpers\n    return helpers.times(x, kl_coef)",
-        "import helpers\nhalf = lambda *a: helpers.times(*a)\ndef forward_kl_reward(x, kl_coef=0.1):\n    return [half(v, kl_coef) for v in x]",
-    ],
-    ids=["module", "name", "inside", "through a helper"],
-)  # fmt: skip
-def test_check_in_the_notebook_warns_of_a_module_beside_it(tmp_path, monkeypatch, capsys, use):
-    (tmp_path / "helpers.py").write_text(HELPER)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(checks, "HERE", Surroundings())  # the working folder is tmp_path
-    try:
-        check(defined(use))
-    finally:
-        sys.modules.pop("helpers", None)
-    assert (
-        "warning: only the notebook is graded: put what forward_kl_reward needs of helpers.py into it"
-        in capsys.readouterr().out
-    )
-
-
-def test_check_in_the_notebook_does_not_warn_of_what_the_grader_has(capsys):
-    source = "import sentiment, torch, math\nfrom sentiment import get_sentiment_scores\ndef sentiment_reward(completions, **kwargs):\n    sentiment.x = torch.ones(1) * math.pi\n    return get_sentiment_scores(completions)"
-    check(defined(source))
-    assert "warning" not in capsys.readouterr().out
 
 
 def test_command_says_what_the_grader_could_not_read(tmp_path, capsys):

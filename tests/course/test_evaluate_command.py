@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from data import prompt_texts
-from evaluate import compare
+from evaluate import compare, main
 from lab.errors import ModelUnavailable
 from lab.pretrained import load_language_model
 
@@ -57,6 +57,7 @@ def test_score_command_writes_table_json_and_figure(python, tmp_path):
     assert header.split()[:3] == ["model", "P(positive)", "std"]
     assert not {"kl", "change"} & set(header.split())  # of a single model they say nothing
     assert row.split()[:2] == ["tiny-gpt2", f"{model['mean_sentiment']:.3f}"]
+    assert "48 completions each (48 prompts × 1). distinct-2 falls" in done.stdout
     assert (tmp_path / "o.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -148,3 +149,13 @@ def test_trained_folder_loads_with_the_course_loader(trained, language_model):
     model, tokenizer = load_language_model(str(trained / "final"))
     assert tokenizer.get_vocab() == language_model[1].get_vocab()
     assert model.dtype == torch.float32
+
+
+def test_without_a_command_it_names_both(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    assert (
+        "name a command: `score MODEL`, or `compare BASE TRAINED` (--help"
+        in capsys.readouterr().err
+    )

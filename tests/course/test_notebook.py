@@ -259,6 +259,8 @@ def test_under_nbgrader_an_experiment_returns_saved_results_and_trains_nothing(
         train.experiment("mine", config, Rewards("here", {}))
     with pytest.raises(TypeError, match="from_namespace"):  # a slip: any other name of the notebook
         train.experiment("mine", config, torch.zeros(2))
+    with pytest.raises(TypeError, match="first a name .* not a TrainConfig and a str"):
+        train.experiment(config, "mine", Rewards("here", {}))
     for kind in ("autograde", "validate"):
         monkeypatch.setenv("NBGRADER_EXECUTION", kind)
         for name in experiments(notebook):
@@ -271,7 +273,7 @@ def test_under_nbgrader_an_experiment_returns_saved_results_and_trains_nothing(
 
 def test_saved_runs_show_a_healthy_a_hacked_and_a_collapsed_run(source):
     """What the notebook's text says about them; thresholds as in `check_run`, FACTS for the collapse."""
-    from checks import check_run
+    from checks import check_run, flaw
     from lab.runs import load_run
 
     runs = {
@@ -281,7 +283,8 @@ def test_saved_runs_show_a_healthy_a_hacked_and_a_collapsed_run(source):
     check_run(runs["mine"])
     for name in ("fast_no_term", "fast_forward"):
         assert runs[name].gain > 0.2
-        with pytest.raises(AssertionError, match="distinct-2|perplexity"):
+        assert re.search("distinct-2|perplexity", flaw(runs[name]))
+        with pytest.raises(AssertionError, match="made with reward_shaping none"):
             check_run(runs[name])
 
 

@@ -50,7 +50,7 @@ print("→ ± 🎬 ×")
 """
 COMMANDS = [
     "grader", "tools.bench", "tools.bench.ablations", "tools.bench.breakdown", "tools.bench.grading", "tools.recipes", "tests.bank", "tests.bank.hints",
-    "tests.bank.repeat", "tools.build", "gate.calibrate", "tools.demo", "tools.gradescope", "tools.pictures", "gate",
+    "tests.bank.repeat", "tests.bank.words", "tools.build", "gate.calibrate", "tools.demo", "tools.gradescope", "tools.pictures", "gate",
     "source/sentiment/train.py", "source/sentiment/evaluate.py", "source/sentiment/checks.py", "source/sentiment/rewards.py",
 ]  # fmt: skip
 

@@ -108,8 +108,18 @@ def test_work_that_fails_its_laws_is_not_trained(tmp_path):
     assert done.returncode == 1 and verdict["seeds"] == []
     assert verdict["stopped"]["exercise"] == "exponential_shaping"
     words = verdict["stopped"]["words"]
-    assert words.startswith("Not trained, so 0 marks: exercise 2 (exponential_shaping) has not all")
-    assert words.endswith("Training needs exercises 1, 2, 3a and 3b complete.")
+    assert words.startswith("Not trained, so 0 marks: exercise 2 (exponential_shaping) does not")
+    assert words.endswith("Training needs right values from exercises 1, 2, 3a and 3b.")
+
+
+@pytest.mark.long
+def test_a_slip_that_training_never_meets_stops_no_run(tmp_path):
+    cell = "def exponential_shaping(scores, temperature=1.0):\n    return torch.exp(scores / temperature) - 1"
+    verdict, done = smoke(
+        tmp_path / "out", "--seeds", "3", notebook=replaced(solution(), "exponential_shaping", cell)
+    )
+    assert verdict["laws"]["exponential_shaping"]["outcome"] == "partial"
+    assert verdict["stopped"] is None and len(verdict["seeds"]) == 1, done.stderr
 
 
 def test_a_reward_that_turns_bad_during_training_ends_the_run_with_its_outcome(tmp_path):

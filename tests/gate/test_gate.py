@@ -13,7 +13,7 @@ from gate import ROOT
 from gate.calibration import faults, rate, report
 from gate.cases import cases
 from gate.figures import run_key
-from gate.gate import Request, check, not_trained
+from gate.gate import Request, bars, check, not_trained
 from gate.mark import DRAWN, training_mark
 from gate.report import html, junit, schema
 from gate.statistics import paired_gain
@@ -200,8 +200,8 @@ def test_a_mark_says_how_it_was_proved():
 @pytest.mark.parametrize(
     ("failing", "ours", "words"),
     [
-        (["forward_kl_reward"], [], "Not trained, so 0 marks: exercise 3b (forward_kl_reward) has not all its marks yet. "),
-        (["sentiment_reward", "sequence_log_probs"], [], "exercises 1 (sentiment_reward) and 3a (sequence_log_probs) have not all their marks yet. "),
+        (["forward_kl_reward"], [], "Not trained, so 0 marks: exercise 3b (forward_kl_reward) does not keep its main law, or did not come to an end. "),
+        (["sentiment_reward", "sequence_log_probs"], [], "exercises 1 (sentiment_reward) and 3a (sequence_log_probs) do not keep their main laws, or did not come to an end. "),
         (["sentiment_reward", "forward_kl_reward"], ["forward_kl_reward"], "Not trained yet: exercise 3b (forward_kl_reward) could not be graded for a reason on our side."),
     ],
 )  # fmt: skip
@@ -209,7 +209,30 @@ def test_who_is_not_trained_reads_which_exercises_are_missing(failing, ours, wor
     needed = ["sentiment_reward", "exponential_shaping", "sequence_log_probs", "forward_kl_reward"]
     said = not_trained(needed, failing, ours)
     assert words in said
-    assert ours or said.endswith("Training needs exercises 1, 2, 3a and 3b complete.")
+    assert ours or said.endswith("Training needs right values from exercises 1, 2, 3a and 3b.")
+
+
+@pytest.mark.parametrize(
+    ("main", "lesser", "outcome", "barred"),
+    [
+        (True, True, "", False),
+        (True, False, "", False),
+        (False, True, "", True),
+        (False, False, "", True),
+        (True, False, "timeout", True),
+        (True, False, "infrastructure", True),
+    ],
+)
+def test_only_wrong_values_and_what_never_ends_bar_a_run(main, lesser, outcome, barred):
+    laws = [
+        {"law": "values", "value": True, "passed": main, "outcome": ""},
+        {"law": "an error", "value": False, "passed": lesser, "outcome": outcome},
+    ]
+    assert bars({"laws": laws}) is barred
+
+
+def test_without_laws_no_run_is_made():
+    assert bars({"laws": []})
 
 
 def test_a_check_is_a_line_with_the_worst_seed_s_figure():

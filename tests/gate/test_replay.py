@@ -152,11 +152,14 @@ def test_on_a_gpu_nothing_is_proved_by_replay(judge, replay, config, monkeypatch
 
 def test_the_gate_says_how_it_was_proved(judge, replay, config, tmp_path):
     submission = repair(json.dumps(solution()).encode(), judge.assignment)
-    laws = {"exponential_shaping": {"points": 2.0, "max_points": 2.0, "outcome": "pass"}}
+    kept = [{"passed": True, "value": True, "outcome": ""}]
+    row = {"points": 2.0, "max_points": 2.0, "outcome": "pass"}
+    laws = {"exponential_shaping": row | {"laws": kept}, "group_advantages": row | {"laws": []}}
     request = Request(submission, "ann", tmp_path, seeds=(7,), settings=TINY, laws=laws)
     verdict = run_gate(request, judge, replay)
-    assert verdict["proof"] == "replayed" and verdict["laws"] == laws
+    assert verdict["proof"] == "replayed" and verdict["laws"] == {"exponential_shaping": row}
     assert verdict["seeds"] == [replay.recordings.recording(config).seed]
-    missing = {"exponential_shaping": {"points": 1.0, "max_points": 2.0, "outcome": "partial"}}
+    broken = [{"passed": False, "value": True, "outcome": ""}]
+    missing = {"exponential_shaping": row | {"outcome": "partial", "laws": broken}}
     verdict = run_gate(replace(request, laws=missing), judge, replay)
     assert verdict["stopped"]["exercise"] == "exponential_shaping" and not verdict["seeds"]

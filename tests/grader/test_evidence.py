@@ -9,7 +9,7 @@ from grader.judging.calls import Call, Evidence
 from grader.wall.inside.wire import Opaque
 
 CONSTANT = "it returns the same numbers whatever it is given"
-IDENTITY = "it returns what it was given"
+IDENTITY = "it returns what it was given: without work of its own it earns nothing"
 VECTOR = np.array([1.5, 2.5])
 
 

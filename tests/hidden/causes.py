@@ -116,6 +116,9 @@ def averaging(values, mask, got, expected):
         "it looks as if a long sequence is cut off": lambda: nearest(
             got, *(mean(values[:, :n], mask[:, :n]) for n in (*SHORTER, length))
         ),
+        "it looks as if `//` divides, which cuts to whole numbers: use `/`": lambda: np.floor(
+            expected
+        ),
         "it looks like a logarithm to base 2: use nats": expected / np.log(2),
         "it looks like a logarithm to base 10: use nats": expected / np.log(10),
     }

@@ -81,6 +81,9 @@ def other_baselines(table, eps):
     baselines = {
         "the mean was not removed": 0,
         "the median was removed, not the mean": np.median(table, axis=1, keepdims=True),
+        "the median was removed, not the mean (and `torch.median` takes the lower of two middle ones)": np.sort(
+            table, axis=1
+        )[:, (size - 1) // 2, None],
         "the group's best reward was removed, not the mean": table.max(1, keepdims=True),
         "the group's worst reward was removed, not the mean": table.min(1, keepdims=True),
         "the group's first reward was removed, not the mean": table[:, :1],
@@ -138,6 +141,8 @@ def other_scales(table, eps):
         "it looks like the population std (ddof=0): use the sample std (ddof=1)": middle
         / (std(table, 0) + eps),
         "it looks as if only the mean was removed: the division is missing": middle,
+        "it looks as if `//` divides, which cuts to whole numbers: use `/`": middle
+        // (std(table) + eps),
         "it looks as if the std multiplies: it divides": middle * (std(table) + eps),
         "it looks as if rewards were spread over [0, 1] (min-max): centre them and divide by the std": (
             (table - table.min(1, keepdims=True)) / (np.ptp(table, axis=1, keepdims=True) + eps)

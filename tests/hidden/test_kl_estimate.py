@@ -75,7 +75,11 @@ def test_gaps(student, pair):
 @small([0, 0, 0, 0], [0, 1, 1, 0])
 def test_empty_completion(student, pair):
     counted = pair[2].any(axis=1)
-    near(vector(student(*pair), len(counted))[~counted], np.zeros((~counted).sum()))
+    got = vector(student(*pair), len(counted), finite=False)
+    check(
+        bool(np.isfinite(got[~counted]).all()), "the result is nan or infinite there: is it 0 / 0?"
+    )
+    near(got[~counted], np.zeros((~counted).sum()))
 
 
 @law(
@@ -110,8 +114,8 @@ def test_zero_at_agreement(student, pair):
 @example(pair=some.first_empty(some.large_log_prob_pair(3, 6)))
 def test_batch_independent(student, pair):
     rows = len(pair[0])
-    together = vector(student(*pair), rows)
-    alone = vector(student(*(part[1:] for part in pair)), rows - 1)
+    together = vector(student(*pair), rows, finite=False)
+    alone = vector(student(*(part[1:] for part in pair)), rows - 1, finite=False)
     agree(together[1:], alone, ("in the whole batch", "without its first row"))
 
 

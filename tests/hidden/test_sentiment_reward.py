@@ -28,6 +28,20 @@ def scorer_calls(student, completions):
     return calls
 
 
+def as_trl_calls(completions):
+    """The keywords with which TRL calls a reward function, other columns of the data among them."""
+    prompts = [f"Prompt {number}: " for number, _ in enumerate(completions)]
+    return {
+        "prompts": prompts,
+        "completions": completions,
+        "log_extra": None,
+        "log_metric": None,
+        "completion_ids": [[50256, number] for number, _ in enumerate(completions)],
+        "trainer_state": None,
+        "source": prompts,
+    }
+
+
 def likely_causes(call, got, expected):
     texts = call.args[0] if call.args else call.kwargs["completions"]
     prompts = call.kwargs.get("prompts", texts)
@@ -257,9 +271,11 @@ def test_empty_batch(student):
 @example(completions=[f"Film number {n}." for n in range(300)])
 @example(completions=["good", "", "good", " "])
 def test_one_batched_call(student, completions):
-    got = student(completions)
-    if scorer_calls(student, completions) == 0:  # remembered scores are fine, invented ones are not
-        near(vector(got, len(completions)), scored(completions))
+    for args, keywords in ((completions,), {}), ((), as_trl_calls(completions)):
+        got = student(*args, **keywords)
+        # remembered scores are fine, invented ones are not
+        if scorer_calls(student, completions) == 0:
+            near(vector(got, len(completions)), scored(completions))
 
 
 @law(
@@ -272,17 +288,8 @@ def test_one_batched_call(student, completions):
 @example(completions=["I LOVED it.", "The plot made no sense."])
 @example(completions=["Prompt 0: I LOVED it.", "The plot made no sense."])
 def test_trl_keywords(student, completions):
-    prompts = [f"Prompt {number}: " for number, _ in enumerate(completions)]
-    columns = {
-        "completion_ids": [[50256, number] for number, _ in enumerate(completions)],
-        "trainer_state": None,
-        "source": prompts,
-    }
-    got = student(
-        prompts=prompts, completions=completions, log_extra=None, log_metric=None, **columns
-    )
+    got = student(**as_trl_calls(completions))
     near(vector(got, len(completions)), scored(completions))
-    scorer_calls(student, completions)
 
 
 @law("the list of completions is left as it was", weight=0.1)

@@ -30,6 +30,7 @@ if wire.TYPE_CHECKING:
     Before = tuple[tuple[Any, ...], dict[str, Any], Value]  # arguments and result of a call
 
 MAX_TEXT = 2000
+MAX_NAMES = 50  # that one failing statement would have bound
 PARSING = -1  # stands for a statement's number while a cell is parsed: that can end the process too
 
 
@@ -66,11 +67,12 @@ def describe_error(error: BaseException) -> Message:
         text = str(error)[:MAX_TEXT]
     except BaseException as broken:
         text = f"(its text could not be read: {type(broken).__name__})"
-    place = ""
+    place, written = "", False
     with contextlib.suppress(BaseException):
         for frame in traceback.extract_tb(error.__traceback__):
             if frame.filename.startswith("<cell "):
                 place = f"line {frame.lineno} of {frame.filename[1:-1]}: {frame.line}"[:300]
+        written = isinstance(error, NotImplementedError) and stands_below(error.__traceback__)
         if isinstance(error, SyntaxError):
             place = f"line {error.lineno}: {(error.text or '').strip()}"[:300]
     return {
@@ -78,7 +80,20 @@ def describe_error(error: BaseException) -> Message:
         "bases": [c.__name__[:100] for c in type(error).__mro__[:20]],
         "text": text,
         "place": place,
+        "written": written,
     }
+
+
+def stands_below(trace: types.TracebackType | None) -> bool:
+    """Whether the function that raised has lines of code above the one that did: a docstring is none."""
+    innermost = None
+    while trace is not None:
+        innermost, trace = trace, trace.tb_next
+    if innermost is None:
+        return False
+    code = innermost.tb_frame.f_code
+    lines = {line for _, _, line in code.co_lines() if line} - {code.co_firstlineno}
+    return any(line < innermost.tb_lineno for line in lines)
 
 
 def provide(link: Link, names: list[str], namespace: dict[str, Any]) -> None:
@@ -122,7 +137,7 @@ def load(link: Link, request: Message, namespace: dict[str, Any]) -> None:
                 for index, node in enumerate(slices.parse(cell["source"]))
             ]
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            errors.append({"cell": cell["id"], **describe_error(error)})
+            errors.append({"cell": number, **describe_error(error)})
     execute(link, request, slices.needed_statements(statements, request["stem"]), namespace, errors)
     defined = callable(namespace.get(request["stem"]))
     link.send({"is": "loaded", "errors": errors[:20], "defined": defined})
@@ -149,7 +164,8 @@ def execute(
             future |= code.co_flags & __future__.annotations.compiler_flag
             exec(code, namespace)
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
-            errors.append({"cell": cell["id"], **describe_error(error)})
+            binds = sorted(statement.binds)[:MAX_NAMES]
+            errors.append({"cell": statement.cell, "binds": binds, **describe_error(error)})
 
 
 def tell(link: Link, request: Message) -> None:

@@ -48,31 +48,31 @@ FAKE_SCORES = {"A joy.": 0.97, "A bore.": 0.04, "It is a film.": 0.51, "": 0.5}
 SENTIMENT_REWARD = (
     Example("each completion gets its own score, in order", [["A bore.", "A joy.", "It is a film."]], [0.04, 0.97, 0.51],
             "return what get_sentiment_scores gives for the completions, unchanged"),
-    Example("TRL's extra keywords are ignored", [["A joy."]], [0.97],
-            "the signature ends in **kwargs; score the completion alone, without its prompt",
-            {"prompts": ["The film:"], "completion_ids": [[1, 2]], "trainer_state": None}),
+    Example("TRL's extra keywords are ignored", [["A joy.", "A bore."]], [0.97, 0.04],
+            "the signature ends in **kwargs; score the completions alone, without their prompts",
+            {"prompts": ["The film:", "The plot:"], "completion_ids": [[1, 2], [3]], "trainer_state": None}),
     Example("no completions, no scores", [[]], [], "an empty list gives an empty list"),
 )  # fmt: skip
 
 EXPONENTIAL_SHAPING = (
     Example("at temperature 1", [Tensor([0.0, 0.5, 1.0])], [0.0, 0.648721, 1.718282],
-            "a score of 0 must give 0, a score of 1 must give e - 1"),
+            "a score of 0 must give 0, a score of 1 must give e - 1; the default temperature is 1"),
     Example("a smaller temperature is steeper", [Tensor([0.0, 0.5, 1.0]), 0.5], [0.0, 1.718282, 6.389056],
             "the temperature divides the score, inside the exponential"),
     Example("temperature 0 is an error", [Tensor([0.5]), 0.0], ValueError, "check temperature <= 0 first and raise ValueError"),
 )  # fmt: skip
 
 SEQUENCE_LOG_PROBS = (
-    Example("the mean runs over the completion's tokens", [Tensor([LOGITS]), Tensor([TOKENS]), Tensor([[0, 0, 1, 1]])], [-0.366985],
-            "(ln 0.6 + ln 0.8) / 2: log-softmax of the logits at t - 1 for token t, then the mean over the 2 tokens, not negated"),
+    Example("the mean runs over the completion's tokens", [Tensor([LOGITS]), Tensor([TOKENS]), Tensor([[0, 1, 1, 0]])], [-0.94856],
+            "(ln 0.25 + ln 0.6) / 2: log-softmax of the logits at t - 1 for token t, then the mean over the 2 tokens, not negated"),
     Example("a mask may have gaps, and position 0 is never scored", [Tensor([LOGITS]), Tensor([TOKENS]), Tensor([[1, 1, 0, 1]])], [-0.804719],
             "only tokens 1 and 3 count, so divide by 2"),
-    Example("each row has its own mean", [Tensor([LOGITS, LOGITS]), Tensor([TOKENS, TOKENS]), Tensor([[0, 0, 1, 1], [1, 1, 0, 1]])],
-            [-0.366985, -0.804719], "the rows of the two examples before, as one batch: sum over the tokens (dim=1), never over the rows"),
+    Example("each row has its own mean", [Tensor([LOGITS, LOGITS]), Tensor([TOKENS, TOKENS]), Tensor([[0, 1, 1, 0], [1, 1, 0, 1]])],
+            [-0.94856, -0.804719], "the rows of the two examples before, as one batch: sum over the tokens (dim=1), never over the rows"),
     Example("logits need not be normalised", [Tensor([SHIFTED]), Tensor([TOKENS]), Tensor([[0, 0, 1, 1]])], [-0.366985],
             "turn logits into log-probabilities first"),
     Example("a row with no scored token gives 0", [Tensor([LOGITS]), Tensor([TOKENS]), Tensor([[1, 0, 0, 0]])], [0.0],
-            "0 / 0 is nan: keep the divisor at 1 or more"),
+            "there is nothing to divide, so 0 is asked for: where 0 / 0 gives nan or an error, keep the divisor at 1 or more"),
 )  # fmt: skip
 
 FORWARD_KL_REWARD = (
@@ -88,7 +88,7 @@ BACKWARD_KL_REWARD = (
 
 GROUP_ADVANTAGES = (
     Example("each group is centred and scaled by itself", [Tensor([1.0, 2.0, 3.0, 5.0, 5.0, 5.0]), 3],
-            [-0.9999, 0.0, 0.9999, 0.0, 0.0, 0.0], "rows of a group are adjacent; the sample standard deviation has ddof = 1; a constant group gives zeros"),
+            [-0.9999, 0.0, 0.9999, 0.0, 0.0, 0.0], "rows of a group are adjacent: mean and std run within each one (dim=1 of a table with a group in each row); the sample standard deviation has ddof = 1; a constant group gives zeros"),
     Example("eps is added to the standard deviation", [Tensor([0.0, 0.0002]), 2], [-0.414214, 0.414214],
             "divide by (sample standard deviation + eps), the sample one with ddof = 1"),
     Example("the batch must hold whole groups", [Tensor([1.0, 2.0, 3.0]), 2], ValueError, "3 rewards are not whole groups of 2"),
@@ -103,5 +103,5 @@ KL_ESTIMATE = (
     Example("each row has its own mean", [Tensor([LOG_PROBS, LOG_PROBS]), Tensor([REF_LOG_PROBS, REF_LOG_PROBS]), Tensor([[1, 1, 1], [1, 0, 1]])],
             [0.274938, 0.412406], "the rows of the two examples before, as one batch: sum over the tokens (dim=1), never over the rows"),
     Example("no completion token gives 0", [Tensor([LOG_PROBS]), Tensor([REF_LOG_PROBS]), Tensor([[0, 0, 0]])], [0.0],
-            "0 / 0 is nan: keep the divisor at 1 or more"),
+            "there is nothing to divide, so 0 is asked for: where 0 / 0 gives nan or an error, keep the divisor at 1 or more"),
 )  # fmt: skip

@@ -3,9 +3,11 @@
 import __future__
 
 import ast
+import linecache
 import math
+import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,50 +27,96 @@ def exercises_of(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     Raises:
         ExerciseError: the file is missing, or is no notebook or Python file that can be read.
     """
-    failures: dict[str, str] = {}  # name that a statement would have bound → why it is not there
-    statements = [s for s in read_statements(path, failures) if not s.uses & TRAINING]
-    needed = {(s.cell, s.index): s for stem in TABLE for s in needed_statements(statements, stem)}
-    namespace = execute([s for _, s in sorted(needed.items())], path, failures)
-    return {stem: namespace[stem] for stem in TABLE if stem in namespace}, failures
+    failures: dict[str, str] = {}
+    texts = sources(path, failures)
+    found = exercises_in(texts, list(TABLE), failures, str(path))
+    if not reader.is_notebook(path):
+        return found, failures
+    for cell in reader.code_cells(readable(path, reader.parse)):
+        stem, others = reader.clues(cell).get("grade_id"), names_defined(reader.source(cell))
+        if stem in TABLE and stem not in found and stem not in failures and others:
+            failures[stem] = (
+                f"its cell defines {', '.join(others)}: the function's name must be {stem}"
+            )
+    return found, failures
+
+
+def exercises_in(
+    texts: Sequence[str], stems: Iterable[str], failures: dict[str, str], file: str
+) -> dict[str, Any]:
+    """Return what cells define under these names; `failures` gets why other names are missing.
+
+    Args:
+        texts: each code cell's, or a whole Python file's.
+        failures: name that a statement would have bound → why it is not there.
+        file: their `__file__`, never empty: what libraries look for where they are imported.
+    """
+    labels = reader.first_lines(texts) if len(texts) != 1 else [Path(file).name]
+    statements = read_statements(texts, labels, failures)
+    statements = [s for s in statements if not s.uses & TRAINING]
+    needed = {(s.cell, s.index): s for stem in stems for s in needed_statements(statements, stem)}
+    ordered = [s for _, s in sorted(needed.items())]
+    namespace = execute(ordered, texts, labels, failures, file)
+    return {stem: namespace[stem] for stem in stems if stem in namespace}
 
 
 def execute(
-    statements: Iterable[Statement], path: Path, failures: dict[str, str]
+    statements: Iterable[Statement],
+    texts: Sequence[str],
+    labels: Sequence[str],
+    failures: dict[str, str],
+    file: str,
 ) -> dict[str, Any]:
     """Run statements one by one and return the names they bind; a failing one is noted in `failures`."""
     module = sys.modules["student_rewards"] = ModuleType("student_rewards")
     namespace: dict[str, Any] = vars(module)  # where dataclasses look for the names they need
-    namespace |= {"__file__": str(path), **dict.fromkeys(IN_NOTEBOOKS, Nothing())}
+    namespace |= {"__file__": file, **dict.fromkeys(IN_NOTEBOOKS, Nothing())}
     future = 0  # `from __future__ import annotations` holds for the cells below it too
     for statement in statements:
+        name = known_lines(f"<{labels[statement.cell]}>", texts[statement.cell])
         try:
             tree = ast.Module([statement.node], [])
-            code = compile(tree, f"<{path.name}>", "exec", flags=future)
+            code = compile(tree, name, "exec", flags=future, dont_inherit=True)
             future |= code.co_flags & __future__.annotations.compiler_flag
             exec(code, namespace)
         # student code may raise anything; here it is only described
         except (Exception, SystemExit) as error:
-            reason = f"line {statement.node.lineno} of code cell {statement.cell} fails: {type(error).__name__}: {error}"
+            where = f"line {statement.node.lineno} of {place(labels, statement.cell)}"
+            reason = f"{where} fails: {type(error).__name__}: {error}"
             failures.update(dict.fromkeys(statement.binds, reason))
     return namespace
 
 
-def read_statements(path: Path, failures: dict[str, str]) -> list[Statement]:
+def known_lines(name: str, text: str) -> str:
+    """Return the name, under which a traceback finds the lines of this text from now on."""
+    linecache.cache[name] = (len(text), None, [f"{line}\n" for line in text.split("\n")], name)
+    return name
+
+
+def place(labels: Sequence[str], cell: int) -> str:
+    """Return what a cell, or the only text, is called."""
+    return f"the cell {labels[cell]}" if len(labels) > 1 else labels[cell]
+
+
+def read_statements(
+    texts: Sequence[str], labels: Sequence[str], failures: dict[str, str]
+) -> list[Statement]:
     """Return the top-level statements of a notebook's code cells, or of a Python file, in order.
 
     A cell with a syntax error is left out; the exercises it would have defined are noted in `failures`.
     """
     statements: list[Statement] = []
-    for number, source in enumerate(sources(path, failures), 1):
+    for number, source in enumerate(texts):
         try:
             statements += [
                 describe(number, index, node) for index, node in enumerate(parse(source))
             ]
         except SyntaxError as error:
-            reason = f"syntax error in code cell {number}, line {error.lineno}: {error.msg}"
+            where = f"line {error.lineno} of {place(labels, number)}"
+            reason = f"syntax error in {where}: {error.msg}"
             failures.update(dict.fromkeys(defined(source), reason))
         except (ValueError, RecursionError, MemoryError) as error:
-            reason = f"Python cannot read code cell {number}: {type(error).__name__}: {error}"
+            reason = f"Python cannot read {place(labels, number)}: {type(error).__name__}: {error}"
             failures.update(dict.fromkeys(defined(source), reason))
     return statements
 
@@ -85,6 +133,11 @@ def sources(path: Path, failures: dict[str, str]) -> list[str]:
             failures.update(dict.fromkeys(defined(source), reason))
         found.append("" if clues.get("grade") else source)
     return found
+
+
+def names_defined(source: str) -> list[str]:
+    """Return the names of the functions that a cell's own lines define."""
+    return re.findall(r"^def (\w+)", source, re.MULTILINE)
 
 
 def defined(source: str) -> list[str]:

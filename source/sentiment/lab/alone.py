@@ -4,21 +4,31 @@ Of the course's own modules it has `sentiment` alone, and of that the functions 
 """
 
 import contextlib
-import dis
+import io
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from types import CodeType, ModuleType
-from typing import Any
+from types import ModuleType
 
 import sentiment
-from lab import COURSE
+from lab import COURSE, reader
+from lab.notebook import exercises_in
+from rewards import Rewards, callables
 
-PROVIDED = ("get_sentiment_scores", "use_model")
-OWN = ("__main__", "student_rewards", "sentiment")  # modules that are the notebook, or the grader's
+PROVIDED = (
+    "get_sentiment_scores",
+    "use_model",
+)  # of `sentiment`; the grader's assignment has the same
+ALONE = "only the notebook is graded"
+REMEDY = (
+    f"A function may use what your own cells define, installed packages, and {' and '.join(PROVIDED)};"
+    " nothing else that lies beside the notebook, and nothing that is made with it"
+)
+LOST_NAME = re.compile(r"name '(\w+)' is not defined")
 
 
 class Deaf(PathFinder):
@@ -95,43 +105,24 @@ def provided() -> ModuleType:
     return module
 
 
-def modules_beside(function: Callable[..., Any], surroundings: Surroundings) -> list[str]:
-    """Return the modules that a function of a running notebook uses and the grader does not have."""
-    todo: list[Any] = [function]
-    seen: set[int] = set()
-    found: set[str] = set()
-    while todo:
-        value = todo.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        top = home_name(value).partition(".")[0]
-        if top not in OWN and surroundings.is_beside(top):
-            found.add(top)
-        elif isinstance(code := getattr(value, "__code__", None), CodeType):
-            globals_, (imported, read) = value.__globals__, names_in(code)
-            todo += [globals_[name] for name in read if name in globals_]
-            todo += [sys.modules[name] for name in imported if name in sys.modules]
-    return sorted(found)
+def executed() -> list[str]:
+    """Return the cells that were run so far in this Jupyter session, the running one last; [] outside a notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    history = getattr(getattr(shell, "history_manager", None), "input_hist_raw", [])
+    return [reader.with_newlines(text) for text in history]
 
 
-def home_name(value: object) -> str:
-    """Return the name of a module, or of that in which a function or class was made; "" for other values."""
-    name = getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", None)
-    return name if isinstance(name, str) else ""
+def by_itself(stem: str, texts: Sequence[str], surroundings: Surroundings) -> Rewards:
+    """Return the exercise as the grader loads it: from these cells, and nothing that lies beside them."""
+    failures: dict[str, str] = {}
+    with surroundings.left(), contextlib.redirect_stdout(io.StringIO()):
+        found = exercises_in(texts, [stem], failures, "notebook")
+    return Rewards("your cells", callables(found), failures)
 
 
-def names_in(code: CodeType) -> tuple[set[str], set[str]]:
-    """Return the modules that a function's code imports, and the global names that it reads."""
-    imported: set[str] = set()
-    read: set[str] = set()
-    for step in dis.get_instructions(code):
-        if step.opname == "IMPORT_NAME":
-            imported.add(step.argval)
-        elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            read.add(step.argval)
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            more_imported, more_read = names_in(inner)
-            imported, read = imported | more_imported, read | more_read
-    return imported, read
+def first_reason(words: str, problems: Mapping[str, str]) -> str:
+    """Return why a name is missing where an error says that it is; of several on the way to it the first, or ""."""
+    reason, left = "", dict(problems)
+    while (lost := LOST_NAME.search(reason or words)) and lost[1] in left:
+        reason = left.pop(lost[1])
+    return reason

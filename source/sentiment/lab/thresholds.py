@@ -86,6 +86,17 @@ THRESHOLDS = (
 )
 
 
+# what exercise 5 asks for beside a preset; the gate trains with the same
+EXERCISE_5 = {"reward_shaping": "exponential", "kl_type": "forward", "kl_coef": 0.1}
+# what else decides what the rewards teach; the other settings may have to fit a machine
+DECIDING = (*EXERCISE_5, "shaping_temperature", "beta", "learning_rate")
+# in place of the gain's flaw where there is a loss
+FELL = (
+    "P(positive) on held-out prompts fell from {before[mean_sentiment]:.3f} to {after[mean_sentiment]:.3f}: these rewards teach "
+    "the opposite. Look for a wrong sign or order in exercises 1, 2 and 3b"
+)
+
+
 def text_figures(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, float]:
     """Return how the text of two evaluations differs: distinct-2 and perplexity as ratios, repetition as a difference."""
     return {

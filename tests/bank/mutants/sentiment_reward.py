@@ -238,7 +238,7 @@ def sentiment_reward(completions, **kwargs):
 
 # %% one_call_unless_trl
 # wrong: single calls when prompts are given
-# fails: test_trl_keywords
+# fails: test_one_batched_call
 # hint: get_sentiment_scores was called 2 times for 2 completions
 def sentiment_reward(completions, **kwargs):
     if 'prompts' in kwargs: return [get_sentiment_scores([c])[0] for c in completions]
