@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
@@ -128,11 +129,12 @@ def run_batch(options: argparse.Namespace) -> int:
     from grader.classroom.batch import Batch, strays
     from grader.classroom.slots import cores
     from grader.classroom.status import summary, write_status
+    from grader.classroom.verdicts import here
     from grader.gradebook.database import in_one_line
     from grader.judging.session import Grader
     from grader.lms.collect.strays import Strangers
 
-    jobs, made = options.jobs or cores(), {}
+    judging, made = partial(here, count=options.jobs or cores()), {}
     assignments = load_assignments(options.laws, options.assignment)
     isolation = checked(options.isolation).name
     judges = [Grader(each, isolation, options.training) for each in assignments]
@@ -147,10 +149,10 @@ def run_batch(options: argparse.Namespace) -> int:
         judge.validate()
     for batch, queue in zip(batches, queues, strict=True):
         with batch.alone(), in_one_line():
-            made[batch.assignment.name] = batch.run(jobs)
+            made[batch.assignment.name] = batch.run(judging)
             write_status(chain.from_iterable(made.values()), options.status)
             if queue and queue.run(batch.untrained):
-                made[batch.assignment.name] = batch.run(jobs)
+                made[batch.assignment.name] = batch.run(judging)
                 write_status(chain.from_iterable(made.values()), options.status)
     rows = [*chain.from_iterable(made.values())]
     if len(batches) > 1:
@@ -237,10 +239,10 @@ def verdicts(grader: "Grader", options: argparse.Namespace) -> Iterator[Verdict]
         with grader:
             yield from (grader.check(path, options.exercise) for path in options.notebooks)
         return
-    from grader.classroom.jobs import Pool
+    from grader.classroom.verdicts import here
 
-    with Pool(grader, jobs) as pool:
-        for future in [pool.submit(path, options.exercise) for path in options.notebooks]:
+    with here(grader, jobs) as judged:
+        for future in [judged.submit(path, options.exercise) for path in options.notebooks]:
             yield future.result()
 
 

@@ -96,11 +96,17 @@ def fingerprint(assignment: Assignment, isolation: str, more: Iterable[Path] = (
     """Changes with anything a verdict depends on, the submission apart; `more`: files, and folders with what they hold."""
     versions = [platform.python_version(), *map(version, sorted({*PACKAGES, *assignment.packages}))]
     digest = hashlib.sha256(json.dumps([isolation, versions]).encode())
-    own = [path for path in files(assignment.folder) if not another(path, assignment.folder)]
-    used = chain(own, *map(files, (Path(grader.__file__).parent, *more)))
-    for path in (assignment.notebook, *sorted(used)):
+    # sorted within each part, so that it is the same wherever the parts lie
+    parts = (own_files(assignment), *map(files, (Path(grader.__file__).parent, *sorted(more))))
+    used = chain.from_iterable(map(sorted, parts))
+    for path in (assignment.notebook, *used):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def own_files(assignment: Assignment) -> list[Path]:
+    """The laws and what lies beside them, but for other assignments' folders."""
+    return [path for path in files(assignment.folder) if not another(path, assignment.folder)]
 
 
 def another(path: Path, folder: Path) -> bool:

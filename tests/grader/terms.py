@@ -95,17 +95,18 @@ RULES = {
 }
 
 
-class Pool:
+class Verdicts:
     """In place of the jobs: the same verdicts, made in this process."""
 
-    def __init__(self, grader, count):
+    def __init__(self, grader):
         self.grader = grader
 
-    def submit(self, staged, name, why_not):
+    def submit(self, staged, name, why_not, keep):
         made = Future()
         made.set_result(
             self.grader.check(HandedIn(why_not=why_not) if why_not else staged, name=name)
         )
+        keep(made.result())
         return made
 
     def __enter__(self):
@@ -134,7 +135,6 @@ class Term:
     def __init__(self, folder, graders, monkeypatch):
         self.folder, self.graders = ClassFolder(folder, two_assignments), graders
         monkeypatch.chdir(folder)
-        monkeypatch.setattr("grader.classroom.batch.Pool", Pool)
         self.due = dict.fromkeys(FILES)
         self.rule = "none"
         self.work, self.came = {}, {}  # what lies there now
@@ -210,7 +210,7 @@ class Term:
         """What `grader run` does, whichever assignment comes first."""
         batches = [Batch(self.graders[name]) for name in names or ("toy",)]
         for batch in batches:
-            batch.run(1)
+            batch.run(Verdicts)
         rows = [*chain.from_iterable(batch.rows() for batch in batches)]
         write_status(rows, self.folder.folder / "build/grading/status.csv")
         for (student, name), points in self.work.items():
