@@ -25,6 +25,7 @@ from grader.verdict import Status, Verdict
 from grader.wall.choice import AUTO, CHOICES, HELP, checked
 
 if TYPE_CHECKING:
+    from grader.classroom.remote import Address
     from grader.classroom.training import TrainingQueue
     from grader.judging.session import Grader
 
@@ -89,6 +90,7 @@ def arguments() -> argparse.ArgumentParser:
     text = "then train with the notebooks whose training exercise is open, as many at a time as fit in memory and never more than cores, and record their marks"
     run.add_argument("--train", action="store_true", help=text)
     grading_options(run, "one per core")
+    cluster_options(run)
     words = (
         "grade one notebook and write its verdict, for an LMS's autograder, a workflow or a queue"
     )
@@ -105,6 +107,17 @@ def grading_options(parser: argparse.ArgumentParser, jobs: str) -> None:
     text = f"notebooks graded at the same time (default: {jobs})"
     parser.add_argument("--jobs", type=positive, default=0, metavar="N", help=text)
     wall_options(parser)
+
+
+def cluster_options(parser: argparse.ArgumentParser) -> None:
+    text = "who grades: this machine, or the workers of a Dask cluster that is there (default: %(default)s)"
+    parser.add_argument("--executor", choices=["local", "dask"], default="local", help=text)
+    text = "the cluster's scheduler, tls://host:8786 for one"
+    parser.add_argument("--scheduler", metavar="ADDRESS", help=text)
+    text = "a folder that the cluster's machines see under the same path: the laws reach them by it (default: they travel through the scheduler)"
+    parser.add_argument("--shared", type=Path, metavar="FOLDER", help=text)
+    text = "seconds without any worker after which the run stops (default: 300)"
+    parser.add_argument("--wait", type=positive, metavar="SECONDS", help=text)
 
 
 def wall_options(parser: argparse.ArgumentParser) -> None:
@@ -134,7 +147,8 @@ def run_batch(options: argparse.Namespace) -> int:
     from grader.judging.session import Grader
     from grader.lms.collect.strays import Strangers
 
-    judging, made = partial(here, count=options.jobs or cores()), {}
+    cluster, made = address(options), {}
+    judging = cluster.verdicts if cluster else partial(here, count=options.jobs or cores())
     assignments = load_assignments(options.laws, options.assignment)
     isolation = checked(options.isolation).name
     judges = [Grader(each, isolation, options.training) for each in assignments]
@@ -142,7 +156,7 @@ def run_batch(options: argparse.Namespace) -> int:
     strangers = Strangers(names, options.laws, options.assignment)
     keep = options.timestamps == "keep"
     batches = [Batch(judge, keep, strangers=strangers.names) for judge in judges]
-    queues = training_queues(judges) if options.train else [None] * len(judges)
+    queues = training_queues(judges, cluster) if options.train else [None] * len(judges)
     check_writable(options.status)
     # what is wrong with the last assignment's laws is said before the first is graded
     for judge in judges[1:]:
@@ -170,17 +184,32 @@ def run_batch(options: argparse.Namespace) -> int:
     return int(ours or bool(strangers.names(batches[0].submitted)))
 
 
-def training_queues(judges: "list[Grader]") -> "list[TrainingQueue | None]":
+def address(options: argparse.Namespace) -> "Address | None":
+    """The cluster that grades, None for this machine; CourseError where the options contradict each other."""
+    if options.executor == "local":
+        if options.scheduler or options.shared or options.wait:
+            raise CourseError("--scheduler, --shared and --wait are for --executor dask")
+        return None
+    from grader.classroom.remote import WAIT, Address
+
+    if not options.scheduler or options.jobs:
+        raise CourseError("--executor dask takes --scheduler ADDRESS, and no --jobs")
+    return Address(options.scheduler, options.wait or WAIT, options.shared, options.train)
+
+
+def training_queues(
+    judges: "list[Grader]", cluster: "Address | None"
+) -> "list[TrainingQueue | None]":
     """The runs of each assignment, None where only others can be trained for; CourseError if none can."""
     from grader.classroom.training import TrainingQueue
 
     trained = any(judge.assignment.trainer for judge in judges)
-    return [
-        TrainingQueue(judge.assignment, judge.marks)
-        if judge.assignment.trainer or not trained
-        else None
-        for judge in judges
-    ]
+
+    def queue(judge: "Grader") -> TrainingQueue:
+        elsewhere = partial(cluster.trainers, judge) if cluster else None
+        return TrainingQueue(judge.assignment, judge.marks, elsewhere)
+
+    return [queue(judge) if judge.assignment.trainer or not trained else None for judge in judges]
 
 
 def check_writable(path: Path) -> None:
