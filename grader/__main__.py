@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
@@ -27,7 +28,9 @@ from grader.wall.choice import AUTO, CHOICES, HELP, checked
 
 if TYPE_CHECKING:
     from grader.classroom.batch import Batch
+    from grader.classroom.remote import Address
     from grader.classroom.training import TrainingQueue
+    from grader.classroom.verdicts import Judging
     from grader.judging.session import Grader
 
 EXAMPLES = """examples:
@@ -107,6 +110,7 @@ def arguments() -> argparse.ArgumentParser:
     text = "the table of changed marks, too: JSON where the name ends in .json, else CSV"
     run.add_argument("--changes", type=Path, metavar="FILE", help=text)
     grading_options(run, "one per core")
+    cluster_options(run)
     words = (
         "grade one notebook and write its verdict, for an LMS's autograder, a workflow or a queue"
     )
@@ -123,6 +127,17 @@ def grading_options(parser: argparse.ArgumentParser, jobs: str) -> None:
     text = f"notebooks graded at the same time (default: {jobs})"
     parser.add_argument("--jobs", type=positive, default=0, metavar="N", help=text)
     wall_options(parser)
+
+
+def cluster_options(parser: argparse.ArgumentParser) -> None:
+    text = "who grades: this machine, or the workers of a Dask cluster that is there (default: %(default)s)"
+    parser.add_argument("--executor", choices=["local", "dask"], default="local", help=text)
+    text = "the cluster's scheduler, tls://host:8786 for one"
+    parser.add_argument("--scheduler", metavar="ADDRESS", help=text)
+    text = "a folder that the cluster's machines see under the same path: the laws reach them by it (default: they travel through the scheduler)"
+    parser.add_argument("--shared", type=Path, metavar="FOLDER", help=text)
+    text = "seconds without any worker after which the run stops (default: 300)"
+    parser.add_argument("--wait", type=positive, metavar="SECONDS", help=text)
 
 
 def wall_options(parser: argparse.ArgumentParser) -> None:
@@ -142,11 +157,13 @@ def run_batch(options: argparse.Namespace) -> int:
     from grader.classroom.differences import tell
     from grader.classroom.slots import cores
     from grader.classroom.status import summary, write_status
+    from grader.classroom.verdicts import here
     from grader.gradebook.database import in_one_line
     from grader.judging.session import Grader
     from grader.lms.collect.strays import Strangers
 
-    jobs, made = options.jobs or cores(), {}
+    cluster, made = address(options), {}
+    judging = cluster.verdicts if cluster else partial(here, count=options.jobs or cores())
     assignments = load_assignments(options.laws, options.assignment)
     isolation = checked(options.isolation).name
     judges = [Grader(each, isolation, options.training) for each in assignments]
@@ -155,8 +172,8 @@ def run_batch(options: argparse.Namespace) -> int:
     keep = options.timestamps == "keep"
     batches = [Batch(judge, keep, strangers=strangers.names) for judge in judges]
     if options.dry_run:
-        return try_out(batches, jobs, options)
-    queues = training_queues(judges) if options.train else [None] * len(judges)
+        return try_out(batches, judging, options)
+    queues = training_queues(judges, cluster) if options.train else [None] * len(judges)
     check_writable(options.status, "--status")
     if options.changes:
         check_writable(options.changes, "--changes")
@@ -165,10 +182,10 @@ def run_batch(options: argparse.Namespace) -> int:
         judge.validate()
     for batch, queue in zip(batches, queues, strict=True):
         with batch.alone(), in_one_line():
-            made[batch.assignment.name] = batch.run(jobs)
+            made[batch.assignment.name] = batch.run(judging)
             write_status(chain.from_iterable(made.values()), options.status)
             if queue and queue.run(batch.untrained, options.audit):
-                made[batch.assignment.name] = batch.run(jobs)
+                made[batch.assignment.name] = batch.run(judging)
                 write_status(chain.from_iterable(made.values()), options.status)
     rows = [*chain.from_iterable(made.values())]
     if len(batches) > 1:
@@ -187,7 +204,7 @@ def run_batch(options: argparse.Namespace) -> int:
     return int(ours or bool(strangers.names(batches[0].submitted)))
 
 
-def try_out(batches: "list[Batch]", jobs: int, options: argparse.Namespace) -> int:
+def try_out(batches: "list[Batch]", judging: "Judging", options: argparse.Namespace) -> int:
     """`--dry-run`; 1 where somebody could not be graded."""
     from grader.classroom.differences import tell_trial
     from grader.classroom.trial import foresee
@@ -198,22 +215,37 @@ def try_out(batches: "list[Batch]", jobs: int, options: argparse.Namespace) -> i
     if options.changes:
         check_writable(options.changes, "--changes")
     with in_one_line():
-        trials = foresee(batches, jobs)
+        trials = foresee(batches, judging)
     tell_trial(trials, options.changes)
     return int(any(trial.faults for trial in trials.values()))
 
 
-def training_queues(judges: "list[Grader]") -> "list[TrainingQueue | None]":
+def address(options: argparse.Namespace) -> "Address | None":
+    """The cluster that grades, None for this machine; CourseError where the options contradict each other."""
+    if options.executor == "local":
+        if options.scheduler or options.shared or options.wait:
+            raise CourseError("--scheduler, --shared and --wait are for --executor dask")
+        return None
+    from grader.classroom.remote import WAIT, Address
+
+    if not options.scheduler or options.jobs:
+        raise CourseError("--executor dask takes --scheduler ADDRESS, and no --jobs")
+    return Address(options.scheduler, options.wait or WAIT, options.shared, options.train)
+
+
+def training_queues(
+    judges: "list[Grader]", cluster: "Address | None"
+) -> "list[TrainingQueue | None]":
     """The runs of each assignment, None where only others can be trained for; CourseError if none can."""
     from grader.classroom.training import TrainingQueue
 
     trained = any(judge.assignment.trainer for judge in judges)
-    return [
-        TrainingQueue(judge.assignment, judge.marks)
-        if judge.assignment.trainer or not trained
-        else None
-        for judge in judges
-    ]
+
+    def queue(judge: "Grader") -> TrainingQueue:
+        elsewhere = partial(cluster.trainers, judge) if cluster else None
+        return TrainingQueue(judge.assignment, judge.marks, elsewhere)
+
+    return [queue(judge) if judge.assignment.trainer or not trained else None for judge in judges]
 
 
 def check_writable(path: Path, option: str) -> None:
@@ -272,10 +304,10 @@ def verdicts(grader: "Grader", options: argparse.Namespace) -> Iterator[Verdict]
         with grader:
             yield from (grader.check(path, options.exercise) for path in options.notebooks)
         return
-    from grader.classroom.jobs import Pool
+    from grader.classroom.verdicts import here
 
-    with Pool(grader, jobs) as pool:
-        for future in [pool.submit(path, options.exercise) for path in options.notebooks]:
+    with here(grader, jobs) as judged:
+        for future in [judged.submit(path, options.exercise) for path in options.notebooks]:
             yield future.result()
 
 

@@ -11,3 +11,7 @@ class CourseError(GraderError):
 
 class SandboxError(GraderError):
     """The sandbox cannot be had or broke: the grader's trouble, never the student's."""
+
+
+class ClusterError(GraderError):
+    """The machines that grade cannot be had, or are all gone: what is done is kept, and the same command goes on."""

@@ -106,7 +106,7 @@ def fingerprint(assignment: Assignment, isolation: str, more: Iterable[Path] = (
 def made_with(assignment: Assignment) -> MadeWith:
     """Version and digest of laws and grader as they are now, the same wherever they lie; versions of packages."""
     own, ours = assignment.folder, Path(grader.__file__).parent
-    laws = {p.relative_to(own).as_posix(): p for p in files(own) if not another(p, own)}
+    laws = {path.relative_to(own).as_posix(): path for path in own_files(assignment)}
     parts = {path.relative_to(ours).as_posix(): path for path in files(ours)}
     versions = {name: version(name) for name in sorted({*PACKAGES, *assignment.packages})}
     return {
@@ -125,6 +125,11 @@ def made(version: str, parts: Mapping[str, Path]) -> Made:
 def digest_of(path: Path) -> str:
     """SHA-256 of a file."""
     return sha256(path.read_bytes())
+
+
+def own_files(assignment: Assignment) -> list[Path]:
+    """The laws and what lies beside them, but for other assignments' folders."""
+    return [path for path in files(assignment.folder) if not another(path, assignment.folder)]
 
 
 def another(path: Path, folder: Path) -> bool:

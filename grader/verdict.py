@@ -37,6 +37,8 @@ class Status(StrEnum):
 FATAL = (Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY, Outcome.CRASH)
 # not marks yet
 OPEN = (Outcome.NEEDS_TRAINING, Outcome.NEEDS_MANUAL, Outcome.INFRASTRUCTURE)
+# a run of its own, or a recorded one that it would repeat
+PROOFS = ("trained", "replayed")
 VALUE_CAP = 0.4  # an exercise whose value law fails earns at most this share
 CAPPED = f"the main law is broken: at most {100 * VALUE_CAP:g} % of the points are left"
 INCOMPLETE = "some of its laws did not run, or ran twice"
@@ -71,6 +73,7 @@ class ExerciseVerdict(TypedDict):
     laws: list[LawVerdict]
     repaired: NotRequired[Outcome]
     unreadable: NotRequired[bool]
+    proof: NotRequired[str]  # one of PROOFS, of an exercise that a training run marks
 
 
 class TrainingState(TypedDict):
@@ -202,13 +205,16 @@ def training_verdict(exercise: Exercise, training: dict[str, Any] | None) -> Exe
     ended = Outcome(training.get("outcome", Outcome.WRONG))
     if ended == Outcome.INFRASTRUCTURE:
         return open_verdict(exercise, ended, note)
-    return {
+    made: ExerciseVerdict = {
         "points": round(share * exercise.max_points, 4),
         "max_points": exercise.max_points,
         "outcome": _by_points(share, 1.0, nothing=ended),
         "note": note,
         "laws": [_claim(law) for law in training.get("laws", [])],
     }
+    if training.get("proof") in PROOFS:
+        made["proof"] = training["proof"]
+    return made
 
 
 def _claim(law: dict[str, Any]) -> LawVerdict:

@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 # The longest first, so that no core waits for one of them at the end; the first and smoke's use all cores themselves.
 LONGEST = (
     "bank/test_bank.py", "gate/test_judges.py", "grader/test_late.py", "grader/test_training.py", "grader/test_open_marks.py",
-    "grader/test_batch.py", "grader/test_gradebook_file.py", "grader/test_postgres.py", "lms/test_class.py", "e2e/test_smoke.py", "e2e/test_formgrader.py", "e2e/test_leaks.py",
+    "grader/test_batch.py", "grader/test_cluster.py", "grader/test_gradebook_file.py", "grader/test_postgres.py", "lms/test_class.py", "e2e/test_smoke.py", "e2e/test_formgrader.py", "e2e/test_leaks.py",
     "e2e/test_installed.py", "course/test_train.py", "course/test_train_resume.py", "tools/test_build.py", "course/test_output.py", "grader/test_command.py",
 )  # fmt: skip
 # Their tests share little or nothing with their neighbours: each goes wherever a core is free.
@@ -34,7 +34,7 @@ SLOW_FIXTURES = {
 SLOW_FILES = {
     "bank/test_strategies.py", "course/test_evaluate.py", "course/test_output.py", "course/test_train_settings.py",
     "e2e/test_formgrader.py", "e2e/test_grade_one.py", "e2e/test_gradescope.py", "e2e/test_installed.py", "e2e/test_leaks.py",
-    "e2e/test_smoke.py", "gate/test_judges.py", "grader/test_assignments.py", "grader/test_batch.py", "grader/test_command.py",
+    "e2e/test_smoke.py", "gate/test_judges.py", "grader/test_assignments.py", "grader/test_batch.py", "grader/test_cluster.py", "grader/test_command.py",
     "grader/test_containers.py", "grader/test_environment.py", "grader/test_fuzz.py", "grader/test_new.py",
     "grader/test_preflight.py", "grader/test_wall_timers.py", "lms/test_classroom.py", "lms/test_download.py",
     "lms/test_publish.py", "lms/test_serve_one.py", "lms/test_systems.py", "tools/test_build.py", "tools/test_models.py",

@@ -26,7 +26,14 @@ GRADING = (
 )  # fmt: skip
 TRAINING = ("sklearn.linear_model", "trl.trainer.grpo_trainer", "vaderSentiment.vaderSentiment")
 # variables that no package reads while it is imported; torch sets the last two, and nbgrader's settings the path
-LATE = {"PYTEST_CURRENT_TEST", "PYTHONPATH", "PATH", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}
+LATE = {
+    "PYTEST_CURRENT_TEST",
+    "DASK_CONFIG",
+    "PYTHONPATH",
+    "PATH",
+    "KMP_DUPLICATE_LIB_OK",
+    "KMP_INIT_AT_FORK",
+}
 MOST = 1 << 17  # bytes of a request
 
 

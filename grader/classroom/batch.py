@@ -9,14 +9,15 @@ import shutil
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from grader.classroom.jobs import Pool
 from grader.classroom.status import Row, row
 from grader.classroom.training import Untrained, known
+from grader.classroom.verdicts import Judging, Verdicts
 from grader.gradebook.autograde import Gradebook
 from grader.gradebook.changes import Regraded
 from grader.gradebook.database import cell_ids
@@ -74,9 +75,9 @@ class Batch:
         """Where a notebook belongs, in words."""
         return f"a notebook's place is submitted/<student>/{self.assignment.name}/{self.assignment.notebook.name}"
 
-    def run(self, jobs: int) -> list[Row]:
-        """Grade everybody; returns the rows of status.csv."""
-        with Pool(self.judge, jobs) as pool:
+    def run(self, judging: Judging) -> list[Row]:
+        """Grade everybody, with verdicts from wherever `judging` has them made; returns the rows of status.csv."""
+        with judging(self.judge) as pool:
             self.gradebook = gradebook = Gradebook(self.assignment, self.staged)
             self.submitted = gradebook.submitted
             self.regraded += gradebook.begin(self.history)
@@ -108,7 +109,9 @@ class Batch:
             key=lambda entry: entry["student"],
         )
 
-    def _grade(self, found: list[Found], gradebook: Gradebook, pool: Pool) -> list[dict[str, Any]]:
+    def _grade(
+        self, found: list[Found], gradebook: Gradebook, pool: Verdicts
+    ) -> list[dict[str, Any]]:
         futures = self.verdicts(found, pool)
         rows: list[dict[str, Any]] = []
         for entry in tqdm(found, "grading", unit="notebook", disable=None):
@@ -118,7 +121,7 @@ class Batch:
                 rows.append(self._not_graded(entry, gradebook))
         return rows
 
-    def verdicts(self, found: list[Found], pool: Pool) -> dict[str, Future[Verdict]]:
+    def verdicts(self, found: list[Found], pool: Verdicts) -> dict[str, Future[Verdict]]:
         """By student, of all of whom there is something to give one on."""
         return {
             entry.student: self._verdict(entry, pool)
@@ -134,7 +137,6 @@ class Batch:
 
     def _graded(self, entry: Found, verdict: Verdict, gradebook: Gradebook) -> dict[str, Any]:
         state = self._state(entry)
-        state.change(stamp=self.stamp, why_not=entry.why_not, verdict=verdict)
         verdict["notes"] += missed(verdict, entry.modules)
         outcomes = {verdict["exercises"][stem]["outcome"] for stem in self.assignment.training}
         if outcomes & {Outcome.NEEDS_TRAINING, Outcome.INFRASTRUCTURE}:
@@ -155,7 +157,7 @@ class Batch:
     def _earlier(self, student: str, gradebook: Gradebook) -> list[str]:
         return [WITHDRAWN] if student in gradebook.entered else []
 
-    def _verdict(self, entry: Found, pool: Pool) -> Future[Verdict]:
+    def _verdict(self, entry: Found, pool: Verdicts) -> Future[Verdict]:
         """The staged copy's verdict: the kept one if all that it depends on is the same, or a job's, on its way."""
         handed_in = self._stage(entry)
         kept = self._state(entry).read()
@@ -169,7 +171,13 @@ class Batch:
             ready: Future[Verdict] = Future()
             ready.set_result(kept.verdict)
             return ready
-        return pool.submit(self._staged(entry), name=entry.student, why_not=handed_in.why_not)
+        why_not = handed_in.why_not
+        # kept as soon as it is there: those before it in the alphabet may take longer
+        keep = partial(self._keep, entry)
+        return pool.submit(self._staged(entry), name=entry.student, why_not=why_not, keep=keep)
+
+    def _keep(self, entry: Found, verdict: Verdict) -> None:
+        self._state(entry).change(stamp=self.stamp, why_not=entry.why_not, verdict=verdict)
 
     def _trained_so(self, verdict: Verdict) -> bool:
         """Whether the training mark that it was made with is still that which counts."""

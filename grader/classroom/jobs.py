@@ -1,9 +1,10 @@
-"""Grades many notebooks at once: each job is a process of its own with its own sandbox, replaced if it dies.
+"""An executor of this machine: jobs are processes of their own, replaced when they die or hang, which end with whoever started them.
 
-A job reads one request a line (JSON) and answers with one verdict a line.
+A job reads one call a line (JSON) and answers with one result a line. docs/benchmarks.md says why these and no library's pool.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import resource
@@ -12,43 +13,42 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import IO, Any, Self
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import IO, Any
 
-from grader.assignment import Kind, load_assignment
-from grader.errors import CourseError
-from grader.judging.patience import ALL_CALLS
-from grader.judging.session import Grader
-from grader.submission.handed_in import HandedIn, read
-from grader.verdict import Outcome, Verdict, open_verdict, verdict
+from grader.errors import GraderError
 from grader.wall.inside.limits import memory_in_use
-from grader.wall.sandbox import Sandbox
 from grader.wall.watchdog import watchdog
 
 MEMORY = 2 << 30  # bytes that a job may need beside what it has loaded
+IDLE = 900.0  # seconds without a call after which a job ends; the next call starts another
+DIED = "the grading process died or hung twice"
 
 
 def serve() -> None:
-    """A job process: `python -m grader.classroom.jobs LAWS ISOLATION TRAINING`."""
+    """A job process: `python -m grader.classroom.jobs CALL`, a call that every other one needs to have gone before."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever prints must not end up among the answers
-    laws, isolation, training = sys.argv[1:4]
-    with (
-        contextlib.suppress(CourseError),  # the process that started this one has seen it, too
-        Grader(load_assignment(laws), isolation, training or None) as grader,
-    ):
-        limit_memory()
-        for line in sys.stdin:
-            request = json.loads(line)
-            answer = grader.check(asked_for(request), request["exercises"], request["name"])
-            print(json.dumps(answer), file=answers, flush=True)
+    first = answer(json.loads(sys.argv[1]))
+    limit_memory()
+    while select.select([sys.stdin], [], [], IDLE)[0] and (line := sys.stdin.readline()):
+        made = first if "error" in first else answer(json.loads(line))
+        print(json.dumps(made), file=answers, flush=True)
 
 
-def asked_for(request: dict[str, Any]) -> HandedIn:
-    """The notebook that a request is about, or that there is none."""
-    why_not = request["why_not"]
-    return HandedIn(why_not=why_not) if why_not else read(request["path"])
+def call(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+    """A call as JSON has it: `function` stands in a module, and its arguments are plain."""
+    return {"function": [function.__module__, function.__qualname__], "arguments": arguments}
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """The `result` of a call, or the `error` that the grader has words for; any other one ends the process."""
+    module, name = request["function"]
+    try:
+        return {"result": getattr(importlib.import_module(module), name)(*request["arguments"])}
+    except GraderError as error:
+        return {"error": str(error)}
 
 
 def limit_memory() -> None:
@@ -60,7 +60,7 @@ def limit_memory() -> None:
 
 
 class Job:
-    """One process that grades, and the next once it died."""
+    """One process that answers calls, and the next once it died."""
 
     def __init__(self, arguments: list[str]) -> None:
         self.arguments, self.stopped = arguments, False
@@ -73,10 +73,12 @@ class Job:
         )
         return self.process
 
-    def ask(self, request: dict[str, Any], seconds: float) -> Verdict | None:
-        """The verdict, or None if the job died or hung; the next request then gets a new process."""
+    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any] | None:
+        """The answer, or None if the job died or hung; the next request then gets a new process."""
         if self.stopped:
             return None
+        if self.process is not None and self.process.poll() is not None:
+            self.close()  # it had nothing to do for long, or died by itself
         process = self.process or self.start()
         questions, answers = _pipes(process)
         try:
@@ -85,7 +87,7 @@ class Job:
                 questions.write(json.dumps(request).encode() + b"\n")
                 questions.flush()
                 answered = select.select([answers], [], [], seconds)[0]
-                made: Verdict = json.loads(answers.readline() if answered else b"")
+                made: dict[str, Any] = json.loads(answers.readline() if answered else b"")
                 return made
         except (OSError, ValueError):
             self.close()
@@ -114,76 +116,60 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     return process.stdin, process.stdout
 
 
-class Pool:
-    """`submit` gives a future verdict; whatever happens to a job, it comes."""
+class Jobs(Executor):
+    """`submit` gives the future result of a module's function for plain arguments; whatever happens to a job, it comes.
 
-    def __init__(self, grader: Grader, count: int) -> None:
-        """`grader`: one that was never entered, for its plan and settings."""
-        self.grader = grader
-        laws = grader.assignment.folder
-        arguments = [str(laws), grader.isolation.name, str(grader.training or "")]
-        self.jobs = [Job(arguments) for _ in range(count)]
+    GraderError in place of a result: what the function said, or that two jobs died of this call.
+    """
+
+    def __init__(
+        self, count: int, seconds: float, initializer: Callable[..., Any], initargs: tuple[Any, ...]
+    ) -> None:
+        """`seconds`: what a call may take; `initializer` runs first in each new job."""
+        first = json.dumps(call(initializer, *initargs))
+        self.jobs, self.seconds = [Job([first]) for _ in range(count)], seconds
         self.idle, self.lock = list(self.jobs), threading.Lock()
         self.threads = ThreadPoolExecutor(count)
 
-    def __enter__(self) -> Self:
-        """Refuse what no job could do, then let a job start while the caller goes on; the others start once there is work."""
-        with Sandbox([], self.grader.assignment.limits, self.grader.isolation) as wall:
-            wall.worker().kill()
+    def start(self) -> None:
+        """Let a job begin while the caller goes on; the others begin once there is work."""
         self.idle[-1].start()  # the one that is taken first
-        self.grader.validate()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        for job in self.jobs:
-            job.stop()
-        self.threads.shutdown(cancel_futures=True)
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """The future result of `fn(*args)`."""
+        if kwargs:
+            raise TypeError("a job takes its arguments by their places")
+        return self.threads.submit(self._answer, call(fn, *args))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End all jobs, whatever they are at, unless `cancel_futures` is false: then once they have answered."""
+        if cancel_futures:
+            for job in self.jobs:
+                job.stop()
+        self.threads.shutdown(wait, cancel_futures=cancel_futures)
         for job in self.jobs:
             job.close()
 
-    def submit(
-        self,
-        path: str | Path,
-        exercises: list[str] | None = None,
-        name: str | None = None,
-        why_not: str = "",
-    ) -> Future[Verdict]:
-        """The verdict on the notebook at this path, or on there being none (`why_not`, a key of NO_NOTEBOOK)."""
-        request = {
-            "path": str(Path(path).resolve()),
-            "exercises": exercises,
-            "name": name or str(path),
-            "why_not": why_not,
-        }
-        return self.threads.submit(self._verdict, request)
-
-    def _verdict(self, request: dict[str, Any]) -> Verdict:
+    def _answer(self, request: dict[str, Any]) -> Any:
         with self.lock:
             job = self.idle.pop()
         try:
             # a job that died or hung is no verdict on the student: once more in a new one
-            answer = job.ask(request, self._seconds()) or job.ask(request, self._seconds())
-            return answer or self._infrastructure(request)
+            made = self._once(job, request)
+            if "result" not in made:
+                made = self._once(job, request)
         finally:
             with self.lock:
                 self.idle.append(job)
+        if "result" in made:
+            return made["result"]
+        raise GraderError(made["error"])
 
-    def _seconds(self) -> float:
-        """More than all limits of one submission together: its own end comes first, unless this machine hangs."""
-        limits = self.grader.assignment.limits
-        one = 60 + ALL_CALLS * limits.exercise_seconds + limits.answer_seconds
-        one += limits.call_seconds + limits.load_seconds
-        return 60 + one * sum(e.kind == Kind.LAWS for e in self.grader.plan)
-
-    def _infrastructure(self, request: dict[str, Any]) -> Verdict:
-        words = "the grading process died or hung twice"
-        marked = {
-            e.stem: open_verdict(e, Outcome.INFRASTRUCTURE, words)
-            for e in self.grader.judged(request["exercises"])
-        }
-        digest, wall = asked_for(request).sha256, self.grader.isolation
-        made_with = self.grader.made_with
-        return verdict(request["name"], digest, marked, wall.name, made_with, wall.notes)
+    def _once(self, job: Job, request: dict[str, Any]) -> dict[str, Any]:
+        made = job.ask(request, self.seconds) or {"error": DIED}
+        if "error" in made:
+            job.close()
+        return made
 
 
 if __name__ == "__main__":

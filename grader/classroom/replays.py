@@ -21,7 +21,6 @@ from grader.classroom.jobs import Job
 from grader.classroom.slots import VISIBLE, Slot
 from grader.judging.training_marks import Mark, TrainingMarks, is_mark
 from grader.store import load, sha256, write
-from grader.verdict import Verdict
 from grader.wall import leash
 
 FOLDER = "replays"  # of the recordings, below the training marks
@@ -48,10 +47,10 @@ class Replayer(Job):
             )
         return self.process
 
-    def ask(self, request: dict[str, Any], seconds: float) -> Verdict | None:
-        answer = super().ask(request, seconds)
-        self.stopped = answer is None
-        return answer
+    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any] | None:
+        if self.process is None or self.process.poll() is not None:
+            return None
+        return super().ask(request, seconds)
 
 
 class Replays:

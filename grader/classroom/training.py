@@ -1,4 +1,4 @@
-"""Training runs for the exercises that are marked by one: a queue over this machine's GPUs, or its cores.
+"""Training runs for the exercises that are marked by one: a queue over this machine's GPUs, or its cores, or a cluster's.
 
 The assignment says how a notebook is trained (`Assignment.trainer`, a command); each run gets a slot and a folder of its own, with
 a copy of the notebook. Marks are kept (grader/judging/training_marks.py), so nothing is trained twice: notebooks that agree in what
@@ -11,10 +11,11 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -54,33 +55,94 @@ def known(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+class Run(Protocol):
+    """A training run on its way; its folder has its files once it has ended."""
+
+    @property
+    def sha(self) -> str:
+        """Of its notebook."""
+
+    @property
+    def slot(self) -> Slot:
+        """What it takes up."""
+
+    def goes_on(self) -> bool:
+        """Whether it runs and has time left."""
+
+    def end(self) -> str:
+        """Stop it if it goes on; why it gives no mark, in words, if it gives none."""
+
+
 @dataclass(frozen=True)
-class Run:
-    """A training run on its way."""
+class RunHere:
+    """One on this machine."""
 
     sha: str
     slot: Slot
     process: subprocess.Popen[bytes]
+    seconds: float
     deadline: float
 
     def goes_on(self) -> bool:
-        """Whether it runs and has time left."""
         return self.process.poll() is None and time.monotonic() < self.deadline
 
-    def end(self) -> None:
-        """Kill it."""
+    def end(self) -> str:
+        code = self.process.poll()
         self.process.kill()
         self.process.wait()
+        return ended(code, self.seconds)
+
+
+def ended(code: int | None, seconds: float) -> str:
+    """How a trainer ended that gave no mark; `code`: None where its time was over."""
+    return f"no end within {seconds:g} seconds" if code is None else f"exit code {code}"
+
+
+def launch(
+    trainer: Sequence[str], out: Path, isolation: str, environment: Mapping[str, str], home: Path
+) -> subprocess.Popen[bytes]:
+    """Start the course's command for the notebook in `out`, on a leash: it dies with this thread.
+
+    It runs in `home`, the course's folder: `-m gate` is found there.
+    """
+    (out / MARK).unlink(missing_ok=True)
+    places = {"notebook": out / NOTEBOOK, "mark": out / MARK, "out": out}
+    command = [part.format(**places, isolation=isolation) for part in trainer]
+    with (out / LOG).open("w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-IS", leash.__file__, str(os.getpid()), *command],
+            env={**os.environ, **environment},
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+
+class Elsewhere(Protocol):
+    """Other machines that train, while somebody is in there."""
+
+    slots: list[Slot]
+
+    def start(self, sha: str, slot: Slot, out: Path) -> Run:
+        """Train with the notebook in `out`, a run's own folder here."""
 
 
 class TrainingQueue:
     """`TrainingQueue(assignment, marks).run({sha256: Untrained(notebook)})` leaves a mark for each."""
 
-    def __init__(self, assignment: Assignment, marks: TrainingMarks) -> None:
+    def __init__(
+        self,
+        assignment: Assignment,
+        marks: TrainingMarks,
+        elsewhere: Callable[[], AbstractContextManager[Elsewhere]] | None = None,
+    ) -> None:
+        """`elsewhere`: who trains in place of this machine."""
         if not assignment.trainer:
             raise CourseError("the course declares no `trainer`, so nothing can be trained here")
         self.assignment, self.marks = assignment, marks
-        self.slots = slots(assignment.training_memory_mb)
+        self.elsewhere, self.start = elsewhere, self._start_here
+        self.slots = [] if elsewhere else slots(assignment.training_memory_mb)
 
     def run(self, notebooks: Mapping[str, Untrained], audit: float = AUDIT) -> int:
         """Train what has no mark that counts and cannot be proved, and return how many were missing.
@@ -92,20 +154,30 @@ class TrainingQueue:
         """
         self.uses = {sha: untrained.uses for sha, untrained in notebooks.items()}
         missing = self._missing(notebooks)
+        with ExitStack() as away:
+            if missing and self.elsewhere:
+                others = away.enter_context(self.elsewhere())
+                self.slots, self.start = others.slots, others.start
+            self._rounds(missing, notebooks, audit)
+        return len(missing)
+
+    def _rounds(
+        self, missing: Sequence[str], notebooks: Mapping[str, Untrained], audit: float
+    ) -> None:
         first = list({self.uses[sha] or sha: sha for sha in reversed(missing)}.values())[::-1]
         self._round(
             {sha: notebooks[sha].notebook for sha in self._unproved(first, notebooks, audit)}
         )
         others = self._missing(sha for sha in missing if sha not in first)
         self._round({sha: notebooks[sha].notebook for sha in others})
-        return len(missing)
 
     def _unproved(
         self, shas: list[str], notebooks: Mapping[str, Untrained], audit: float
     ) -> list[str]:
         """Mark what a replay proves, if its audit confirms it; returns those that are to be trained with."""
         replays = Replays(self.assignment, self.marks)
-        if not replays.worthwhile(len(shas), self.slots):
+        # machines of other kinds train otherwise, in the last digits
+        if self.elsewhere or not replays.worthwhile(len(shas), self.slots):
             return shas
         print(f"replaying a recorded run with {len(shas)} notebooks", file=sys.stderr)
         requests = {
@@ -152,7 +224,7 @@ class TrainingQueue:
         """Train with each of {sha256: notebook}; what hangs or dies beside others is run once more alone."""
         if not missing:
             return
-        names = ", ".join(slot.name for slot in self.slots[: len(missing)])
+        names = ", ".join(dict.fromkeys(slot.name for slot in self.slots[: len(missing)]))
         count = "1 notebook" if len(missing) == 1 else f"{len(missing)} notebooks"
         print(f"training with {count} on: {names}", file=sys.stderr)
         self.finished = 0
@@ -181,7 +253,8 @@ class TrainingQueue:
         try:
             while waiting or running:
                 while waiting and free:
-                    running.append(self._start(waiting.popleft(), free.popleft()))
+                    sha, slot = waiting.popleft(), free.popleft()
+                    running.append(self.start(sha, slot, self.marks.runs(sha)))
                 time.sleep(PAUSE)
                 for run in [run for run in running if not run.goes_on()]:
                     running.remove(run)
@@ -202,35 +275,19 @@ class TrainingQueue:
         if bar.disable:
             print(f"trained: {self.finished} of {bar.total}", file=sys.stderr, flush=True)
 
-    def _start(self, sha: str, slot: Slot) -> Run:
-        """Start the course's command, on a leash: it dies with this thread, so this must be the queue's own.
-
-        It runs where `grader run` was typed, the course's folder: `-m gate` is found there.
-        """
-        out, isolation = self.marks.runs(sha), self.marks.isolation
-        (out / MARK).unlink(missing_ok=True)
-        places = {"notebook": out / NOTEBOOK, "mark": out / MARK, "out": out}
-        command = [part.format(**places, isolation=isolation) for part in self.assignment.trainer]
-        with (out / LOG).open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-IS", leash.__file__, str(os.getpid()), *command],
-                env={**os.environ, **slot.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        return Run(sha, slot, process, time.monotonic() + self.assignment.training_seconds)
+    def _start_here(self, sha: str, slot: Slot, out: Path) -> Run:
+        """In the queue's own thread, with which the run dies."""
+        trainer, most = self.assignment.trainer, self.assignment.training_seconds
+        process = launch(trainer, out, self.marks.isolation, slot.environment, Path.cwd())
+        return RunHere(sha, slot, process, most, time.monotonic() + most)
 
     def _finish(self, run: Run, last: bool, alone: bool) -> bool:
         """Keep the mark; without one the exercise stays open, with the reason. False: train this once more, alone."""
-        code = run.process.poll()
-        run.end()
+        trouble = run.end()
         mark = load(self.marks.runs(run.sha) / MARK)
         if not is_mark(mark):
             if not alone:  # the others may have had the memory or the time
                 return False
-            slow = f"no end within {self.assignment.training_seconds} seconds"
-            trouble = slow if code is None else f"exit code {code}"
             mark = open_mark(f"the training run gave no verdict: {trouble}; see {run.sha}/{LOG}")
         if mark.get("outcome") in FATAL and not last:
             return False

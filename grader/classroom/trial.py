@@ -16,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from grader.classroom.batch import Batch
-from grader.classroom.jobs import Pool
+from grader.classroom.verdicts import Judging
 from grader.errors import CourseError
 from grader.gradebook import people
 from grader.gradebook.changes import Before, Regraded, compared
@@ -55,7 +55,7 @@ class Trial:
     faults: list[str]
 
 
-def foresee(batches: Sequence[Batch], jobs: int) -> dict[str, Trial]:
+def foresee(batches: Sequence[Batch], judging: Judging) -> dict[str, Trial]:
     """By assignment, of those that one run would grade; CourseError where nobody is graded yet: there is nothing to compare."""
     place = people.course()
     there = is_there(place.db_url)
@@ -70,7 +70,7 @@ def foresee(batches: Sequence[Batch], jobs: int) -> dict[str, Trial]:
         for batch in batches:
             kept.enter_context(batch.alone())
             folder = Path(kept.enter_context(tempfile.TemporaryDirectory()))
-            found[batch.assignment.name] = judged(batch, place, folder, jobs)
+            found[batch.assignment.name] = judged(batch, place, folder, judging)
         moments = {(n, s): f.moment for n, entries in found.items() for s, f in entries.items()}
         return {
             batch.assignment.name: compare(batch, place, found[batch.assignment.name], moments)
@@ -103,7 +103,9 @@ def compare(
     return Trial([entry for entry in made if entry.marks], len(found), faults)
 
 
-def judged(batch: Batch, place: people.Course, folder: Path, jobs: int) -> dict[str, Foreseen]:
+def judged(
+    batch: Batch, place: people.Course, folder: Path, judging: Judging
+) -> dict[str, Foreseen]:
     """Everybody's verdicts, as a run would make them; `folder`: where it may write."""
     assignment, submitted = batch.assignment, place.submitted.resolve()
     shadow = Batch(batch.judge, batch.keep_timestamps, folder)
@@ -116,7 +118,7 @@ def judged(batch: Batch, place: people.Course, folder: Path, jobs: int) -> dict[
     for entry in found:
         copy_known(batch, submitted, shadow, entry)
     made = {}
-    with Pool(batch.judge, jobs) as pool:
+    with judging(batch.judge) as pool:
         futures = shadow.verdicts(found, pool)
         for entry in tqdm(found, "judging", unit="notebook", disable=None):
             verdict = futures[entry.student].result()

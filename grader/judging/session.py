@@ -118,6 +118,26 @@ class Grader:
             made["training"] = state(uses, trained)
         return made
 
+    def trained(self, made: Verdict, handed_in: HandedIn) -> Verdict:
+        """A verdict that was made elsewhere, without training marks, with the one that counts here."""
+        if "training" not in made:
+            return made
+        uses = made["training"]["uses"]
+        mark = self.marks.read(made["sha256"], uses)
+        if mark is None:
+            return made
+        submission, marked = repair(handed_in, self.assignment), dict(made["exercises"])
+        for exercise in self.plan:
+            if exercise.kind == Kind.TRAINING and exercise.stem in marked:
+                marked[exercise.stem] = _repaired(
+                    exercise, submission, _trained(exercise, submission, mark)
+                )
+        name, sha256, notes = made["submission"], made["sha256"], made["notes"]
+        wall = self.isolation.name
+        again = verdict(name, sha256, marked, wall, self.made_with, notes)
+        again["training"] = state(uses, mark)
+        return again
+
     def _marks(
         self, plan: list[Exercise], submission: Submission, trained: Mark | None
     ) -> dict[str, ExerciseVerdict]:
@@ -133,14 +153,19 @@ class Grader:
                 made = _trained(exercise, submission, trained)
             else:
                 made = _by_hand(exercise, submission)
-            if stem in submission.tampered and made["outcome"] not in OPEN:
-                made |= {"outcome": Outcome.TAMPERED, "repaired": made["outcome"]}
-            marked[stem] = made
+            marked[stem] = _repaired(exercise, submission, made)
         return marked
 
     def judged(self, exercises: Collection[str] | None) -> list[Exercise]:
         """The part of the plan that these stems name, all of it for None."""
         return [e for e in self.plan if exercises is None or e.stem in exercises]
+
+
+def _repaired(exercise: Exercise, submission: Submission, made: ExerciseVerdict) -> ExerciseVerdict:
+    """The same, with the word that the exercise's cells had to be repaired where they had."""
+    if exercise.stem in submission.tampered and made["outcome"] not in OPEN:
+        made |= {"outcome": Outcome.TAMPERED, "repaired": made["outcome"]}
+    return made
 
 
 def _trained(exercise: Exercise, submission: Submission, trained: Mark | None) -> ExerciseVerdict:

@@ -49,7 +49,7 @@ with suppress(SystemExit):
 print("→ ± 🎬 ×")
 """
 COMMANDS = [
-    "grader", "tools.bench", "tools.bench.ablations", "tools.bench.breakdown", "tools.bench.grading", "tools.recipes", "tests.bank", "tests.bank.hints",
+    "grader", "tools.bench", "tools.bench.ablations", "tools.bench.breakdown", "tools.bench.grading", "tools.bench.cluster", "tools.bench.pools", "tools.clusters", "tools.recipes", "tests.bank", "tests.bank.hints",
     "tests.bank.repeat", "tests.bank.words", "tools.build", "gate.calibrate", "tools.demo", "tools.gradescope", "tools.pictures", "gate",
     "source/sentiment/train.py", "source/sentiment/evaluate.py", "source/sentiment/checks.py", "source/sentiment/rewards.py",
 ]  # fmt: skip

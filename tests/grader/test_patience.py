@@ -10,7 +10,7 @@ import pytest
 from toys import RIGHT, TOY
 
 from grader.assignment import Limits, load_assignment
-from grader.classroom.jobs import Pool
+from grader.classroom.verdicts import here
 from grader.judging.calls import Ended
 from grader.judging.function import SubmittedFunction
 from grader.judging.patience import ALL_CALLS, UNHURRIED, whole
@@ -120,11 +120,11 @@ def test_a_job_that_hangs_is_nobody_s_mark(monkeypatch, submission, tmp_path):
     """Its own limits come first, so this is this machine's trouble: said, not kept, and the next student has a new job."""
     path = tmp_path / "exercise.ipynb"
     path.write_bytes(submission())
-    with Pool(Grader(load_assignment(TOY / "hidden")), 1) as pool:
-        monkeypatch.setattr(Pool, "_seconds", lambda self: 0.01)
-        verdict = pool.submit(path).result()
+    with here(Grader(load_assignment(TOY / "hidden")), 1) as verdicts:
+        monkeypatch.setattr(verdicts.executor, "seconds", 0.01)
+        verdict = verdicts.submit(path).result()
         monkeypatch.undo()
-        assert pool.submit(path).result()["total"] == 2.0
+        assert verdicts.submit(path).result()["total"] == 2.0
     exercise = verdict["exercises"]["basket_total"]
     assert verdict["status"] == exercise["outcome"] == "infrastructure"
 

@@ -81,7 +81,7 @@ def template(source=None):
 
 class ClassFolder:
     def __init__(self, folder, original=template):
-        self.folder = folder
+        self.folder, self.elsewhere = folder, {}  # more of its commands' environment
         if original:
             shutil.copytree(original(), folder, dirs_exist_ok=True)
 
@@ -111,6 +111,7 @@ class ClassFolder:
         environment = os.environ | {
             "PYTHONPATH": str(ROOT),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            **self.elsewhere,
         }
         return {"args": arguments, "cwd": self.folder, "env": environment, "text": True}
 

@@ -156,13 +156,13 @@ def found_in(folder: Path, assignment: Assignment, scratch: Path) -> Taken:
 
 def judged(judge: "Grader", taken: Taken, end: float, limit: float) -> Verdict:
     """The verdict by the time `end`, 0 for none; `limit`: what that means in seconds, for words."""
-    from grader.classroom.jobs import Pool
+    from grader.classroom.verdicts import here
     from grader.judging.feedback import missed
 
     if taken.trouble:
         return nobodys(judge, taken, taken.trouble)
-    with Pool(judge, 1) as pool:
-        future = pool.submit(taken.path, name=taken.name, why_not=taken.why_not)
+    with here(judge, 1) as verdicts:
+        future = verdicts.submit(taken.path, name=taken.name, why_not=taken.why_not)
         try:
             made = future.result(max(0.0, end - time.monotonic()) if end else None)
         except TimeoutError:
