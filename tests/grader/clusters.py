@@ -36,6 +36,14 @@ class DaskCluster:
 
     def __init__(self, folder, workers=2, ttl="60s"):
         self.folder, self.started = folder, []
+        try:
+            self.open(workers, ttl)
+        except BaseException:
+            self.close()
+            raise
+
+    def open(self, workers, ttl):
+        folder = self.folder
         certificate(folder)
         (folder / "dask.yaml").write_text(settings(folder, ttl))
         self.environment = os.environ | {
@@ -44,7 +52,7 @@ class DaskCluster:
         }
         file = folder / "scheduler.json"
         self.scheduler = self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--protocol", "tls", "--scheduler-file", file)  # fmt: skip
-        self.await_(file.exists)
+        self.await_(lambda: file.exists() and file.read_text().endswith("}"))
         self.address = json.loads(file.read_text())["address"]
         self.workers = [self.worker("--resources", "GPU=1") for _ in range(workers)]
 

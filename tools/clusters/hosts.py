@@ -57,7 +57,7 @@ def dask(folder: Path, env: dict[str, str], hosts: Mapping[str, Sequence[str]]) 
             str(file),
         )
         running.start("scheduler", *base, "scheduler", *head, env=env)
-        wait(file.exists, "the scheduler")
+        wait(lambda: file.exists() and file.read_text().endswith("}"), "the scheduler")
         address = str(json.loads(file.read_text())["address"])
         for number, (host, begins) in enumerate(hosts.items()):
             place = folder / f"worker{number}"
