@@ -49,7 +49,8 @@ with suppress(SystemExit):
 print("→ ± 🎬 ×")
 """
 COMMANDS = [
-    "grader", "tools.bench", "tools.bench.ablations", "tools.bench.breakdown", "tools.bench.grading", "tools.bench.cluster", "tools.bench.pools", "tools.clusters", "tools.recipes", "tests.bank", "tests.bank.hints",
+    "grader", "tools.bench", "tools.bench.ablations", "tools.bench.breakdown", "tools.bench.grading", "tools.bench.cluster", "tools.bench.pools",
+    "tools.bench.class_size", "tools.bench.replay", "tools.bench.report", "tools.clusters", "tools.recipes", "tests.bank", "tests.bank.hints",
     "tests.bank.repeat", "tests.bank.words", "tools.build", "gate.calibrate", "tools.demo", "tools.gradescope", "tools.pictures", "gate",
     "source/sentiment/train.py", "source/sentiment/evaluate.py", "source/sentiment/checks.py", "source/sentiment/rewards.py",
 ]  # fmt: skip
@@ -76,7 +77,7 @@ def test_every_command_is_tried():
         if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
     }
     # of a command, with a pipe for an output
-    parts = {"grader/classroom/jobs.py", "grader/wall/leash.py"}
+    parts = {"grader/classroom/jobs.py", "grader/wall/leash.py", "gate/replayer.py"}
     names = {c if c.endswith(".py") else c.replace(".", "/") + ".py" for c in COMMANDS}
     packages = {name.replace(".py", "/__main__.py") for name in names}
     assert found - parts <= names | packages

@@ -8,6 +8,7 @@ are trained in a course whose assignment names no replayer, and their figures ar
 import argparse
 import json
 import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def graded(folder: Path, count: int, replayed: bool) -> tuple[float, list[dict[s
 
 def main(argv: list[str] | None = None) -> int:
     """Print the two figures and their ratio; 1 where a replayed figure is not the trained one."""
+    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser("python -m tools.bench.replay", description=__doc__)
     parser.add_argument("--students", type=int, default=100)
     parser.add_argument("--trained", type=int, default=8)

@@ -43,6 +43,7 @@ def found(report, copies):
 
 
 def main(argv=None):
+    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(prog="python -m tools.bench.report", description=__doc__)
     parser.add_argument("--students", type=int, default=500, help="default: 500")
     parser.add_argument("--rounds", type=int, default=3, help="default: 3")
