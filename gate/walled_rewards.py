@@ -58,7 +58,9 @@ def score_batch(texts: list[str]) -> list[float]:
     return sentiment.get_sentiment_scores(texts, BATCH)
 
 
-def training_assignment(assignment: Assignment, config: TrainConfig, score: Score) -> Assignment:
+def training_assignment(
+    assignment: Assignment, config: TrainConfig, score: Score = score_batch
+) -> Assignment:
     """Return the course with the real scorer, and limits that fit a training run instead of a law.
 
     What student code can read of its limits stays as it is, so that it cannot tell which of the two it is in.

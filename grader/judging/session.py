@@ -43,12 +43,12 @@ class Grader:
         """`isolation`: one of CHOICES; `training`: a folder of training marks."""
         self.assignment, self.isolation = assignment, chosen(isolation)
         self.training = Path(training).resolve() if training else None
-        self.made_with = made_with(assignment)
-        self.marks = TrainingMarks(assignment, self.training, self.isolation.name)
         if self.isolation.walled:
             check_outside(
                 assignment.folder, assignment.notebook, *assignment.training_files, Path.cwd()
             )
+        self.made_with = made_with(assignment)
+        self.marks = TrainingMarks(assignment, self.training, self.isolation.name)
         self.plan = exercises(assignment)
         self.sandbox = Sandbox(list(assignment.preload), assignment.limits, self.isolation)
 

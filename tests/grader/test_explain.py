@@ -126,7 +126,7 @@ def test_who_handed_in_no_notebook_who_is_nobody_and_what_is_no_exercise(graded)
 
 def snapshot(folder):
     return {
-        path: (path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
+        path: (path.lstat().st_mtime_ns, path.read_bytes()) if path.is_file() else None
         for path in folder.rglob("*")
         if "__pycache__" not in path.parts
     }
