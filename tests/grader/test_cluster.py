@@ -133,6 +133,7 @@ def another_grader(folder):
     return str(folder)
 
 
+@pytest.mark.long
 def test_workers_that_differ_refuse_and_the_rows_say_in_what(cluster, tmp_path):
     room = class_of(tmp_path / "room", [RIGHT])
     room.elsewhere["PYTHONPATH"] = another_grader(tmp_path / "other")
@@ -144,6 +145,7 @@ def test_workers_that_differ_refuse_and_the_rows_say_in_what(cluster, tmp_path):
     assert row["status"] == "infrastructure" and "the grader is 1.0 (" in row["notes"]
 
 
+@pytest.mark.long
 def test_a_training_run_goes_to_a_worker_with_a_gpu(cluster, tmp_path):
     """One that says so: GPU=1 is a resource by name, which here a CPU stands for."""
     room = class_of(tmp_path / "room", [])

@@ -105,6 +105,7 @@ def test_a_class_moves_with_its_hand_marks_and_all_commands_go_on(moved):
     assert not (moved.folder / "gradebook.db").exists()
 
 
+@pytest.mark.long
 def test_formgrader_shows_marks_and_goes_on_when_its_server_comes_back(moved, server):
     with Formgrader(moved.folder) as pages:
         found = {page: pages.get(page)[0] for page in pages.pages("toy")}
