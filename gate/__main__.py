@@ -24,7 +24,7 @@ from grader.judging.session import Grader
 from grader.reader import Unreadable
 from grader.submission.preflight import repair
 from grader.verdict import Outcome
-from grader.wall.choice import AUTO, CHOICES, HELP, checked
+from grader.wall.choice import checked, isolation_option
 from lab.command import print_anything
 from lab.errors import ConfigError, LabError
 
@@ -60,7 +60,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--set", nargs="+", default=[], action="extend", metavar="NAME=VALUE", help=text
     )
-    parser.add_argument("--isolation", choices=CHOICES, default=AUTO, help=HELP)
+    isolation_option(parser)
     return parser.parse_args(argv)
 
 

@@ -6,7 +6,7 @@ import sys
 from grader.assignment import load_assignments
 from grader.classroom.slots import cores
 from grader.errors import CourseError
-from grader.options import course_options, positive
+from grader.options import course_options, jobs_option
 from grader.text import one_line
 
 
@@ -19,8 +19,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("students", nargs="*", metavar="STUDENT", help=text)
     text = "make those anew, too, that would be as they are"
     parser.add_argument("--force", action="store_true", help=text)
-    text = "processes that make pages at the same time (default: one per core)"
-    parser.add_argument("--jobs", type=positive, default=0, metavar="N", help=text)
+    jobs_option(parser, "processes that make pages", "one per core")
     course_options(parser, "the only one, or all")
 
 

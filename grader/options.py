@@ -2,10 +2,13 @@
 
 import argparse
 import math
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TextIO
 from zoneinfo import ZoneInfo
 
-from grader.assignment import LAWS
+from grader.assignment import LAWS, TRAINING
 from grader.errors import CourseError
 
 
@@ -15,6 +18,34 @@ def course_options(parser: argparse.ArgumentParser, which: str) -> None:
     parser.add_argument("--laws", type=Path, default=LAWS, metavar="FOLDER", help=text)
     text = f"of several assignments, this one alone (default: {which})"
     parser.add_argument("--assignment", metavar="NAME", help=text)
+
+
+def training_option(parser: argparse.ArgumentParser) -> None:
+    """Where training marks are."""
+    text = "training marks; one made by hand, <sha256 of the notebook>.json, counts as it is (default: %(default)s)"
+    parser.add_argument("--training", type=Path, default=TRAINING, metavar="FOLDER", help=text)
+
+
+def jobs_option(parser: argparse.ArgumentParser, what: str, default: str) -> None:
+    """How many at a time, 0 where nobody says; `what`: of which, `default`: in words."""
+    text = f"{what} at the same time (default: {default})"
+    parser.add_argument("--jobs", type=positive, default=0, metavar="N", help=text)
+
+
+def json_option(parser: argparse.ArgumentParser, what: str) -> None:
+    """A file for programs, which `output` opens."""
+    text = f"{what}; - is the standard output"
+    parser.add_argument("--json", metavar="FILE", help=text)
+
+
+def output(path: str | None) -> AbstractContextManager[TextIO]:
+    """Where --json leads; CourseError if it cannot."""
+    if path in (None, "-"):
+        return nullcontext(sys.stdout)
+    try:
+        return Path(path).open("w", encoding="utf-8")
+    except OSError as error:
+        raise CourseError(f"--json {path}: {error.strerror}") from error
 
 
 def zone(name: str) -> ZoneInfo:

@@ -3,18 +3,15 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader.assignment import TRAINING, the_assignment
+from grader.assignment import the_assignment
 from grader.errors import CourseError
-from grader.options import course_options
+from grader.options import course_options, json_option, output, training_option
 from grader.text import one_line
 
 if TYPE_CHECKING:
     from grader.explaining.facts import Explained
-
-STANDARD = "-"
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,10 +25,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("exercise", nargs="?", metavar="EXERCISE", help=text)
     text = "run the command, and compare what it says with the verdict that was recorded"
     parser.add_argument("--verify", action="store_true", help=text)
-    text = "the same as a JSON object; - is the standard output"
-    parser.add_argument("--json", metavar="FILE", help=text)
-    text = "training marks, as `grader run` was given them (default: %(default)s)"
-    parser.add_argument("--training", type=Path, default=TRAINING, metavar="FOLDER", help=text)
+    json_option(parser, "the same as a JSON object")
+    training_option(parser)
     course_options(parser, "the only one")
 
 
@@ -53,7 +48,8 @@ def run(options: argparse.Namespace) -> int:
         made = document(told, options.exercise, command)
         if verified is not None:
             made["differences"] = verified
-        write_json(options.json, json.dumps(made))
+        with output(options.json) as out:
+            print(json.dumps(made), file=out)
     else:
         print(text(told, options.exercise, command))
         if verified is not None:
@@ -88,13 +84,3 @@ def verification(told: "Explained", words: list[str], options: argparse.Namespac
         return ["not verified: there is no notebook to judge again, or no verdict of `grader run`"]
     print("judging again …", file=sys.stderr)
     return [f"not the same: {d}" for d in verify(words, told.verdict, options.exercise)]
-
-
-def write_json(place: str, line: str) -> None:
-    if place == STANDARD:
-        print(line)
-        return
-    try:
-        Path(place).write_text(line + "\n", encoding="utf-8")
-    except OSError as error:
-        raise CourseError(f"--json {place}: {error.strerror}") from error

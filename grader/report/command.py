@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grader.assignment import TRAINING, the_assignment
+from grader.assignment import the_assignment
 from grader.errors import CourseError
-from grader.options import course_options
+from grader.options import course_options, training_option
 from grader.store import REPORT, alone
 from grader.text import from_here, one_line, program
 
@@ -27,8 +27,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help=text)
     text = "without names and ids, and without anything in a student's own words"
     parser.add_argument("--anonymous", action="store_true", help=text)
-    text = "training marks (default: %(default)s)"
-    parser.add_argument("--training", type=Path, default=TRAINING, metavar="FOLDER", help=text)
+    training_option(parser)
     course_options(parser, "the only one")
 
 

@@ -1,5 +1,6 @@
 """Which of the walls is taken: the one that is named, or the strongest that works on this machine, as really tried."""
 
+from argparse import ArgumentParser
 from functools import cache
 
 from grader.assignment import Limits
@@ -10,10 +11,15 @@ from grader.wall.sandbox import Sandbox
 
 AUTO = "auto"
 CHOICES = (AUTO, *ISOLATIONS)
-HELP = (
-    "the wall: the strongest that works here, or this one alone;"
-    " none: student code runs WITHOUT a sandbox, as you, only for code you trust (default: %(default)s)"
-)
+
+
+def isolation_option(parser: ArgumentParser) -> None:
+    """By which a command is told."""
+    text = (
+        "the wall: the strongest that works here, or this one alone;"
+        " none: student code runs WITHOUT a sandbox, as you, only for code you trust (default: %(default)s)"
+    )
+    parser.add_argument("--isolation", choices=CHOICES, default=AUTO, help=text)
 
 
 def chosen(name: str) -> Isolation:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from grader.assignment import Assignment, Kind, the_assignment
 from grader.errors import CourseError
+from grader.options import course_options, training_option
 from grader.reader import MAX_BYTES
 from grader.text import one_line
 from grader.verdict import Outcome, Status, Verdict, open_verdict, verdict
+from grader.wall.choice import isolation_option
 
 if TYPE_CHECKING:
     from grader.judging.session import Grader
@@ -38,8 +40,14 @@ class Taken:
     modules: tuple[str, ...] = ()
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Those of `serve-one` alone."""
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """`serve-one` among the commands of `python -m grader`."""
+    words = (
+        "grade one notebook and write its verdict, for an LMS's autograder, a workflow or a queue"
+    )
+    parser = commands.add_parser("serve-one", help=words, description=words)
+    parser.set_defaults(work=run)
+    course_options(parser, "the only one, or all")
     text = "a notebook, a folder with what was handed in, or - for the standard input (default: %(default)s)"
     parser.add_argument("notebook", nargs="?", default=STANDARD, metavar="NOTEBOOK", help=text)
     text = "verdict: the JSON of docs/verdict.md; the others: what that system reads (default: %(default)s)"
@@ -54,6 +62,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--points", choices=SHOWN, default=SHOWN[0], help=text)
     text = "Gradescope: when they see the laws' words on them (default: %(default)s)"
     parser.add_argument("--words", choices=SHOWN, default=SHOWN[0], help=text)
+    training_option(parser)
+    isolation_option(parser)
 
 
 def seconds(text: str) -> float:
