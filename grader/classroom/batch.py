@@ -25,7 +25,7 @@ from grader.gradebook.history import History
 from grader.judging.feedback import missed
 from grader.judging.session import Grader
 from grader.judging.training_marks import state
-from grader.store import WORK, StateFile, alone, fingerprint, sha256
+from grader.store import WORK, StateFile, alone, sha256
 from grader.submission import timestamps
 from grader.submission.choosing import Found
 from grader.submission.collect import find_submissions, loose, unusable
@@ -57,7 +57,7 @@ class Batch:
         self.work = self.root / WORK / self.assignment.name
         self.keep_timestamps, self.strangers = keep_timestamps, strangers
         self.staged = self.work / "submitted"
-        self.stamp = fingerprint(self.assignment, judge.isolation.name)
+        self.stamp = judge.stamp
         # after a run: the notebooks that wait for a training run, by their SHA-256
         self.untrained: dict[str, Untrained] = {}
         # and what its rows are made of, beside the gradebook's marks

@@ -15,7 +15,6 @@ from grader.classroom.training import NOTEBOOK, Elsewhere, Run
 from grader.classroom.verdicts import Verdicts, seconds
 from grader.errors import ClusterError
 from grader.judging.session import Grader
-from grader.store import fingerprint
 from grader.text import one_line
 
 WAIT = 300  # seconds without any worker after which a run stops
@@ -48,8 +47,8 @@ class Address:
         bundle = pack(assignment, self.training)
         if self.shared:
             bundle = laid(bundle, self.shared)
-        stamp, found = fingerprint(assignment, isolation), versions(assignment.packages)
-        return room.Order(bundle, stamp, isolation, found, seconds(grader))
+        found = versions(assignment.packages)
+        return room.Order(bundle, grader.stamp, isolation, found, seconds(grader))
 
     @contextmanager
     def trainers(self, grader: Grader) -> Iterator[Elsewhere]:

@@ -7,7 +7,6 @@ the notebooks that it has marked is trained with as well: one difference, and no
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
@@ -38,7 +37,7 @@ class Replayer(Job):
     def start(self) -> subprocess.Popen[bytes]:
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-IS", leash.__file__, str(os.getpid()), *self.arguments],
+                leash.command(*self.arguments),
                 env={**os.environ, **self.slot.environment},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

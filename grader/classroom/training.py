@@ -110,7 +110,7 @@ def launch(
     command = [part.format(**places, isolation=isolation) for part in trainer]
     with (out / LOG).open("w") as log:
         return subprocess.Popen(
-            [sys.executable, "-IS", leash.__file__, str(os.getpid()), *command],
+            leash.command(*command),
             env={**os.environ, **environment},
             cwd=home,
             stdin=subprocess.DEVNULL,

@@ -87,7 +87,7 @@ class Verdicts:
     def __init__(self, grader: Grader, executor: Executor, room: int) -> None:
         """`grader`: as of `here`; `room`: how many notebooks the executor may have at a time."""
         self.grader, self.executor = grader, executor
-        self.stamp = fingerprint(grader.assignment, grader.isolation.name)
+        self.stamp = grader.stamp
         self.room, self.closed = threading.Semaphore(room), False
         self.sender, self.keeper = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
 
@@ -189,8 +189,7 @@ def here(grader: Grader, count: int) -> Verdicts:
     """
     with Sandbox([], grader.assignment.limits, grader.isolation) as wall:
         wall.worker().kill()
-    stamp = fingerprint(grader.assignment, grader.isolation.name)
-    where = (str(grader.assignment.folder), grader.isolation.name, stamp)
+    where = (str(grader.assignment.folder), grader.isolation.name, grader.stamp)
     jobs = Jobs(count, seconds(grader), begin, where)
     jobs.start()
     try:

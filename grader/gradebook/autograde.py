@@ -44,6 +44,13 @@ class Reports(logging.Handler):
         super().__init__(logging.ERROR)
         self.texts: list[str] = []
 
+    def listen(self, app: Any) -> None:
+        """Hear nbgrader's application, in place of the terminal."""
+        app.log.setLevel(logging.ERROR)
+        # nbgrader's api writes to Tornado's
+        for log in (app.log, logging.getLogger("tornado.application")):
+            log.handlers, log.propagate = [self], False
+
     def emit(self, record: logging.LogRecord) -> None:
         self.texts.append(record.getMessage())
 
@@ -63,10 +70,7 @@ class Gradebook:
         self.app = application(assignment)
         self.penalties = Penalties(self.app)
         self.reports = Reports()
-        self.app.log.setLevel(logging.ERROR)
-        # nbgrader's api writes to Tornado's
-        for log in (self.app.log, logging.getLogger("tornado.application")):
-            log.handlers, log.propagate = [self.reports], False
+        self.reports.listen(self.app)
         self.submitted = Path(
             self.app.coursedir.root, self.app.coursedir.submitted_directory
         ).resolve()

@@ -1,12 +1,8 @@
 """Feedback pages of a class: nbgrader's own, several at a time, and only those that would say something else than before."""
 
-import ctypes
 import json
-import logging
 import multiprocessing
 import os
-import signal
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -30,8 +26,8 @@ from grader.gradebook.sessions import transaction
 from grader.gradebook.settings import application
 from grader.store import WORK, StateFile, alone, fingerprint, sha256, version
 from grader.text import program
+from grader.wall import leash
 
-PR_SET_PDEATHSIG = 1
 AT_ONCE = 8  # pages, before another process may take over
 
 
@@ -120,7 +116,8 @@ def made(assignment: Assignment, students: list[str], jobs: int) -> Iterator[tup
     # nothing of the gradebook is open here, and all that takes long to load is there already
     context = multiprocessing.get_context("fork")
     count = min(jobs, -(-len(students) // AT_ONCE))
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=end_with_parent)
+    # else whoever makes pages waits for more for ever, once the command was killed
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=leash.end_with_parent)
     try:
         waiting: list[Future[dict[str, str]]] = [
             pool.submit(several, assignment, students[start : start + AT_ONCE])
@@ -138,12 +135,6 @@ def made(assignment: Assignment, students: list[str], jobs: int) -> Iterator[tup
     finally:
         # after Ctrl-C, too, when nobody waits for the pages that are not begun
         pool.shutdown(cancel_futures=True)
-
-
-def end_with_parent() -> None:
-    """Else whoever makes pages waits for more for ever, once the command was killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 class Pages(GenerateFeedback):
@@ -164,9 +155,7 @@ class Pages(GenerateFeedback):
 def several(assignment: Assignment, students: list[str]) -> dict[str, str]:
     """In a process of the pool: {student: what went wrong, or an empty string}."""
     app, reports = application(assignment), Reports()
-    app.log.setLevel(logging.ERROR)
-    for log in (app.log, logging.getLogger("tornado.application")):
-        log.handlers, log.propagate = [reports], False
+    reports.listen(app)
     places = {os.path.normpath(graded(app, assignment, s).parent) for s in students}
     for student in students:
         page(app, assignment, student).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,7 +11,7 @@ from grader.assignment import Assignment, Exercise, Kind, exercises
 from grader.judging.needs import digest
 from grader.judging.training_marks import Mark, TrainingMarks, by_machine, state
 from grader.reader import Unreadable
-from grader.store import made_with
+from grader.store import fingerprint, made_with
 from grader.submission.handed_in import HandedIn, read
 from grader.submission.preflight import Submission, repair
 from grader.verdict import (
@@ -51,6 +52,11 @@ class Grader:
         self.marks = TrainingMarks(assignment, self.training, self.isolation.name)
         self.plan = exercises(assignment)
         self.sandbox = Sandbox(list(assignment.preload), assignment.limits, self.isolation)
+
+    @cached_property
+    def stamp(self) -> str:
+        """The assignment's fingerprint, by which a verdict is known to be of these laws, grader and isolation."""
+        return fingerprint(self.assignment, self.isolation.name)
 
     def __enter__(self) -> Self:
         self.sandbox.start()
