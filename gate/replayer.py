@@ -1,4 +1,4 @@
-"""A process that tries notebooks by replay, one after another: `python -m gate.replayer RECORDINGS ISOLATION`.
+"""A process that tries notebooks by replay, one after another: `python -m gate.replayer RECORDINGS ISOLATION SEED`.
 
 It reads a request a line, {"notebook": path, "out": folder, "laws": verdicts by exercise, as grader/verdict.py has them}, and answers a
 line: {"mark": what `python -m gate --mark` writes}, or {"differs": why it has to be trained with}. Imports and the
@@ -13,14 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from gate import ROOT
+from gate.__main__ import EXPECTED
 from grader.assignment import LAWS, load_assignment
-from grader.errors import GraderError
 from grader.judging.session import Grader
-from grader.reader import Unreadable
 from grader.submission.preflight import repair
-from lab.errors import LabError
-
-SEEDS = (42,)  # exercise 5's mark is one run's
 
 
 def main() -> int:
@@ -28,18 +24,18 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever prints must not end up among the answers
     warnings.filterwarnings("ignore", category=FutureWarning)
-    folder, isolation = sys.argv[1:3]
+    folder, isolation, seed = sys.argv[1:4]
     with Grader(load_assignment(ROOT / LAWS), isolation) as judge_laws:
         # torch and TRL load after the sandbox has started: a process with threads should not fork
         from gate.replay import Recordings, Replay
 
         replay = Replay(Recordings(Path(folder), judge_laws))
         for line in sys.stdin:
-            print(json.dumps(answer(json.loads(line), replay)), file=answers, flush=True)
+            print(json.dumps(answer(json.loads(line), replay, int(seed))), file=answers, flush=True)
     return 0
 
 
-def answer(request: dict[str, Any], replay: Any) -> dict[str, Any]:
+def answer(request: dict[str, Any], replay: Any, seed: int) -> dict[str, Any]:
     """Return what one request is answered with."""
     from gate.gate import Request, run_gate
     from gate.mark import training_mark
@@ -49,11 +45,11 @@ def answer(request: dict[str, Any], replay: Any) -> dict[str, Any]:
     notebook, out = Path(request["notebook"]), Path(request["out"])
     try:
         submission = repair(notebook.read_bytes(), replay.judge_laws.assignment)
-        asked = Request(submission, str(notebook), out, seeds=SEEDS, laws=request["laws"])
+        asked = Request(submission, str(notebook), out, seeds=(seed,), laws=request["laws"])
         verdict = run_gate(asked, replay.judge_laws, replay)
     except Differs as reason:
         return {"differs": str(reason)}
-    except (GraderError, Unreadable, LabError, OSError) as error:
+    except EXPECTED as error:
         return {"differs": f"{type(error).__name__}: {error}"}
     write_json(out / "smoke.json", verdict)
     return {"mark": training_mark(verdict)}

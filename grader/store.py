@@ -105,15 +105,27 @@ def fingerprint(assignment: Assignment, isolation: str, more: Iterable[Path] = (
 
 def made_with(assignment: Assignment) -> MadeWith:
     """Version and digest of laws and grader as they are now, the same wherever they lie; versions of packages."""
-    own, ours = assignment.folder, Path(grader.__file__).parent
+    own = assignment.folder
     laws = {path.relative_to(own).as_posix(): path for path in own_files(assignment)}
-    parts = {path.relative_to(ours).as_posix(): path for path in files(ours)}
-    versions = {name: version(name) for name in sorted({*PACKAGES, *assignment.packages})}
     return {
         "laws": made(assignment.version, {**laws, "its notebook": assignment.notebook}),
-        "grader": made(grader.__version__, parts),
-        "packages": {"python": platform.python_version(), **versions},
+        "grader": grader_here(),
+        "packages": packages_here(assignment.packages),
     }
+
+
+def grader_here() -> Made:
+    """This grader."""
+    ours = Path(grader.__file__).parent
+    return made(
+        grader.__version__, {path.relative_to(ours).as_posix(): path for path in files(ours)}
+    )
+
+
+def packages_here(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of Python and of what verdicts depend on; `packages`: what the assignment adds."""
+    versions = {name: version(name) for name in sorted({*PACKAGES, *packages})}
+    return {"python": platform.python_version(), **versions}
 
 
 def made(version: str, parts: Mapping[str, Path]) -> Made:

@@ -3,17 +3,15 @@
 import dataclasses
 import gzip
 import io
-import platform
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-import grader
 from grader.assignment import SETTINGS, Assignment, course_folder
 from grader.errors import CourseError
-from grader.store import PACKAGES, files, own_files, sha256, version, whole
+from grader.store import files, grader_here, own_files, packages_here, sha256, whole
 
 
 @dataclass(frozen=True)
@@ -86,12 +84,11 @@ def unpack(bundle: Bundle, folder: Path) -> Path:
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
     """What verdicts depend on of a machine, by words for a person; `packages`: the assignment's."""
-    own = "".join(sha256(path.read_bytes()) for path in sorted(files(Path(grader.__file__).parent)))
-    found = {name: version(name) for name in sorted({*PACKAGES, *packages})}
+    own, found = grader_here(), packages_here(packages)
     return {
-        "Python": platform.python_version(),
+        "Python": found.pop("python"),
         **found,
-        "the grader": f"{grader.__version__} ({sha256(own.encode())[:8]})",
+        "the grader": f"{own['version']} ({own['sha256'][:8]})",
     }
 
 

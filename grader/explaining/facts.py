@@ -18,7 +18,7 @@ from grader.lms.collect.attempts import Archive, Attempt, in_order
 from grader.lms.publish.read_results import read_table, verdict_of
 from grader.lms.publish.results import Result, Table
 from grader.reader import read
-from grader.store import WORK, State, StateFile, made_with, sha256
+from grader.store import State, StateFile, made_with, sha256
 from grader.text import from_here, one_line, program
 from grader.verdict import Verdict
 
@@ -126,13 +126,12 @@ def given(
 
 def handed_in(table: Table, place: people.Course, student: str, digest: str) -> Handed:
     """What is known of the notebook with this digest."""
-    archive, name = Archive(table.root, table.name), table.assignment.notebook.name
+    archive = Archive(table.root, table.name)
     attempts = archive.read(student).attempts
     ordered = in_order(attempts) or []
     digests = [attempt.sha256 for attempt in ordered]
-    below = Path(student, table.name, name)
-    places = [place.submitted / below, table.root / WORK / table.name / "submitted" / below]
-    places.append(archive.file(student, digest))
+    own = place.submitted / student / table.name / table.assignment.notebook.name
+    places = [own, table.staged(student), archive.file(student, digest)]
     return Handed(
         digest,
         next((path for path in places if digest and is_it(path, digest)), None),

@@ -49,17 +49,11 @@ class Cohort:
 
     def notebook(self, student: Student) -> bytes | None:
         """The very bytes that were graded; None where they are there no more, or where there never was a notebook."""
-        path = self.staged / student.id / self.table.name / self.table.assignment.notebook.name
         try:
-            data = path.read_bytes()
+            data = self.table.staged(student.id).read_bytes()
         except OSError:
             return None
         return data if student.result.sha256 and sha256(data) == student.result.sha256 else None
-
-    @property
-    def staged(self) -> Path:
-        """Where `grader run` keeps its copies of what it grades."""
-        return self.table.work / "submitted"
 
 
 def read_cohort(assignment: Assignment, training: Path) -> Cohort:

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "source/sentiment"
 SCORER = "sentiment.get_sentiment_scores"
 EDGES = {"Superb.": 1 - 1e-5, "Dire.": 1e-5}  # as sure as a classifier can be
+SEED = "42"  # of the run that marks exercise 5
 IMPORTS = "import torch\nfrom sentiment import get_sentiment_scores\n"  # of the exported solutions
 KEY = b"an arbitrary score, so that only the scorer can know it"
 
@@ -45,10 +46,10 @@ ASSIGNMENT = Assignment(
     },
     training=("train",),
     trainer=(
-        *("-m", "gate", "--notebook", "{notebook}", "--seeds", "42"),
+        *("-m", "gate", "--notebook", "{notebook}", "--seeds", SEED),
         *("--mark", "{mark}", "--out", "{out}", "--isolation", "{isolation}"),
     ),
-    replayer=("-m", "gate.replayer", "{out}", "{isolation}"),
+    replayer=("-m", "gate.replayer", "{out}", "{isolation}", SEED),
     training_uses=(
         *("sentiment_reward", "exponential_shaping"),
         *("sequence_log_probs", "forward_kl_reward"),

@@ -72,3 +72,7 @@ class Table:
     def work(self) -> Path:
         """Where the grader keeps what it knows of the assignment."""
         return self.root / WORK / self.name
+
+    def staged(self, student: str) -> Path:
+        """Where `grader run` keeps its copy of the notebook that it graded."""
+        return self.work / "submitted" / student / self.name / self.assignment.notebook.name

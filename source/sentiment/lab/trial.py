@@ -28,6 +28,7 @@ NOT_STUDENTS = (
     site.getusersitepackages(),
     *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib")),
 )
+COURSES_OWN = {path.name for path in COURSE.glob("*.py")}
 
 
 class TooLong(BaseException):
@@ -144,9 +145,6 @@ def is_students(file: str) -> bool:
     beside = Path(file).parent == COURSE  # a student's module beside the course's own
     own = beside and Path(file).name not in COURSES_OWN
     return own or not (file.startswith("<frozen") or any(map(file.startswith, folders)))
-
-
-COURSES_OWN = {path.name for path in COURSE.glob("*.py")}
 
 
 def described(result: Any, example: Example, per: str) -> tuple[str, str]:
