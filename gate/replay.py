@@ -9,11 +9,9 @@ A recording is of one configuration, machine kind, number of threads and number 
 packages: its file is named by a digest of all that.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +21,7 @@ from gate.gate import Cells, SeedVerdict, Training
 from gate.walled_rewards import TRUSTED, RunEnded, WalledRewards, score_batch
 from grader.classroom.slots import cpu
 from grader.judging.session import Grader
-from grader.store import fingerprint, load, write
+from grader.store import fingerprint, in_turn, load, write
 from grader.submission.preflight import repair
 from lab.config import TrainConfig
 from lab.exercises import NUMBERS
@@ -125,18 +123,11 @@ class Recordings:
         anywhere = repr(replace(config, output_dir=""))
         if anywhere not in self.known:
             key = self.key(config)
-            with self._alone(key):
-                path = self.folder / f"{key}.json"
+            path = self.folder / f"{key}.json"
+            with in_turn(path.with_suffix(".lock")):
                 found = Recording.read(path) or self._record(config, path)
             self.known[anywhere] = found
         return self.known[anywhere]
-
-    @contextlib.contextmanager
-    def _alone(self, key: str) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / f"{key}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def _record(self, config: TrainConfig, path: Path) -> Recording:
         recording, runs = Recording(), path.with_suffix("")

@@ -65,18 +65,20 @@ class StateFile:
 
     def change(self, **parts: Any) -> None:
         """Write these parts anew; the others stay, whoever writes at the same time."""
-        with self._alone():
+        with in_turn(self.path.parent / ".lock"):
             before = self.read()
             after = dataclasses.replace(before, **parts)
             if after != before:
                 write(self.path, vars(after))
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with (self.path.parent / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+
+@contextlib.contextmanager
+def in_turn(lock: Path) -> Iterator[None]:
+    """One at a time, others wait; `lock`: a file for that alone, made where it is not there."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager
