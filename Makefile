@@ -9,7 +9,7 @@ REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirem
 STAMP  := $(VENV)/.installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test long check lint lint-ci release solutions package gradescope grade smoke calibrate bank bank-user fuzz cluster bench browser docs doctor models clean
+.PHONY: help setup demo test long check lint lint-ci release solutions package gradescope grade smoke calibrate bank walls fuzz cluster bench browser docs doctor models clean
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## list the targets
@@ -68,9 +68,8 @@ calibrate: setup  ## the smoke gate over 20 seeds, honest rewards and negative c
 bank: setup  ## grade the grader: every mutant, variant and hostile submission, and the matrix against the laws
 	$(BIN)/python -m tests.bank
 
-bank-user: setup  ## as root: the hostile submissions once more behind each wall, graded by an ordinary user (who must be able to read this folder)
-	setpriv --reuid=10001 --regid=10001 --clear-groups $(BIN)/python -m tests.bank hostile --isolation bwrap
-	setpriv --reuid=10001 --regid=10001 --clear-groups $(BIN)/python -m tests.bank hostile --isolation landlock
+walls: setup  ## as root: the hostile submissions behind each wall, graded by root and by an ordinary user (who must be able to read this folder); writes docs/hostile.md
+	$(BIN)/python -m tests.bank.walls
 
 cluster: setup  ## a class of 40 here, on Dask and on a real SLURM: the same verdicts to the byte (as root; needs slurm-wlm, munge)
 	$(BIN)/pip install -q dask-jobqueue==0.9.0

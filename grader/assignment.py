@@ -204,11 +204,11 @@ def activate(folder: Path) -> None:
 
 def lies_in(folder: Path, name: str) -> bool:
     """Whether the loaded module of this name is the file or the package that the folder has for it."""
-    place = folder.joinpath(*name.split("."))
     file = getattr(sys.modules[name], "__file__", None)
     # a folder without __init__.py is a package, too
     found = [file] if file else getattr(sys.modules[name], "__path__", ())
-    return any(Path(p) in (place, place / "__init__.py", Path(f"{place}.py")) for p in found)
+    place = "/".join([str(folder), *name.split(".")])
+    return any(p in (place, f"{place}/__init__.py", f"{place}.py") for p in found)
 
 
 def exercises(assignment: Assignment) -> list[Exercise]:

@@ -5,8 +5,10 @@ elsewhere, a leak, an honest neighbour who loses, a changed course file, a proce
 """
 
 import argparse
+import json
 import sys
 from collections import Counter
+from pathlib import Path
 
 from grader.wall.choice import AUTO, CHOICES
 from tests.bank import harm, judge
@@ -25,12 +27,15 @@ def main():
     )
     text = "the wall to grade behind (default: %(default)s)"
     parser.add_argument("--isolation", choices=CHOICES, default=AUTO, help=text)
+    parser.add_argument("--rows", type=Path, metavar="FILE", help="the rows as JSON lines")
     options = parser.parse_args()
     kinds = options.kinds or judge.KINDS
     if unknown := set(kinds) - set(judge.KINDS):
         parser.error(f"unknown kind: {' '.join(sorted(unknown))}")
     before = harm.fingerprint_of_course()
     rows = run(judge.items(kinds), options.jobs, options.isolation)
+    if options.rows:
+        options.rows.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     faults = [f"{row['id']}: {fault}" for row in rows for fault in row["faults"]] + harm.survivors()
     if harm.fingerprint_of_course() != before:
         faults.append("files of the course were changed")

@@ -17,6 +17,7 @@ from scipy import stats
 from toys import RIGHT, code, notebook
 
 import grader.report.traces as module
+from grader.__main__ import arguments
 from grader.assignment import Exercise, Kind
 from grader.judging.training_marks import state
 from grader.lms.publish.results import Result, Table
@@ -29,6 +30,7 @@ from grader.report.lookalikes import connected, links, longest_run, most_of, rar
 from grader.report.marks import histogram, marks, middle, width_of
 from grader.report.mistakes import UNKNOWN, WITHHELD, causes, example, only_numbers
 from grader.report.page import page
+from grader.report.rows import rows
 from grader.report.traces import MOST, given, passages, tokens, traces, words
 from grader.report.training import figures, figures_of, number, training
 from grader.store import write
@@ -560,3 +562,19 @@ def test_the_page_needs_nothing_else():
     assert "default-src 'none'" in made and "prefers-color-scheme: dark" in made
     assert made.count('<svg role="img" aria-labelledby=') == 2
     assert math.isfinite(len(made))
+
+
+def test_the_table_has_a_row_for_each_run_and_each_figure_of_it():
+    made = [(item, measure, value) for part, _, item, measure, value in rows(full_report()) if part == "training"]  # fmt: skip
+    run = full_report()["training"]["runs"][0]
+    assert made[:2] == [("run 1", "share", run["share"]), ("run 1", "gain", run["figures"]["gain"])]
+    for begin in ("run 1", "does not hold: ", "no run to its end: "):
+        who = [row for row in made if row[0].startswith(begin) and row[1:] == ("who", "ann")]
+        assert len(who) == 1, begin
+
+
+@pytest.mark.parametrize("text", ["2", "-0.1", "nan", "half"])
+def test_a_share_that_is_none_is_an_error(text, capsys):
+    with pytest.raises(SystemExit) as left:
+        arguments().parse_args(["run", "--train", "--audit", text])
+    assert left.value.code == 2 and "--audit: a number from 0 to 1" in capsys.readouterr().err

@@ -67,8 +67,10 @@ def test_a_class_goes_from_its_systems_download_to_its_marks(class_folder, tmp_p
             assert float(row["total"]) == expected(one), row
         assert ("when it was handed in is not known" in row["notes"]) == (system == "canvas")
     assert len(halves) == 1 and 0 < halves.pop() < 2
-    marks = class_folder.marks()
-    assert marks[getattr(PEOPLE[0], key)] == 2.0
+    marks, first = class_folder.marks(), getattr(PEOPLE[0], key)
+    assert marks[first] == 2.0
+    told = class_folder.run("python", "-m", "grader", "explain", first, "--laws", "hidden").stdout
+    assert f"  attempt    1 of 1: {system}, {download}: " in told, told
     again = collect(class_folder, download, *more)
     assert again.returncode == 0 and again.stdout.count("  same  ") == len(CLASS)
 

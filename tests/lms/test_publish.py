@@ -442,6 +442,14 @@ def test_moodles_locked_rows_and_comments_by_hand_stay(course):
     assert told == "basket_total: 0.8 of 2 (partial); essay: 3 of 3 (by hand); together 3.8 of 5"
 
 
+def test_a_worksheet_in_another_language_is_one_line_that_says_so(course):
+    sheet = archives.moodle_worksheet(course.folder, PEOPLE)
+    german = sheet.read_bytes().replace(b"Identifier", b"ID", 1).replace(b"Grade", b"Bewertung", 1)
+    sheet.write_bytes(german)
+    said = course.publish("moodle", "--worksheet", sheet, code=2).stderr
+    assert len(said.splitlines()) == 1 and "Moodle's language set to English" in said
+
+
 def test_a_mark_above_moodles_maximum_is_a_trouble_for_moodle_would_leave_it_out(course):
     course.by_hand("s000", 4)
     sheet = archives.moodle_worksheet(course.folder, PEOPLE, maximum="5.00")
