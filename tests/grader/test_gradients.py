@@ -75,7 +75,8 @@ def test_other_calls_know_of_none(ask):
 
 def test_what_the_notebook_has_set_for_all_does_not_count(ask):
     """A cell that switches gradients off, as some begin with, costs no exercise."""
-    student = ask("return x.sum()", before="torch.set_grad_enabled(False)\nOFF = 1")
+    student = ask("return torch.sum(x)", before="torch.set_grad_enabled(False)")
+    assert not ask("return torch.is_grad_enabled()", before="torch.set_grad_enabled(False)")(X, Y)
     assert gradients(student)[0].tolist() == [1, 1, 1]
 
 

@@ -5,6 +5,7 @@ import oracles
 from causes import filled, from_start, nearest, until_end
 
 EPSILONS = 0.1, 0.2, 0.3  # that code may hold on to
+CAPS = 2.0, 3.0, 4.0, 5.0, 10.0, 20.0, 100.0, np.exp(5), np.exp(10)  # of the ratio
 
 
 class Batch:
@@ -176,7 +177,11 @@ def other_surrogates(b, got):
                 np.asarray(got),
                 *(
                     b.mean(np.minimum(np.minimum(ratio, cap) * advantages, b.clipped))
-                    for cap in (2.0, 3.0, 4.0, 5.0, 10.0, 20.0, 100.0, np.exp(10), np.exp(5))
+                    for cap in CAPS
+                ),
+                *(
+                    b.mean(np.minimum(np.clip(ratio, 1 / cap, cap) * advantages, b.clipped))
+                    for cap in CAPS
                 ),
             )
         ),

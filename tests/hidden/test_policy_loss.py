@@ -205,4 +205,6 @@ def test_inputs_kept(student, batch):
 )
 def test_no_memory(student):
     new, old, advantages, mask = some.large_loss_batch(5, 6)
-    forgets(student, new, old, advantages, mask, other=(new, old, -advantages, mask))
+    forgets(
+        student, new, old, advantages, mask, other=(old, new, -advantages, *some.gappy((mask,)))
+    )

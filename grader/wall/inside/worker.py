@@ -226,12 +226,12 @@ def differentiated(
     # whatever the notebook has set for all that follows
     with torch.enable_grad():
         result = function(*args, **kwargs)
-    if not isinstance(result, torch.Tensor) or not result.requires_grad or result.numel() != 1:
-        return result, None
-    try:
-        found = torch.autograd.grad(result.sum(), [args[n] for n in leaves], allow_unused=True)
-    except Exception as error:  # autograd's own, or of a backward that the student wrote
-        raise RuntimeError(f"its gradient cannot be computed: {error}") from error
+        if not isinstance(result, torch.Tensor) or not result.requires_grad or result.numel() != 1:
+            return result, None
+        try:
+            found = torch.autograd.grad(result.sum(), [args[n] for n in leaves], allow_unused=True)
+        except Exception as error:  # autograd's own, or of a backward that the student wrote
+            raise RuntimeError(f"its gradient cannot be computed: {error}") from error
     return result, list(found)
 
 

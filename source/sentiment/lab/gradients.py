@@ -64,5 +64,7 @@ def of_argument(result: Any, argument: torch.Tensor) -> torch.Tensor | None:
     """
     if not isinstance(result, torch.Tensor) or not result.requires_grad:
         return None
-    (found,) = torch.autograd.grad(result.sum(), [argument], retain_graph=True, allow_unused=True)
+    with kept():
+        total = result.sum()
+    (found,) = torch.autograd.grad(total, [argument], retain_graph=True, allow_unused=True)
     return torch.zeros_like(argument) if found is None else found
