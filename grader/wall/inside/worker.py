@@ -253,15 +253,16 @@ def call(
         kwargs = {name: refilled(before[1].get(name), value) for name, value in kwargs.items()}
     originals = {**dict(enumerate(args)), **kwargs}
     given = {name: fingerprint(value) for name, value in originals.items()}
-    result = gradients = None
+    result, leaves = None, request.get("leaves")
     try:
-        if leaves := request.get("leaves"):
+        if leaves:
             result, gradients = differentiated(function, args, kwargs, leaves)
         else:
             result = function(*args, **kwargs)
         buffers = []
         answer = {"is": "value", "value": wire.pack(result, buffers)}
-        answer["gradients"] = wire.pack(gradients, buffers)
+        if leaves:
+            answer["gradients"] = wire.pack(gradients, buffers)
     except BaseException as error:
         answer, buffers = {"is": "error", **describe_error(error)}, []
     answer["modified"] = [
