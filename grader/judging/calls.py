@@ -38,6 +38,8 @@ class Call:
     got: Value = None
     modified: tuple[int | str, ...] = ()  # places and names of arguments that it changed
     earlier: Value = None  # what the call before gave, read again after this one
+    leaves: tuple[int, ...] = ()  # places of arguments that required gradients …
+    gradients: Value = None  # … and what came back for each
     callbacks: list[Callback] = field(default_factory=list)
 
     @property

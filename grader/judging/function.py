@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from grader.assignment import Assignment
+from grader.errors import CourseError
 from grader.judging.calls import Call, Ended, Evidence, StudentError, Value
 from grader.judging.connection import Connection, interpreting
 from grader.judging.excuses import Excuses
@@ -36,6 +37,7 @@ class SubmittedFunction:
         self.changing: Call | None = None  # the first call that changed an argument in place
         self.excuses = Excuses()
         self.keeping = self.explaining = False
+        self.leaves: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.stem} of the submission>"
@@ -78,7 +80,7 @@ class SubmittedFunction:
 
     def _attempt(self, args: tuple[Value, ...], kwargs: dict[str, Value]) -> Value:
         worker = self.worker or self.loading.load()
-        call = Call(self.stem, args, kwargs)
+        call = Call(self.stem, args, kwargs, leaves=self.leaves)
         self.calls.append(call)
         with self.connection.losing_patience(worker, UNHURRIED):
             self._call(worker, call)
@@ -104,6 +106,17 @@ class SubmittedFunction:
         finally:
             self.keeping = False
 
+    @contextlib.contextmanager
+    def differentiated(self, leaves: Sequence[int]) -> Iterator[None]:
+        """Within it the arguments at these places require gradients, and `last.gradients` is what came back."""
+        if self.assignment.arrays != "torch":
+            raise CourseError('only tensors have gradients: the assignment needs arrays="torch"')
+        self.leaves = tuple(leaves)
+        try:
+            yield
+        finally:
+            self.leaves = ()
+
     def close(self) -> None:
         """End the worker, if there is one; the next call starts another."""
         self.connection.close()
@@ -111,7 +124,13 @@ class SubmittedFunction:
     def _call(self, worker: Worker, call: Call) -> None:
         buffers: list[bytes] = []
         given = wire.pack_arguments(call.args, call.kwargs, buffers)
-        message = {"do": "call", "stem": self.stem, "again": self.keeping, **given}
+        message = {
+            "do": "call",
+            "stem": self.stem,
+            "again": self.keeping,
+            "leaves": list(call.leaves),
+            **given,
+        }
         reply, arrays = worker.request(
             message,
             buffers,
@@ -128,6 +147,7 @@ class SubmittedFunction:
             else:
                 call.got = wire.unpack(reply.get("value"), arrays, left=worker.objects)
                 call.earlier = wire.unpack(reply.get("earlier"), arrays, left=worker.objects)
+                call.gradients = wire.unpack(reply.get("gradients"), arrays, left=worker.objects)
                 self.evidence.add(call)
         if isinstance(call.got, StudentError):
             raise _typed(call.got)

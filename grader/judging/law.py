@@ -40,9 +40,11 @@ class LawFailed(AssertionError):
         expected: np.ndarray | str | None = None,
         first_wrong: int | None = None,
         cause: Any = None,
+        what: str = "",
     ) -> None:
-        """`cause`: what failures have in common that show one slip; None where each stands for itself."""
+        """`cause`: what failures have in common that show one slip, None where each stands for itself; `what`: `got` is that of the result."""
         super().__init__(words)
+        self.what = what
         self.words, self.got, self.expected = words, got, expected
         self.first_wrong, self.cause = first_wrong, cause
 
@@ -103,8 +105,10 @@ def _watched(test: Test, declared: Law) -> Test:
 def _failure(declared: Law, student: Any, error: Exception) -> dict[str, Any]:
     """The row of the report: what was called with what, what came back, and what would explain it."""
     calls = student.calls[-3:]
-    numbers = getattr(error, "got", None)
+    numbers, what = getattr(error, "got", None), getattr(error, "what", "")
     got = show(calls[-1].got if calls else numbers)
+    if what and numbers is not None:
+        got = f"{what} {show(numbers.tolist())}"
     if isinstance(error, (StudentError, Disagreement)):
         words = got = str(error)
     elif numbers is not None:
@@ -138,4 +142,5 @@ def _asked_for(error: Any) -> str:
         return expected or ""
     if expected.size <= FEW:
         return show(expected.tolist())
-    return f"{show(float(expected[error.first_wrong]))} at position {error.first_wrong}"
+    place = [int(n) for n in np.unravel_index(error.first_wrong, expected.shape)]
+    return f"{show(float(expected[*place]))} at position {', '.join(map(str, place))}"

@@ -28,7 +28,7 @@ ERROR: Types = {
 # what the lists hold
 ITEMS: Types = {"at": int, "errors": dict, "modified": (int, str), "bases": str, "binds": str}
 MAX_ITEMS = 200  # of each: base classes, errors, arguments that were changed
-TREES = ("value", "earlier", "args", "kwargs")  # checked by wire.unpack
+TREES = ("value", "earlier", "gradients", "args", "kwargs")  # checked by wire.unpack
 
 
 def check_message(message: dict[str, Any]) -> None:

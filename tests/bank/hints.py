@@ -22,7 +22,7 @@ JUDGED = FOLDER / KIND / "judged.json"
 # Facts that laws state without looking for a cause; what the list has forgotten turns up as unjudged.
 NO_CAUSE = re.compile(
     "the result |the function changed its input|no error was raised|.* give the same$"
-    "|a row's estimate is negative|get_sentiment_scores was called"
+    "|a row's estimate is negative|get_sentiment_scores was called|a gradient reaches "
 )
 
 

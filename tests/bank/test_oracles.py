@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.hidden import oracles
+from tests.hidden import strategies as some
 
 mpmath.mp.dps = 50
 RNG = np.random.default_rng(7)
@@ -93,3 +94,42 @@ def test_masked_mean_of_nothing_is_zero():
     assert oracles.masked_mean(
         np.array([[1.0, np.nan], [3.0, 5.0]]), np.array([[0, 1], [1, 1]])
     ) == pytest.approx([0, 4])
+
+
+def losses(batch, epsilon=0.2):
+    """The loss with 50 digits, as a function of the log-probabilities."""
+    _, old, advantages, mask = batch
+
+    def loss(new):
+        total = mpmath.mpf(0)
+        for b, t in zip(*np.nonzero(mask), strict=True):
+            ratio = mpmath.exp(mpmath.mpf(float(new[b][t])) - mpmath.mpf(float(old[b, t])))
+            clipped = min(max(ratio, mpmath.mpf(1 - epsilon)), mpmath.mpf(1 + epsilon))
+            advantage = mpmath.mpf(float(advantages[b]))
+            total -= min(ratio * advantage, clipped * advantage)
+        return total / max(int(mask.sum()), 1)
+
+    return loss
+
+
+@pytest.mark.parametrize("spread", [0.5, 5.0])
+def test_the_loss_agrees_with_50_digits_and_its_slope_with_differences(spread):
+    batch = some.large_loss_batch(3, 5, spread)
+    loss, (value, slope) = losses(batch), oracles.policy_loss(*batch)
+    new = batch[0].astype(float)
+    assert value == pytest.approx(float(loss(new)), rel=1e-12)
+    for b, t in np.ndindex(new.shape):
+        step = np.zeros_like(new)
+        step[b, t] = 1e-6
+        difference = (loss(new + step) - loss(new - step)) / 2e-6
+        assert slope[b, t] == pytest.approx(float(difference), rel=1e-6, abs=1e-9)
+
+
+def test_the_loss_of_nothing_is_zero_and_at_ratio_1_that_of_the_advantages():
+    new, _, advantages, mask = some.large_loss_batch(4, 6)
+    value, slope = oracles.policy_loss(new, new, advantages, mask)
+    weights = mask.sum(1) / mask.sum()
+    assert value == pytest.approx(-weights @ advantages)
+    assert slope == pytest.approx(-advantages[:, None] * mask / mask.sum())
+    value, slope = oracles.policy_loss(new, new, advantages, 0 * mask)
+    assert value == 0 and not slope.any()

@@ -293,3 +293,58 @@ def test_the_edges_of_lengths_rewards_and_groups_are_reached():
     reaches(some.rewards(), lambda b: b[0].max() > 9 and b[0].min() < -9)
     reaches(some.close_rewards(), lambda b: np.abs(b[0]).min() > 5 and b[1] == 16)
     reaches(some.constant_groups(), lambda b: len(set(b[0].tolist())) > 1 and (b[0] % 0.25).any())
+
+
+# --- exercise 4c
+
+
+@pytest.mark.parametrize(
+    ("kind", "spread", "epsilon"),
+    [*((kind, 0.8, 0.2) for kind in MASKS), ("block", 20.0, 0.2), ("block", 1.6, 0.2), ("block", 0.17, 0.2)]
+    + [("block", 0.8, epsilon) for epsilon in (0.05, 0.1, 0.3, 0.5)],
+)  # fmt: skip
+def test_loss_batches_are_in_the_domain_and_clear_of_the_bounds(kind, spread, epsilon):
+    @quick
+    @given(some.loss_batches(kind, spread=spread, epsilon=epsilon))
+    def holds(batch):
+        new, old, advantages, mask = batch
+        assert {part.dtype for part in batch[:3]} == {np.dtype(np.float32)}
+        assert new.shape == old.shape == mask.shape and advantages.shape == (len(mask),)
+        assert min(new.min(), old.min()) >= -20 and max(new.max(), old.max()) <= 0
+        assert np.abs(advantages).max() <= 8
+        gap = new.astype(float) - old
+        assert np.abs(gap).max() <= 20
+        for bound in (1 - epsilon, 1 + epsilon):  # 0.005: thousands of times float32's rounding
+            assert np.abs(np.exp(gap) - bound).min() > 0.005
+
+    holds()
+
+
+def test_the_edges_of_losses_are_reached():
+    far = some.loss_batches(spread=20.0)
+    reaches(far, lambda b: (b[0] - b[1]).max() > 19)
+    reaches(far, lambda b: (b[0] - b[1]).min() < -19)
+    reaches(some.loss_batches("empty"), lambda b: not b[3].any())
+    for side in (1, -1):
+        reaches(some.loss_batches(), lambda b, side=side: (side * b[2]).max() > 7.5)
+    for outside in (lambda r: r > 1.2, lambda r: r < 0.8):
+        reaches(some.loss_batches(), lambda b, outside=outside: outside(np.exp(b[0] - b[1])).any())
+
+
+def literal(new, old, advantages, mask):
+    """4c in float32 alone, by NumPy."""
+    ratio, a = np.exp(new - old), advantages[:, None]
+    token = np.minimum(ratio * a, np.clip(ratio, np.float32(0.8), np.float32(1.2)) * a)
+    return -(token * mask.astype(np.float32)).sum() / np.float32(max(mask.sum(), 1))
+
+
+@pytest.mark.parametrize("spread", [0.8, 20.0])
+def test_the_literal_float32_formula_is_well_within_the_tolerance(spread):
+    @settings(quick, max_examples=300)
+    @given(some.loss_batches(spread=spread))
+    def holds(batch):
+        loss, _ = oracles.policy_loss(*batch)
+        allowed = oracles.loss_rounding(*batch) + 1e-4 * abs(loss)
+        assert abs(literal(*batch) - loss) <= 0.3 * allowed
+
+    holds()

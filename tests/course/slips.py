@@ -11,6 +11,12 @@ MASKED = """
     mask = completion_mask[:, 1:].float()
 """
 
+LOSS = """
+    ratio = torch.exp(log_probs - old_log_probs.detach())
+    a, mask = advantages[:, None], completion_mask.float()
+    token = torch.minimum(ratio * a, ratio.clamp(1 - epsilon, 1 + epsilon) * a)
+"""
+
 
 SLIPS = {  # name → source; the function's name says which exercise
     "scores reversed": "def sentiment_reward(completions, **kwargs):\n    return get_sentiment_scores(completions[::-1])",
@@ -66,6 +72,15 @@ SLIPS = {  # name → source; the function's name says which exercise
     "mean over T, masked": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = ref_log_probs - log_probs\n    return ((q.exp() - q - 1) * completion_mask).mean(1)",
     "k3: tokens of the batch": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = ref_log_probs - log_probs\n    m = completion_mask.float()\n    return ((q.exp() - q - 1) * m).sum(1) / m.sum().clamp(min=1)",
     "k3: 0 / 0": "def kl_estimate(log_probs, ref_log_probs, completion_mask):\n    q = ref_log_probs - log_probs\n    m = completion_mask.float()\n    return ((q.exp() - q - 1) * m).sum(1) / m.sum(1)",
+    "loss: sign": "def policy_loss(log_probs, old_log_probs, advantages, completion_mask, epsilon=0.2):" + LOSS + "    return (token * mask).sum() / mask.sum().clamp(min=1)",
+    "loss: mean of rows": "def policy_loss(log_probs, old_log_probs, advantages, completion_mask, epsilon=0.2):" + LOSS + "    return -((token * mask).sum(1) / mask.sum(1).clamp(min=1)).mean()",
+    "loss: not clipped": "def policy_loss(log_probs, old_log_probs, advantages, completion_mask, epsilon=0.2):" + LOSS + "    return -(ratio * a * mask).sum() / mask.sum().clamp(min=1)",
+    "loss: epsilon ignored": "def policy_loss(log_probs, old_log_probs, advantages, completion_mask, epsilon=0.2):" + LOSS.replace("epsilon", "0.2") + "    return -(token * mask).sum() / mask.sum().clamp(min=1)",
+    "loss: 0 / 0": "def policy_loss(log_probs, old_log_probs, advantages, completion_mask, epsilon=0.2):" + LOSS + "    return -(token * mask).sum() / mask.sum()",
+    "loss: a plain number": "def policy_loss(log_probs, old_log_probs, advantages, completion_mask, epsilon=0.2):" + LOSS + "    return (-(token * mask).sum() / mask.sum().clamp(min=1)).item()",
+    "loss: a gradient of old": "def policy_loss(log_probs, old_log_probs, advantages, completion_mask, epsilon=0.2):" + LOSS.replace(".detach()", "") + "    return -(token * mask).sum() / mask.sum().clamp(min=1)",
+    "loss: backward inside": "def policy_loss(log_probs, old_log_probs, advantages, completion_mask, epsilon=0.2):" + LOSS + "    loss = -(token * mask).sum() / mask.sum().clamp(min=1)\n    if loss.requires_grad: loss.backward()\n    return loss",
+    "loss: twice the gradient": "def policy_loss(log_probs, old_log_probs, advantages, completion_mask, epsilon=0.2):" + LOSS + "    loss = -(token * mask).sum() / mask.sum().clamp(min=1)\n    return 2 * loss - loss.detach()",
 }  # fmt: skip
 
 

@@ -30,14 +30,14 @@ def test_command_passes_a_right_notebook_without_warnings(python, solutions, tmp
     done = python("checks.py", path)
     assert (done.returncode, done.stderr) == (0, "")
     assert (
-        "7 of 7 exercises pass their visible examples; 5 and 6 are not checked here" in done.stdout
+        "8 of 8 exercises pass their visible examples; 5 and 6 are not checked here" in done.stdout
     )
     assert "warning" not in done.stdout
 
 
 def test_command_uses_the_notebook_beside_it_by_default(capsys):
     assert checks.main([]) == 0
-    assert "7 of 7" in capsys.readouterr().out
+    assert "8 of 8" in capsys.readouterr().out
 
 
 def test_command_says_what_is_wrong_in_the_same_words(solutions, tmp_path, capsys):
@@ -47,7 +47,7 @@ def test_command_says_what_is_wrong_in_the_same_words(solutions, tmp_path, capsy
     with pytest.raises(AssertionError) as caught:
         check(defined(SLIPS["k1"]))
     assert str(caught.value) in out
-    assert "6 of 7 exercises pass" in out
+    assert "7 of 8 exercises pass" in out
 
 
 def test_command_on_an_untouched_notebook_suggests_saving(tmp_path, capsys):
@@ -57,9 +57,9 @@ def test_command_on_an_untouched_notebook_suggests_saving(tmp_path, capsys):
     )
     assert checks.main([str(save_notebook(tmp_path / "exercise.ipynb", stubs))]) == 1
     out = capsys.readouterr().out
-    assert out.count("not implemented in the saved file") == 7
+    assert out.count("not implemented in the saved file") == 8
     assert "save the notebook first" in out
-    assert "0 of 7" in out
+    assert "0 of 8" in out
 
 
 def test_command_warns_of_another_name(solutions, tmp_path, capsys):
@@ -144,7 +144,7 @@ def test_command_fails_what_the_grader_does_not_have(forked, solutions, tmp_path
         book.cells.append(nbformat.v4.new_code_cell(cell.replace("{folder}", str(tmp_path))))
     nbformat.write(book, tmp_path / "exercise.ipynb")
     done = forked(checks.__file__, "exercise.ipynb", cwd=tmp_path, env={"PYTHONPATH": tmp_path})
-    assert "6 of 7 exercises pass" in done.stdout and done.returncode == 1, done
+    assert "7 of 8 exercises pass" in done.stdout and done.returncode == 1, done
     found = done.stdout.splitlines()
     at = found.index(
         "Exercise 3b, forward_kl_reward: passes here, but only the notebook is graded, and by itself it fails"

@@ -70,8 +70,8 @@ def test_without_a_row_the_commands_say_so_and_work(course, python):
     assert (
         "   ?  mean                 not tried: it has no row in lab/exercises.py\n" in done.stdout
     )
-    assert done.stdout.count("implemented") == 7
-    assert "7 of 7 exercises pass" in python(folder / "checks.py", cwd=folder).stdout
+    assert done.stdout.count("implemented") == 8
+    assert "8 of 8 exercises pass" in python(folder / "checks.py", cwd=folder).stdout
 
 
 def test_with_its_row_every_command_knows_it(complete, python):
@@ -81,7 +81,7 @@ def test_with_its_row_every_command_knows_it(complete, python):
     done = python(complete / "checks.py", cwd=complete)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Exercise 7, mean: 1 visible examples pass." in done.stdout
-    assert "8 of 8 exercises pass" in done.stdout and "warning" not in done.stdout
+    assert "9 of 9 exercises pass" in done.stdout and "warning" not in done.stdout
     done = python("-c", "import checks; print(checks.overview())", cwd=complete)
     assert "   7  mean                    2\n" in done.stdout
 

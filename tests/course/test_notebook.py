@@ -71,13 +71,13 @@ def test_grade_ids_are_the_stems_and_their_laws(graded):
     assert laws == [f"{stem}_laws" for stem in STEMS if stem != "analysis"]
 
 
-def test_points_add_up_to_20_and_stand_in_the_metadata_alone(notebook, graded):
+def test_points_add_up_to_25_and_stand_in_the_metadata_alone(notebook, graded):
     points = {
         name: cell.metadata.nbgrader.points
         for name, (_, cell) in graded.items()
         if cell.metadata.nbgrader.grade
     }
-    assert sum(points.values()) == 20
+    assert sum(points.values()) == 25
     assert set(points) == {*(f"{stem}_laws" for stem in STEMS if stem != "analysis"), "analysis"}
     assert all(value > 0 for value in points.values())
     prose = " ".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
@@ -143,6 +143,10 @@ def test_docstring_states_the_shapes_the_result_and_the_units(graded, stem):
             ["ddof = 1", "adjacent", "ValueError: num_generations < 2", "gives 0"],
         ),
         ("kl_estimate", ["position 0 included", "without completion tokens gives 0"]),
+        (
+            "policy_loss",
+            ["position 0 included", "no gradient reaches them", "without any token at all it is 0"],
+        ),
     ],
 )
 def test_docstring_states_the_edge_cases(graded, stem, words):
@@ -164,6 +168,7 @@ def test_signatures_are_those_of_the_contract(graded):
         "backward_kl_reward": "ref_log_probs,kl_coef=0.1",
         "group_advantages": "rewards,num_generations,eps=0.0001",
         "kl_estimate": "log_probs,ref_log_probs,completion_mask",
+        "policy_loss": "log_probs,old_log_probs,advantages,completion_mask,epsilon=0.2",
     }
 
 

@@ -23,7 +23,7 @@ from tools import gradescope
 CONTAINER = ROOT / "tests/grader/container.py"
 WHOLE_ROOT = os.geteuid() == 0 and all(map(held, MOUNTING.values()))
 pytestmark = pytest.mark.skipif(not WHOLE_ROOT, reason="only a whole root can make that container")
-MARKED = 15.0  # the points of exercises with laws
+MARKED = 20.0  # the points of exercises with laws
 SETUP, RUN = "setup.sh", "run_autograder"
 
 # writes where it may not, too

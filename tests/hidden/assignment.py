@@ -35,7 +35,7 @@ def _score(text):
 
 
 ASSIGNMENT = Assignment(
-    version="1.0",
+    version="1.1",
     notebook=ROOT / "source/sentiment/exercise.ipynb",
     preload=("numpy", "torch", "torch.nn.functional"),
     packages=("torch", "transformers", "trl", "scikit-learn", "vaderSentiment"),

@@ -86,3 +86,31 @@ def k3(log_probs, ref_log_probs):
 
 def kl_estimate(log_probs, ref_log_probs, completion_mask):
     return masked_mean(k3(log_probs, ref_log_probs), completion_mask)
+
+
+def surrogate(log_probs, old_log_probs, advantages, epsilon=0.2):
+    """[B, T]: the clipped surrogate of each token, and its slope in the token's log-probability."""
+    value, slope = np.zeros(log_probs.shape), np.zeros(log_probs.shape)
+    for b, advantage in enumerate(map(float, advantages)):
+        for t in range(log_probs.shape[1]):
+            ratio = math.exp(float(log_probs[b, t]) - float(old_log_probs[b, t]))
+            full, clipped = ratio * advantage, min(max(ratio, 1 - epsilon), 1 + epsilon) * advantage
+            value[b, t] = min(full, clipped)
+            # the ratio's slope is the ratio; beyond the bound the smaller one is a constant
+            slope[b, t] = full if full <= clipped else 0.0
+    return value, slope
+
+
+def policy_loss(log_probs, old_log_probs, advantages, completion_mask, epsilon=0.2):
+    """The loss, a float, and its gradient in log_probs, [B, T]."""
+    value, slope = surrogate(log_probs, old_log_probs, advantages, epsilon)
+    count = max(int(completion_mask.sum()), 1)
+    counted = math.fsum((value * completion_mask).ravel().tolist())
+    return -counted / count, -slope * completion_mask / count
+
+
+def loss_rounding(log_probs, old_log_probs, advantages, completion_mask, epsilon=0.2):
+    """What float32 may do to the mean: good and bad tokens cancel each other, their rounding does not."""
+    value, _ = surrogate(log_probs, old_log_probs, advantages, epsilon)
+    count = max(int(completion_mask.sum()), 1)
+    return 1e-6 + 1e-5 * float((np.abs(value) * completion_mask).sum()) / count

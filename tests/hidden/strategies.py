@@ -243,3 +243,52 @@ def log_prob_pairs(draw, kind="block", batch=None, spread=4.0):
     policy = -20 * _bytes(draw, *mask.shape) / 255
     ref = np.clip(policy + spread * _signed(_bytes(draw, *mask.shape)) / 128, -20, 0)
     return policy.astype(np.float32), ref.astype(np.float32), mask
+
+
+# --- exercise 4c
+
+EPSILON = 0.2  # unless it is given
+MARGIN = 0.01  # of the ratio: so far from the bounds no rounding decides on which side it is
+LARGEST = 8.0  # advantage: the best of 64 completions has 63 / 8
+
+
+def _clear(old, gap, epsilon):
+    """[B, T] each, float32: old and new log-probabilities about `gap` apart, in [-20, 0], their ratio not near 1 ± epsilon."""
+    old = old.astype(np.float32)
+    for bound in (1 - epsilon, 1 + epsilon):
+        near = np.abs(np.exp(gap) - bound) < MARGIN
+        gap = np.where(near, np.log(bound + 2 * MARGIN), gap)
+    new = old + gap
+    # a pair that would leave the range keeps its gap, and moves
+    shift = np.minimum(-np.maximum(new, old), 0) + np.maximum(-20 - np.minimum(new, old), 0)
+    return (new + shift).astype(np.float32), (old + shift).astype(np.float32)
+
+
+def _advantages(draw, rows):
+    """[rows], float32: 0 and either sign, out to ±8."""
+    return (LARGEST * _signed(_bytes(draw, rows)) / 128).astype(np.float32)
+
+
+@st.composite
+def loss_batches(draw, kind="block", batch=None, spread=0.8, epsilon=EPSILON):
+    """log_probs, old_log_probs [B, T], advantages [B], completion_mask [B, T]; |log ratio| ≤ spread."""
+    mask = draw(masks(kind, batch))
+    old = -20 * _bytes(draw, *mask.shape) / 255
+    gap = spread * _signed(_bytes(draw, *mask.shape)) / 128
+    return *_clear(old, gap, epsilon), _advantages(draw, len(mask)), mask
+
+
+@st.composite
+def on_policy(draw):
+    """The same where both policies are one: log_probs, advantages, completion_mask."""
+    new, _, advantages, mask = draw(loss_batches())
+    return new, advantages, mask
+
+
+def large_loss_batch(rows, length, spread=0.5):
+    """As many rows or tokens as would be tedious to write down; advantages as of groups of four."""
+    rng = np.random.default_rng(0)
+    old = -rng.gamma(2, 2, (rows, length)).clip(0, 18)
+    new, old = _clear(old, spread * rng.normal(size=old.shape).clip(-3, 3), EPSILON)
+    advantages = rng.normal(size=rows).astype(np.float32)
+    return new, old, advantages, large_mask(rng, rows, length)

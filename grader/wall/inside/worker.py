@@ -212,6 +212,29 @@ def refilled(before: Value, new: Value) -> Value:
     return new
 
 
+def differentiated(
+    function: Callable[..., Any], args: tuple[Value, ...], kwargs: Message, leaves: list[int]
+) -> tuple[Value, Value]:
+    """What the function gives for tensors of which those at `leaves` require gradients, and the gradients of its one number.
+
+    An item for each leaf, None where no path of autograd leads to it; no list where the result cannot be differentiated.
+    """
+    import torch
+
+    for place in leaves:
+        args[place].requires_grad_()
+    # whatever the notebook has set for all that follows
+    with torch.enable_grad():
+        result = function(*args, **kwargs)
+        if not isinstance(result, torch.Tensor) or not result.requires_grad or result.numel() != 1:
+            return result, None
+        try:
+            found = torch.autograd.grad(result.sum(), [args[n] for n in leaves], allow_unused=True)
+        except Exception as error:  # autograd's own, or of a backward that the student wrote
+            raise RuntimeError(f"its gradient cannot be computed: {error}") from error
+    return result, list(found)
+
+
 def call(
     link: Link,
     function: Callable[..., Any],
@@ -220,18 +243,26 @@ def call(
     arrays: Callable[[Array], Any],
     before: Before | None,
 ) -> Before:
-    """Answer one call and give its arguments and result; `before` are those of the call whose objects come again."""
+    """Answer one call and give its arguments and result; `before` are those of the call whose objects come again.
+
+    Where the request names `leaves`, gradients come with the result.
+    """
     args, kwargs = (wire.unpack(request[part], buffers, arrays) for part in ("args", "kwargs"))
     if before is not None and len(before[0]) == len(args):
         args = tuple(map(refilled, before[0], args))
         kwargs = {name: refilled(before[1].get(name), value) for name, value in kwargs.items()}
     originals = {**dict(enumerate(args)), **kwargs}
     given = {name: fingerprint(value) for name, value in originals.items()}
-    result = None
+    result, leaves = None, request.get("leaves")
     try:
-        result = function(*args, **kwargs)
+        if leaves:
+            result, gradients = differentiated(function, args, kwargs, leaves)
+        else:
+            result = function(*args, **kwargs)
         buffers = []
         answer = {"is": "value", "value": wire.pack(result, buffers)}
+        if leaves:
+            answer["gradients"] = wire.pack(gradients, buffers)
     except BaseException as error:
         answer, buffers = {"is": "error", **describe_error(error)}, []
     answer["modified"] = [

@@ -19,13 +19,17 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Example:
-    """One call with a known answer: [B] numbers, one number, or the type of error that the call must raise."""
+    """One call with a known answer: [B] numbers, one number, or the type of error that the call must raise.
+
+    `gradients` holds, by the place of an argument, the gradient that the one number must have in it; such arguments require one.
+    """
 
     claim: str
     args: Sequence[Any]
     expected: list[float] | float | type[Exception]
     hint: str
     kwargs: dict[str, Any] = field(default_factory=dict)
+    gradients: dict[int, list[Any]] = field(default_factory=dict)
 
 
 def arguments(args: Sequence[Any]) -> list[Any]:
@@ -103,5 +107,24 @@ KL_ESTIMATE = (
     Example("each row has its own mean", [Tensor([LOG_PROBS, LOG_PROBS]), Tensor([REF_LOG_PROBS, REF_LOG_PROBS]), Tensor([[1, 1, 1], [1, 0, 1]])],
             [0.274938, 0.412406], "the rows of the two examples before, as one batch: sum over the tokens (dim=1), never over the rows"),
     Example("no completion token gives 0", [Tensor([LOG_PROBS]), Tensor([REF_LOG_PROBS]), Tensor([[0, 0, 0]])], [0.0],
+            "there is nothing to divide, so 0 is asked for: where 0 / 0 gives nan or an error, keep the divisor at 1 or more"),
+)  # fmt: skip
+
+# of each token, the ratio of new to old policy, and its old log-probability
+RATIOS, OLD = [[1.5, 0.5], [1.5, 0.5]], -2.0
+MOVED = [[OLD + math.log(ratio) for ratio in row] for row in RATIOS]
+SAME = [[OLD, OLD], [OLD, OLD]]
+ALL = [[1, 1], [1, 1]]
+
+POLICY_LOSS = (
+    Example("at ratio 1 it is minus the mean advantage of all tokens", [Tensor([[-1.0, -2.0, -3.0], [-1.0, -2.0, -3.0]])] * 2 + [Tensor([1.0, -0.5]), Tensor([[1, 1, 1], [0, 1, 0]])], -0.625,
+            "(3 · 1 - 1 · 0.5) / 4 with a minus sign: a mean over the 4 tokens, not over the 2 rows; the ratio is exp(new - old)",
+            gradients={0: [[-0.25, -0.25, -0.25], [0.0, 0.125, 0.0]], 1: [[0.0] * 3] * 2}),
+    Example("the smaller of clipped and unclipped counts", [Tensor(MOVED), Tensor(SAME), Tensor([1.0, -1.0]), Tensor(ALL)], 0.15,
+            "the ratios are 1.5 and 0.5: 1.2 and 0.5 for the good row, -1.5 and -0.8 for the bad one, summed up, over 4 tokens, with a minus sign",
+            gradients={0: [[0.0, -0.125], [0.375, 0.0]]}),
+    Example("epsilon says how far the ratio may go", [Tensor(MOVED), Tensor(SAME), Tensor([1.0, -1.0]), Tensor(ALL)], 0.05,
+            "with epsilon 0.4 the bounds are 0.6 and 1.4; the default is 0.2", {"epsilon": 0.4}),
+    Example("no completion token at all gives 0", [Tensor(MOVED), Tensor(SAME), Tensor([1.0, -1.0]), Tensor([[0, 0], [0, 0]])], 0.0,
             "there is nothing to divide, so 0 is asked for: where 0 / 0 gives nan or an error, keep the divisor at 1 or more"),
 )  # fmt: skip

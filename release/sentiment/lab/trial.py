@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 import sentiment
-from lab import COURSE
+from lab import COURSE, gradients
 from lab.examples import FAKE_SCORES, Example, arguments
 
 RTOL, ATOL = 1e-4, 1e-6  # the hidden laws' tolerance
@@ -41,7 +41,7 @@ def try_example(function: Callable[..., Any], stem: str, example: Example, per: 
     Raises:
         NotImplementedError: the function's own.
     """
-    args, kwargs = arguments(example.args), copy.deepcopy(example.kwargs)
+    args, kwargs = gradients.leaves(example), copy.deepcopy(example.kwargs)
     shown = [*map(show, args), *(f"{name}={show(value)}" for name, value in kwargs.items())]
     call = f"  call      {stem}({', '.join(shown)})"
     calls: list[list[str]] = []
@@ -52,7 +52,7 @@ def try_example(function: Callable[..., Any], stem: str, example: Example, per: 
 
     with sentiment.answered_by(known_scores):
         try:
-            with limited(SECONDS):
+            with limited(SECONDS), gradients.kept():
                 result = function(*args, **kwargs)
         except NotImplementedError as error:
             if raised_by_student(error):
@@ -68,6 +68,8 @@ def try_example(function: Callable[..., Any], stem: str, example: Example, per: 
         return f"{call}\n  yours     changes its input: work on a copy"
     if not matches(result, example.expected):
         return mismatch(call, example, *described(result, example, per))
+    if wrong := gradients.first_wrong(result, args, example):
+        return "\n".join([call, *wrong])
     if len(calls) > 1:
         times = f"calls get_sentiment_scores {len(calls)} times"
         return f"{call}\n  yours     {times}: score the whole batch in one call"

@@ -93,6 +93,13 @@ ROWS = (
         [Tensor([[-1.0]]), Tensor([[-1.5]]), Tensor([[1]])],
         examples.KL_ESTIMATE,
     ),
+    Exercise(
+        "policy_loss",
+        "4c",
+        [Tensor([[-1.0]]), Tensor([[-1.0]]), Tensor([0.5]), Tensor([[1]])],
+        examples.POLICY_LOSS,
+        per="",
+    ),
 )
 TABLE = {row.stem: row for row in ROWS}
 # the exercises that are no function of numbers: a training run, and written answers

@@ -1,0 +1,166 @@
+"""What the notebook's prose states in numbers, recomputed: in float64, in exact worlds, from the saved runs."""
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from lab.runs import SAVED_RUNS, load_run
+from rewards import load_rewards
+
+P_REF = np.array([0.40, 0.25, 0.05, 0.15, 0.10, 0.05])  # of the six-review world
+
+
+@pytest.fixture(scope="module")
+def cells(source):
+    """Source of each cell by its id, in the notebook's order."""
+    document = json.loads((source / "exercise.ipynb").read_text(encoding="utf-8"))
+    return {cell["id"]: "".join(cell["source"]) for cell in document["cells"]}
+
+
+@pytest.fixture(scope="module")
+def world(cells):
+    """The names of the cells on the six-review world, and of those that compute with it, as they run one after another."""
+    names = {"math": math, "np": np, "torch": torch, "print": lambda *_, **__: None}
+    world = cells["e3-figure"].partition("figure, ")[0], cells["e3-table"]
+    for text in (*world, cells["e4b-gradients"]):
+        exec(text, names)
+    return names
+
+
+def says(cells, name, *words):
+    """Check that a cell states what the test computes."""
+    text = " ".join(cells[name].split())
+    assert [each for each in words if each not in text] == []
+
+
+def test_from_which_score_on_a_small_temperature_overflows(cells):
+    says(cells, "e2-notice", "every score above 0.887 becomes `inf`")
+    assert torch.exp(torch.tensor(0.887) / 0.01).isfinite()
+    assert torch.exp(torch.tensor(0.8873) / 0.01).isinf()
+
+
+def test_where_the_backward_term_outweighs_the_scores(cells):
+    says(cells, "e3bc-seen", "Below -2.3 nats", "starts below -2.76")
+    slope_is_1 = math.log(0.1)
+    assert round(slope_is_1, 1) == -2.3
+    whole_nat_is_1 = -math.log(1 / (0.1 * (1 - math.exp(-1))))
+    assert round(whole_nat_is_1, 2) == -2.76
+
+
+def test_what_eps_leaves_of_a_linear_reshaping(cells, solutions):
+    says(cells, "e4a-seen", "0.001 at most", r"std of $3 \cdot 10^{-4}$ it takes a quarter off")
+    advantages = load_rewards(solutions)["group_advantages"]
+    scores = torch.tensor([0.20, 0.40, 0.60, 0.95])
+    off = (advantages(scores, 4) - advantages(10 * scores + 3, 4)).abs().max()
+    assert 0 < off < 0.0011
+    narrow = (scores - scores.mean()).double() / scores.double().std() * 3e-4
+    ratio = advantages(narrow.float(), 4) / (narrow / narrow.std())
+    assert ratio.numpy() == pytest.approx(0.75, abs=1e-3)
+
+
+def test_what_k3_misses_where_the_policy_never_goes(cells, world):
+    says(
+        cells, "e4b-notice", "$P_\\text{ref} = 0.25$", "1.386", "0.636", "the 0.75 of the reference"
+    )
+    collapsed = np.eye(6)[1]
+    assert world["reviews"][1] == "good" and P_REF.tolist() == world["p_ref"].tolist()
+    assert world["exact_kl"](collapsed, P_REF) == pytest.approx(1.386, abs=5e-4)
+    q = math.log(0.25)
+    assert math.exp(q) - q - 1 == pytest.approx(0.636, abs=5e-4)
+
+
+def test_on_average_k1_and_k3_are_the_kl_of_a_policy_that_goes_everywhere(world):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        policy = rng.dirichlet(np.ones(6))
+        q, kl = np.log(P_REF / policy), world["exact_kl"](policy, P_REF)
+        assert policy @ -q == pytest.approx(kl)
+        assert policy @ (np.exp(q) - q - 1) == pytest.approx(kl)
+        assert policy @ (q**2 / 2) != pytest.approx(kl, rel=1e-3)
+
+
+def test_which_gradient_each_estimate_gives(cells, world):
+    """The notebook's table, by another way: the score function's closed forms, at twenty policies."""
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        policy = rng.dirichlet(np.ones(6))
+        score = np.eye(6) - policy  # [review, logit]: the slope of log π
+        q = np.log(P_REF / policy)
+        reverse, forward = (policy * -q) @ score, -P_REF @ score
+        k = {"k1": -q, "k2": q**2 / 2, "k3": np.exp(q) - q - 1}
+        slope = {"k1": 1 + 0 * q, "k2": -q, "k3": 1 - np.exp(q)}  # in log π
+        in_reward = {name: (policy * k[name]) @ score for name in k}
+        in_loss = {name: (policy * slope[name]) @ score for name in k}
+        assert in_reward["k1"] == pytest.approx(reverse)
+        assert in_loss["k1"] == pytest.approx(0 * reverse, abs=1e-12)
+        assert in_loss["k2"] == pytest.approx(reverse)
+        assert in_loss["k3"] == pytest.approx(forward)
+        assert in_reward["k3"] + in_loss["k3"] == pytest.approx(reverse)  # times the ratio
+        for other in (in_reward["k2"], in_reward["k3"], in_reward["k2"] + in_loss["k2"]):
+            assert not np.allclose(other, reverse, rtol=1e-3)
+            assert not np.allclose(other, forward, rtol=1e-3)
+
+
+def test_the_table_of_gradients_names_them_so(cells):
+    printed = []
+    names = {"math": math, "np": np, "torch": torch}
+    exec(cells["e3-figure"].partition("figure, ")[0], names)
+    names["print"] = lambda *parts, end="\n", **_: printed.append(" ".join(map(str, parts)) + end)
+    exec(cells["e4b-gradients"], names)
+    rows = [line.split() for line in "".join(printed).splitlines()[1:]]
+    assert rows == [
+        ["k1", "0.5068", "KL(π‖ref)", "0", "KL(π‖ref)"],
+        ["k2", "0.4991", "neither", "KL(π‖ref)", "neither"],
+        ["k3", "0.5068", "neither", "KL(ref‖π)", "KL(π‖ref)"],
+    ]
+
+
+def test_token_by_token_the_step_has_the_wrong_sign(cells, world):
+    """By hand: the first token's own part, and what it does to the second one's divergence."""
+    says(cells, "e4b-gradients-seen", "the step has even the wrong sign", "2506.09477")
+    printed = []
+    names = {"torch": torch, "slope": None, "print": printed.append}
+    names["slope"] = lambda value: torch.autograd.grad(value, names["theta"], retain_graph=True)[0]
+    exec(cells["e4b-two-tokens"], names)
+    found = [float(re.search(r"([-+][\d.]+)$", line)[1]) for line in printed]
+    own = 0.6 * 0.4 * (math.log(0.6 / 0.5) - math.log(0.4 / 0.5))
+    after_b = 0.9 * math.log(0.9 / 0.2) + 0.1 * math.log(0.1 / 0.8)
+    assert found == pytest.approx([own - 0.6 * 0.4 * after_b, own], abs=5e-5)
+    assert found[0] < 0 < found[1]
+
+
+def test_the_estimate_is_at_least_0_up_to_rounding(solutions):
+    """With exp(q) - q - 1 it is not: policies that nearly agree, as after a few steps."""
+    q = torch.linspace(-3e-3, 3e-3, 100_001)[:, None]
+    ones = torch.ones_like(q, dtype=torch.int64)
+    estimate = load_rewards(solutions)["kl_estimate"](torch.zeros_like(q), q, ones)
+    assert estimate.min() > -1e-14
+    assert (torch.exp(q) - q - 1).min() < -1e-8
+
+
+def test_why_the_loss_hovers_around_0_in_the_saved_runs(cells):
+    says(cells, "e5-curves", "TRL's `loss_type` is `dapo` here", "unequal lengths")
+    says(cells, "e4c-compare-seen", "cut off at 24 tokens", "never falls below 23")
+    says(cells, "e4c-seen", "nothing is ever clipped")
+    for folder in SAVED_RUNS.iterdir():
+        lines = [line for line in load_run(folder).history if "loss" in line]
+        lengths = [line["completions/mean_length"] for line in lines]
+        assert min(lengths) >= 23 and max(lengths) == 24
+        assert max(line["clip_ratio/region_mean"] for line in lines) == 0
+        even = [abs(line["loss"]) for line in lines if line["completions/min_length"] == 24]
+        uneven = [abs(line["loss"]) for line in lines if line["completions/min_length"] < 24]
+        assert max(even) < 1e-4 and max([0, *uneven]) < 0.1
+        assert not uneven or max(uneven) > 1e-4
+
+
+def test_trl_has_the_defaults_that_the_notebook_names():
+    from trl import GRPOConfig
+
+    defaults = {name: field.default for name, field in GRPOConfig.__dataclass_fields__.items()}
+    assert (defaults["loss_type"], defaults["scale_rewards"]) == ("dapo", "group")
+    assert (defaults["epsilon"], defaults["num_iterations"]) == (0.2, 1)
+    assert defaults["use_bias_correction_kl"] is True
