@@ -36,6 +36,7 @@ from lab.runs import (
 )
 from lab.trainer import build_trainer, check_machine, device_name, save_final
 from lab.wandb_runs import check_wandb
+from lab.ways import Ways
 from rewards import Rewards, load_rewards
 
 if TYPE_CHECKING:
@@ -155,8 +156,10 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
     reference = None
     if config.kl_type != "none":
         reference = Reference(base, tokenizer, rewards["sequence_log_probs"])
-    trainer = build_trainer(config, compose_reward(config, rewards, reference), policy, tokenizer)
-    tracker = Tracker(config, base, tokenizer, record, state.is_main_process)
+    ways = Ways()
+    reward = compose_reward(config, rewards, reference)
+    trainer = build_trainer(config, reward, policy, tokenizer, ways)
+    tracker = Tracker(config, base, tokenizer, record, state.is_main_process, ways)
     trainer.add_callback(tracker)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

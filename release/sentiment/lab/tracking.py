@@ -6,15 +6,18 @@ Validation never touches the trainer's own metrics or random state: it writes be
 import json
 import shutil
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
 from lab.config import TrainConfig
-from lab.measure import Evaluation, evaluate_model
+from lab.decoding import Decoder
+from lab.measure import Evaluation, evaluate_model, new_decoder
 from lab.runs import write_json
 from lab.wandb_runs import log_validation, start_wandb, summarize
+from lab.ways import Ways
 
 if TYPE_CHECKING:
     from transformers import (
@@ -38,6 +41,7 @@ class Tracker(TrainerCallback):
         tokenizer: "PreTrainedTokenizerBase",
         record: dict[str, Any],
         is_main: bool,
+        ways: Ways,
     ) -> None:
         self.config, self.base, self.tokenizer = config, base, tokenizer
         self.record, self.is_main = record, is_main
@@ -46,6 +50,8 @@ class Tracker(TrainerCallback):
         self.seconds_before = dict(record["seconds"])
         self.started, self.validation_seconds = time.perf_counter(), 0.0
         self.after: Evaluation | None = None
+        self.ways = ways
+        self.decoder: Decoder | None = None  # of the model that trains, which is always the same
         self.wandb_run = start_wandb(config, record) if config.wandb and is_main else None
 
     def on_train_begin(
@@ -134,14 +140,21 @@ class Tracker(TrainerCallback):
         """Evaluate on the held-out prompts; append to the history, print, and log to W&B."""
         started = time.perf_counter()
         model = getattr(model, "module", model)  # under DistributedDataParallel
+        settings: dict[str, Any] = {
+            "max_new_tokens": self.config.max_completion_length,
+            "temperature": VALIDATION_TEMPERATURE,
+        }
+        self.decoder = self.decoder or new_decoder(
+            model, self.tokenizer, **settings, ways=self.ways
+        )
         result = evaluate_model(
             f"step {step}",
             model,
             self.tokenizer,
             self.base,
             num_samples=self.config.validation_samples,
-            max_new_tokens=self.config.max_completion_length,
-            temperature=VALIDATION_TEMPERATURE,
+            decoder=self.decoder,
+            **settings,
         )
         metrics = {f"validation/{name}": value for name, value in result.figures().items()}
         self.append({"step": step, **metrics})
@@ -167,6 +180,7 @@ class Tracker(TrainerCallback):
             "train": round(self.seconds_before["train"] + training, 2),
             "validation": round(self.seconds_before["validation"] + self.validation_seconds, 2),
         }
+        self.record["ways"] = asdict(self.ways)
         write_json(self.folder / "run.json", self.record)
 
     def finish(self) -> None:

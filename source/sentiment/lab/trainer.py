@@ -11,6 +11,7 @@ from lab.config import TrainConfig, world_size
 from lab.errors import ConfigError
 from lab.policy import attach
 from lab.pretrained import compute_dtype, device
+from lab.ways import Ways
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -57,6 +58,7 @@ def build_trainer(
     reward: Callable[..., Any],
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
+    ways: Ways,
 ) -> "GRPOTrainer":
     """Return TRL's trainer for this configuration, before its first step; `reward` is `compose_reward`'s function."""
     with hidden_module("wandb", hide=not config.wandb):
@@ -78,7 +80,7 @@ def build_trainer(
     trainer.remove_callback(PrinterCallback)
     # TRL writes a model card, and asks wandb for its address, at every checkpoint
     trainer.create_model_card = lambda **_: None
-    attach(trainer)
+    attach(trainer, ways)
     return trainer
 
 
