@@ -8,6 +8,7 @@ accelerate launch --num_processes 2 train.py --preset medium     # several GPUs
 reward = shaping(sentiment_reward(completions)) + KL term of log P_ref(completions)
 """
 
+import errno
 import os
 import sys
 import warnings
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import sentiment
 from lab.command import says_errors
 from lab.config import TrainConfig, parse_args
-from lab.errors import OutOfMemory
+from lab.errors import ConfigError, OutOfMemory, out_of_memory
 from lab.exercises import call_exercise, chosen
 from lab.measure import check_length
 from lab.pretrained import load_language_model
@@ -42,6 +43,8 @@ from rewards import Rewards, load_rewards
 if TYPE_CHECKING:
     import torch
     from accelerate import PartialState
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def compose_reward(
@@ -113,8 +116,14 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
             # TRL still asks for an attribute that transformers has renamed
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is", FutureWarning)
             return train_in_folder(config, rewards, state)
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(remedies(config)) from error
+    except (RuntimeError, MemoryError) as error:
+        if out_of_memory(error):
+            raise OutOfMemory(remedies(config)) from error
+        raise
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise ConfigError(disk_full(config)) from error
+        raise
 
 
 def experiment(name: str, config: TrainConfig, rewards: Rewards) -> Run:
@@ -182,6 +191,13 @@ def remedies(config: TrainConfig) -> str:
         f"  3. --use_peft                        (LoRA; now {'on' if config.use_peft else 'off'})\n"
         f"  4. --max_completion_length 32        (now {config.max_completion_length})"
     )
+
+
+def disk_full(config: TrainConfig) -> str:
+    """Return what to do when nothing more can be written."""
+    kept = last_checkpoint(Path(config.output_dir))
+    again = f"--resume goes on from {kept}" if kept else "run it again"
+    return f"the disk that holds {config.output_dir} is full: make room, then the same command; {again}"
 
 
 def after_ctrl_c(config: TrainConfig) -> str:
