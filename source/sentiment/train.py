@@ -22,6 +22,7 @@ from lab.command import says_errors
 from lab.config import TrainConfig, parse_args
 from lab.errors import ConfigError, OutOfMemory, out_of_memory
 from lab.exercises import call_exercise, chosen
+from lab.machine import device_name, plan, unseen_gpu
 from lab.measure import check_length
 from lab.pretrained import load_language_model
 from lab.reference import Reference
@@ -35,7 +36,7 @@ from lab.runs import (
     read_record,
     saved_run,
 )
-from lab.trainer import build_trainer, check_machine, device_name, save_final
+from lab.trainer import build_trainer, check_machine, save_final
 from lab.wandb_runs import check_wandb
 from lab.ways import Ways
 from rewards import Rewards, load_rewards
@@ -109,6 +110,8 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
         print(f"the run in {folder} is already finished")
         return load_run(folder)
     state = PartialState(cpu=not torch.cuda.is_available())
+    if state.is_main_process and (warning := unseen_gpu()):
+        print(warning, flush=True)
     if config.wandb and state.is_main_process:
         check_wandb(config)
     try:
@@ -168,6 +171,8 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
     ways = Ways()
     reward = compose_reward(config, rewards, reference)
     trainer = build_trainer(config, reward, policy, tokenizer, ways)
+    if state.is_main_process:
+        print(plan(config, ways.taken), flush=True)
     tracker = Tracker(config, base, tokenizer, record, state.is_main_process, ways)
     trainer.add_callback(tracker)
     try:

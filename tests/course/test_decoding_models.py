@@ -12,7 +12,7 @@ import pytest
 import torch
 import transformers
 
-from lab import decoding, half, pretrained
+from lab import decoding, pretrained
 from lab.decoding import GENERATE, OWN_LOOP, Decoder, draw
 from lab.half import HalfWeights
 
@@ -47,8 +47,7 @@ def computing_in(monkeypatch):
     """Return a function that chooses the number format of this machine."""
 
     def choose(dtype):
-        for module in (pretrained, half, decoding):
-            monkeypatch.setattr(module, "compute_dtype", lambda: dtype)
+        monkeypatch.setattr(pretrained, "compute_dtype", lambda: dtype)
 
     return choose
 

@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 
 from lab.config import TrainConfig
 from lab.decoding import Decoder
+from lab.machine import time_left
 from lab.measure import Evaluation, evaluate_model, new_decoder
 from lab.runs import write_json
 from lab.wandb_runs import log_validation, start_wandb, summarize
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         TrainingArguments,
     )
 
+STEPS_TIMED = 3  # the first of which warms up
 VALIDATION_TEMPERATURE = 0.7  # the same for every run, whatever it trains at
 
 
@@ -50,6 +52,7 @@ class Tracker(TrainerCallback):
         self.seconds_before = dict(record["seconds"])
         self.started, self.validation_seconds = time.perf_counter(), 0.0
         self.after: Evaluation | None = None
+        self.validations, self.step_ends = 0, list[float]()
         self.ways = ways
         self.decoder: Decoder | None = None  # of the model that trains, which is always the same
         self.wandb_run = start_wandb(config, record) if config.wandb and is_main else None
@@ -102,7 +105,9 @@ class Tracker(TrainerCallback):
         model: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Validate every `validation_steps` steps."""
+        """Say once how long it will take; validate every `validation_steps` steps."""
+        if self.is_main:
+            self.tell_time_left(state.global_step)
         every = self.config.validation_steps
         if (
             self.is_main
@@ -111,6 +116,19 @@ class Tracker(TrainerCallback):
             and state.global_step < self.config.max_steps
         ):
             self.validate(model, state.global_step)
+
+    def tell_time_left(self, step: int) -> None:
+        """After the third step, say how long the rest takes at the pace of the second and third, validations included."""
+        now = time.perf_counter() - self.validation_seconds
+        self.step_ends.append(now)
+        if len(self.step_ends) != STEPS_TIMED or step == self.config.max_steps:
+            return
+        pace = (now - self.step_ends[0]) / (STEPS_TIMED - 1)
+        every = self.config.validation_steps
+        validations = 1 + ((self.config.max_steps - 1) // every - (step - 1) // every if every else 0)  # fmt: skip
+        each = self.validation_seconds / max(1, self.validations)
+        left = pace * (self.config.max_steps - step) + each * validations
+        print(f"step {step:>4}/{self.config.max_steps}  about {time_left(left)} to go", flush=True)
 
     def on_train_end(
         self,
@@ -166,6 +184,7 @@ class Tracker(TrainerCallback):
         if self.wandb_run:
             log_validation(self.wandb_run, step, metrics, result)
         self.validation_seconds += time.perf_counter() - started
+        self.validations += 1
         return result
 
     def append(self, line: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from lab.pretrained import compute_dtype, device
+from lab import pretrained
 
 LINEAR = (nn.Linear, Conv1D)  # what autocast casts whole, weights and bias
 
@@ -21,8 +21,8 @@ class HalfWeights:
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
-        dtype = compute_dtype()
-        here = dtype != torch.float32 and model.device.type == device().type
+        dtype = pretrained.compute_dtype()
+        here = dtype != torch.float32 and model.device.type == pretrained.device().type
         self.places = [
             (module, name, parameter)
             for module in model.modules()

@@ -8,8 +8,9 @@ as GPT-2, takes for another place in the text than the one its completion was sa
 import functools
 from typing import TYPE_CHECKING, Any
 
-from lab.decoding import Decoder, obstacle
+from lab.decoding import OWN_LOOP, RECORDED, Decoder, obstacle
 from lab.errors import out_of_memory
+from lab.machine import no_compiler
 from lab.ways import Ways, in_a_line
 
 if TYPE_CHECKING:
@@ -35,12 +36,15 @@ def attach(trainer: "GRPOTrainer", ways: Ways) -> None:
     if reason := "the model is sharded" if sharded else obstacle(trainer.model):
         ways.leave("training", "the course's way", TRLS_OWN, reason)
         return
+    on_cpu = trainer.accelerator.device.type == "cpu"
+    ways.taken["sampling"] = OWN_LOOP if on_cpu else RECORDED
     trainer.course_ways = ways
     trainer.rollout_func = rollout
     if not trainer.aux_loss_enabled:
         trainer._get_per_token_logps_and_entropies = functools.partial(token_log_probs, trainer)
-    on_cpu = trainer.accelerator.device.type == "cpu"
     ways.taken["loss"] = LOGITS if on_cpu else FUSED_HEAD
+    if not on_cpu and (reason := no_compiler()):
+        ways.leave("loss", FUSED_HEAD, LOGITS, reason)
 
 
 def rollout(prompts: list[str], trainer: "GRPOTrainer") -> dict[str, Any]:

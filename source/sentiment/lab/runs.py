@@ -117,7 +117,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         record = None
     except OSError as error:  # a name longer than a file may have, a folder that is not ours
         raise ConfigError(f"{folder}: {error.strerror}") from None
-    if not isinstance(record, dict) or not RECORD <= set(record):
+    if not isinstance(record, dict) or RECORD - set(record):
         raise ConfigError(
             f"{path} is no record of a run (damaged?): move {folder} away, or name another --output_dir"
         )
