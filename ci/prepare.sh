@@ -18,6 +18,9 @@ missing=()
 command -v bwrap >/dev/null || missing+=(bubblewrap)
 command -v make >/dev/null || missing+=(make)
 command -v git >/dev/null || missing+=(git)
+if [ "$1" = gpu ]; then  # Triton compiles TRL's loss when it is first used
+    command -v "${CC:-gcc}" >/dev/null || command -v clang >/dev/null || missing+=(gcc libc6-dev)
+fi
 if [ "${#missing[@]}" -gt 0 ]; then
     echo "installing ${missing[*]}"
     { as_root apt-get update -qq && as_root apt-get install -y -qq --no-install-recommends "${missing[@]}"; } || {

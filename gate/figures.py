@@ -14,10 +14,10 @@ from gate import ROOT, SOURCE
 from gate.judges import JUDGE, Judge, vader_scores
 from gate.statistics import paired_gain
 from lab.config import TrainConfig
+from lab.machine import device_name
 from lab.pretrained import model_path
 from lab.runs import Run, new_record, read_record
 from lab.thresholds import text_figures
-from lab.trainer import device_name
 from rewards import Rewards
 from train import run
 

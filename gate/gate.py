@@ -22,9 +22,9 @@ from grader.submission.preflight import Submission
 from grader.verdict import ExerciseVerdict, Outcome
 from lab.config import TrainConfig
 from lab.exercises import NUMBERS
+from lab.machine import device_name
 from lab.runs import Run, new_record
 from lab.thresholds import Threshold
-from lab.trainer import device_name
 from rewards import Rewards
 
 SCHEMA = 1

@@ -26,6 +26,4 @@ def float32() -> Any:
     return torch.float32
 
 
-float32_throughout = patched(
-    ("lab.trainer.compute_dtype", float32), ("lab.pretrained.compute_dtype", float32)
-)
+float32_throughout = patched(("lab.pretrained.compute_dtype", float32))

@@ -43,7 +43,7 @@ def report(laws: Path, name: str | None = None, gradebook: bool = True) -> int:
     machine = [system(), *walls(), cgroups(), system_calls(), packages(declared)]
     findings = [*machine, *course(laws, name)]
     if any(assignment.trainer for assignment in declared):
-        findings += [gpu(), models()]
+        findings += [gpu(), *compiler(), models()]
     if gradebook:
         findings.append(database(laws, name))
     for name, fine, detail, remedy in findings:
@@ -180,6 +180,18 @@ def gpu() -> Finding:
         names or "none: grading needs none, full training runs do",
         "",
     )
+
+
+def compiler() -> list[Finding]:
+    """Where a GPU is: TRL's loss is compiled there at its first use."""
+    if not shutil.which("nvidia-smi"):
+        return []
+    names = (os.environ.get("CC", ""), "gcc", "clang", "cc")
+    found = next((path for name in names if name and (path := shutil.which(name))), "")
+    missing = "none: training on the GPU takes a slower way for its loss"
+    return [
+        ("C compiler", True if found else None, found or missing, "apt-get install gcc libc6-dev")
+    ]
 
 
 def models() -> Finding:

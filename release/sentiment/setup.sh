@@ -23,6 +23,10 @@ source "$CONDA/etc/profile.d/conda.sh"
 if ! conda env list | grep -qE '^sentiment\s'; then
     conda create -y -n sentiment -c conda-forge --override-channels python=3.11
 fi
+# On a GPU Triton compiles TRL's loss when it is first used; without a C compiler training takes a slower way.
+if command -v nvidia-smi >/dev/null && ! command -v gcc >/dev/null && ! command -v clang >/dev/null; then
+    conda install -y -n sentiment -c conda-forge --override-channels c-compiler
+fi
 conda activate sentiment
 set -u
 

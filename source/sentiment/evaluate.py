@@ -110,6 +110,18 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--figure", metavar="FILE", help=text)
 
 
+def unwritable(file: Path) -> str:
+    """Return why a file cannot be written, "" where it can; asked before the work, by opening it."""
+    there = file.exists()
+    try:
+        file.open("a", encoding="utf-8").close()
+        if not there:
+            file.unlink()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
 def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """End with one line, exit 2, for the first argument that cannot work."""
     for name in ("num_samples", "max_new_tokens", "temperature"):
@@ -121,6 +133,8 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
         file = getattr(args, name) and Path(getattr(args, name))
         if file and (file.is_dir() or not file.parent.is_dir()):
             parser.error(f"--{name} {file}: give a file in a folder that is there")
+        if file and (reason := unwritable(file)):
+            parser.error(f"--{name} {file}: it cannot be written there ({reason})")
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -8,6 +8,7 @@ accelerate launch --num_processes 2 train.py --preset medium     # several GPUs
 reward = shaping(sentiment_reward(completions)) + KL term of log P_ref(completions)
 """
 
+import errno
 import os
 import sys
 import warnings
@@ -19,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 import sentiment
 from lab.command import says_errors
 from lab.config import TrainConfig, parse_args
-from lab.errors import OutOfMemory
+from lab.errors import ConfigError, OutOfMemory, out_of_memory
 from lab.exercises import call_exercise, chosen
+from lab.machine import device_name, plan, unseen_gpu
 from lab.measure import check_length
 from lab.pretrained import load_language_model
 from lab.reference import Reference
@@ -34,13 +36,16 @@ from lab.runs import (
     read_record,
     saved_run,
 )
-from lab.trainer import build_trainer, check_machine, device_name, save_final
+from lab.trainer import build_trainer, check_machine, save_final
 from lab.wandb_runs import check_wandb
+from lab.ways import Ways
 from rewards import Rewards, load_rewards
 
 if TYPE_CHECKING:
     import torch
     from accelerate import PartialState
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def compose_reward(
@@ -105,6 +110,8 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
         print(f"the run in {folder} is already finished")
         return load_run(folder)
     state = PartialState(cpu=not torch.cuda.is_available())
+    if state.is_main_process and (warning := unseen_gpu()):
+        print(warning, flush=True)
     if config.wandb and state.is_main_process:
         check_wandb(config)
     try:
@@ -112,8 +119,14 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
             # TRL still asks for an attribute that transformers has renamed
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is", FutureWarning)
             return train_in_folder(config, rewards, state)
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(remedies(config)) from error
+    except (RuntimeError, MemoryError) as error:
+        if out_of_memory(error):
+            raise OutOfMemory(remedies(config)) from error
+        raise
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise ConfigError(disk_full(config)) from error
+        raise
 
 
 def experiment(name: str, config: TrainConfig, rewards: Rewards) -> Run:
@@ -155,8 +168,12 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
     reference = None
     if config.kl_type != "none":
         reference = Reference(base, tokenizer, rewards["sequence_log_probs"])
-    trainer = build_trainer(config, compose_reward(config, rewards, reference), policy, tokenizer)
-    tracker = Tracker(config, base, tokenizer, record, state.is_main_process)
+    ways = Ways()
+    reward = compose_reward(config, rewards, reference)
+    trainer = build_trainer(config, reward, policy, tokenizer, ways)
+    if state.is_main_process:
+        print(plan(config, ways.taken), flush=True)
+    tracker = Tracker(config, base, tokenizer, record, state.is_main_process, ways)
     trainer.add_callback(tracker)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -179,6 +196,13 @@ def remedies(config: TrainConfig) -> str:
         f"  3. --use_peft                        (LoRA; now {'on' if config.use_peft else 'off'})\n"
         f"  4. --max_completion_length 32        (now {config.max_completion_length})"
     )
+
+
+def disk_full(config: TrainConfig) -> str:
+    """Return what to do when nothing more can be written."""
+    kept = last_checkpoint(Path(config.output_dir))
+    again = f"--resume goes on from {kept}" if kept else "run it again"
+    return f"the disk that holds {config.output_dir} is full: make room, then the same command; {again}"
 
 
 def after_ctrl_c(config: TrainConfig) -> str:

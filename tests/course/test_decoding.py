@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig, MistralConfig
 
-from lab import decoding
+from lab import decoding, recording
 from lab.decoding import Decoder, draw, up_to_first
 from lab.errors import ConfigError
-from lab.measure import generate
+from lab.measure import generate, new_decoder
 
 pytestmark = pytest.mark.usefixtures("float32")
 
@@ -200,7 +200,10 @@ def test_evaluation_uses_it_and_leaves_random_state_and_mode_alone(language_mode
     torch.manual_seed(11)
     expected = torch.rand(3)
     torch.manual_seed(11)
-    assert len(generate(model, tokenizer, ["The film", "It"], 2, 4, 1.0, 0)) == 4
+    assert (
+        len(generate(new_decoder(model, tokenizer, 4, 1.0), tokenizer, ["The film", "It"], 2, 0))
+        == 4
+    )
     assert torch.equal(torch.rand(3), expected)
     assert model.training
     model.eval()
@@ -219,11 +222,9 @@ def test_recorded_steps_sample_the_same(language_model, monkeypatch):
         step()
         return step
 
-    monkeypatch.setattr(decoding, "recorded", pretend)
+    monkeypatch.setattr(recording, "recorded", pretend)
     plain, graphs = (decoder(language_model[0], graphs=flag) for flag in (False, True))
     for prompts in (PROMPTS, [[21, 22], [23], [24], [25], [26]], PROMPTS[:2], PROMPTS):
-        for sampler in (plain, graphs):
-            sampler.sample(prompts)  # rehearsals draw: compare the second time
         torch.manual_seed(5)
         expected = plain.sample(prompts)
         torch.manual_seed(5)
@@ -232,7 +233,7 @@ def test_recorded_steps_sample_the_same(language_model, monkeypatch):
 
 
 def test_one_token_needs_no_recording(language_model, monkeypatch):
-    monkeypatch.setattr(decoding, "recorded", None)
+    monkeypatch.setattr(recording, "recorded", None)
     assert all(
         len(ids) == 1 for ids in decoder(language_model[0], most=1, graphs=True).sample(PROMPTS)
     )
@@ -241,8 +242,22 @@ def test_one_token_needs_no_recording(language_model, monkeypatch):
 def test_a_model_that_gives_nan_is_one_line(language_model):
     broken = copy.deepcopy(language_model[0])
     broken.transformer.ln_f.weight.data.fill_(float("nan"))
-    with pytest.raises(ConfigError, match="not numbers: lower --learning_rate"):
+    with pytest.raises(
+        ConfigError,
+        match="weights are not numbers .transformer.ln_f.weight, say.: lower --learning_rate",
+    ):
         decoder(broken).sample(PROMPTS)
+
+
+def test_finite_weights_whose_outputs_are_not_numbers_do_not_blame_the_learning_rate(
+    language_model, monkeypatch
+):
+    large = copy.deepcopy(language_model[0])
+    large.lm_head = torch.nn.Linear(192, 4096, bias=False)
+    torch.nn.init.constant_(large.lm_head.weight, 3e38)
+    with pytest.raises(ConfigError, match="outputs are not numbers, though its weights are") as one:
+        decoder(large).sample(PROMPTS)
+    assert "float32" in str(one.value) and "learning_rate" not in str(one.value)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +273,7 @@ def test_other_models_are_sampled_with_generate_and_a_line_says_so(
     model = random_model(config, **settings)
     completions = decoder(model, temperature=1e-4).sample(PROMPTS)
     printed = capsys.readouterr().out
-    assert reason in printed
+    assert "sampling with model.generate, which is slower" in printed and reason in printed
     assert printed.count("\n") == 1
     for prompt, completion in zip(PROMPTS, completions, strict=True):
         greedy = model.generate(torch.tensor([prompt]), do_sample=False, max_new_tokens=6)[0]

@@ -8,7 +8,7 @@ import torch
 
 from data import prompt_texts
 from lab.decoding import up_to_first
-from lab.measure import distinct_n, evaluate_model, generate, mean_nll, repetition
+from lab.measure import distinct_n, evaluate_model, generate, mean_nll, new_decoder, repetition
 from sentiment import get_sentiment_scores
 
 pytestmark = pytest.mark.usefixtures("float32")
@@ -66,14 +66,17 @@ def test_every_token_that_the_model_says_ends_a_text_ends_a_completion(language_
     [stop] = tokenizer(".").input_ids
     model.generation_config = copy.copy(model.generation_config)
     model.generation_config.eos_token_id = [stop, tokenizer.eos_token_id] if several else stop
-    completions = generate(model, tokenizer, ["This movie is"], 16, 24, 1.0, seed=0)
+    completions = generate(
+        new_decoder(model, tokenizer, 24, 1.0), tokenizer, ["This movie is"], 16, 0
+    )
     assert any(ids[-1] == stop for ids in completions)
     assert not any(stop in ids[:-1] for ids in completions)
 
 
 def test_same_seed_gives_the_same_completions(language_model):
     first, again, other_seed = (
-        generate(*language_model, PROMPTS, 2, 8, 1.0, seed) for seed in (3, 3, 4)
+        generate(new_decoder(*language_model, 8, 1.0), language_model[1], PROMPTS, 2, seed)
+        for seed in (3, 3, 4)
     )
     assert first == again != other_seed
     assert len(first) == 12
@@ -88,7 +91,7 @@ def test_generation_leaves_random_state_and_mode_alone(language_model):
         torch.manual_seed(11)
         expected = torch.rand(3)
         torch.manual_seed(11)
-        generate(model, tokenizer, PROMPTS, 1, 4, 1.0, 0)
+        generate(new_decoder(model, tokenizer, 4, 1.0), tokenizer, PROMPTS, 1, 0)
         assert torch.equal(torch.rand(3), expected)
         assert model.training is training
     model.eval()
@@ -96,7 +99,7 @@ def test_generation_leaves_random_state_and_mode_alone(language_model):
 
 def test_low_temperature_is_greedy_and_prompts_do_not_see_each_other(language_model):
     model, tokenizer = language_model
-    together = generate(model, tokenizer, PROMPTS, 1, 8, 1e-4, 0)
+    together = generate(new_decoder(model, tokenizer, 8, 1e-4), tokenizer, PROMPTS, 1, 0)
     for prompt, ids in zip(PROMPTS, together, strict=True):
         inputs = tokenizer(prompt, return_tensors="pt")
         greedy = model.generate(**inputs, do_sample=False, max_new_tokens=8)[
@@ -129,7 +132,7 @@ def test_mean_nll_is_over_all_tokens_together(language_model, token_log_probs):
 def test_perplexity_and_kl_equal_an_independent_computation(language_model, other, token_log_probs):
     base, tokenizer = language_model
     result = evaluate_model("other", other, tokenizer, base, prompts=PROMPTS, seed=5, **SETTINGS)
-    ids = generate(other, tokenizer, PROMPTS, 3, 10, 0.7, 5)
+    ids = generate(new_decoder(other, tokenizer, 10, 0.7), tokenizer, PROMPTS, 3, 5)
     assert [item["completion"] for item in result.completions] == tokenizer.batch_decode(
         ids, skip_special_tokens=True
     )

@@ -7,6 +7,7 @@ from lab import policy, trainer
 from lab.config import TrainConfig
 from lab.decoding import Decoder
 from lab.pretrained import load_language_model
+from lab.ways import Ways
 
 pytestmark = pytest.mark.usefixtures("float32")
 
@@ -24,7 +25,7 @@ def built(tmp_path):
 
     def build(reward=constant, **settings):
         config = TrainConfig.from_preset("smoke", output_dir=str(tmp_path), **settings)
-        return trainer.build_trainer(config, reward, *load_language_model("tiny-gpt2"))
+        return trainer.build_trainer(config, reward, *load_language_model("tiny-gpt2"), Ways())
 
     return build
 
@@ -135,4 +136,78 @@ def test_models_that_the_decoder_cannot_drive_keep_trls_way_and_a_line_says_so(
     theirs = built()
     assert theirs.rollout_func is None
     assert "_get_per_token_logps_and_entropies" not in vars(theirs)
-    assert "slower: it is round" in capsys.readouterr().out
+    said = "training with TRL's own way, which is slower than the course's way: it is round"
+    assert said in capsys.readouterr().out
+
+
+# --- the fused head proves itself
+
+
+@pytest.fixture
+def with_head(built):
+    """A trainer that begins with TRL's kernel, as on a GPU; on a CPU it is computed without Triton."""
+    ours = built(per_device_train_batch_size=8, completions_per_step=8)
+    ours.course_ways.taken["loss"] = policy.FUSED_HEAD
+    return ours
+
+
+def log_probs_of(ours):
+    ids, mask, width = batch()
+    log_probs, _, _ = ours._get_per_token_logps_and_entropies(
+        ours.model, ids, mask, width, compute_entropy=True
+    )
+    return log_probs * mask[:, -width:]
+
+
+def test_the_fused_head_is_used_once_it_has_agreed_with_all_logits(with_head, monkeypatch):
+    proofs, differ = [], policy.heads_differ
+    monkeypatch.setattr(policy, "heads_differ", lambda *a: proofs.append(1) or differ(*a))
+    first = log_probs_of(with_head)
+    monkeypatch.setattr(policy, "with_logits", None)
+    assert torch.equal(log_probs_of(with_head), first) and proofs == [1]
+    assert with_head.course_ways.left == {}
+
+
+def no_compiler(*_):
+    raise RuntimeError("Failed to find C compiler. Please specify via CC environment variable.")
+
+
+def wrong_temperature(model, inputs, count, temperature, way=policy.with_logits):
+    return way(model, inputs, count, temperature * 2)
+
+
+def wrong_gradient(model, inputs, count, temperature, way=policy.with_logits):
+    log_probs, entropies = way(model, inputs, count, temperature)
+    return log_probs.detach() * 2 - log_probs, entropies
+
+
+HEAD_FAULTS = {
+    no_compiler: "RuntimeError: Failed to find C compiler",
+    wrong_temperature: "nats a token from those of all logits",
+    wrong_gradient: "its gradient is another than that of all logits",
+}
+
+
+@pytest.mark.parametrize("fault", HEAD_FAULTS)
+def test_a_fused_head_that_fails_is_left_with_one_line(with_head, monkeypatch, capsys, fault):
+    monkeypatch.setattr(policy, "with_fused_head", fault)
+    found = [log_probs_of(with_head) for _ in range(2)]
+    ids, mask, width = batch()
+    position_ids = (mask.cumsum(dim=1) - 1).clamp(min=0)
+    inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": position_ids}
+    expected = policy.with_logits(with_head.model, inputs, width, 1.0)[0] * mask[:, -width:]
+    assert all(torch.equal(log_probs, expected) for log_probs in found)
+    (line,) = (text for text in capsys.readouterr().out.splitlines() if text.startswith("loss"))
+    assert line.startswith(f"loss with {policy.LOGITS}, which is slower than {policy.FUSED_HEAD}: ")
+    assert HEAD_FAULTS[fault] in line
+    assert with_head.course_ways.taken["loss"] == policy.LOGITS
+
+
+def test_no_memory_for_the_fused_head_is_no_reason_to_leave_it(with_head, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(policy, "with_fused_head", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        log_probs_of(with_head)
+    assert not with_head.course_ways.left

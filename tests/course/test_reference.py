@@ -193,3 +193,72 @@ def test_half_precision_is_near(language_model, solutions, monkeypatch):
     rounded = measured.log_probs(PROMPTS, COMPLETIONS)
     assert seen == [torch.float32] * 2
     assert 0 < (rounded - exact).abs().max() < 0.05
+
+
+class OnGpu(torch.Tensor):
+    """A tensor that says it lies on a GPU, and meets no tensor of the CPU but a number, as there."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        if func == torch.Tensor.device.__get__:
+            return torch.device("cuda", 0)
+        if func == torch.Tensor.cpu:
+            with torch._C.DisableTorchFunctionSubclass():
+                return args[0].as_subclass(torch.Tensor)
+        flat = [x for a in args for x in (a if isinstance(a, (list, tuple)) else [a])]
+        if any(type(x) is torch.Tensor and x.dim() for x in flat):
+            raise RuntimeError(
+                "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"
+            )
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+def on_the_cpu(logits, token_ids, completion_mask):
+    return torch.zeros(len(logits)) + logits.sum(dim=(1, 2)) * 0 - 1.5
+
+
+def where_they_lie(logits, token_ids, completion_mask):
+    return torch.zeros_like(logits[:, 0, 0]) - 1.5
+
+
+def wrong_everywhere(logits, token_ids, completion_mask):
+    raise ValueError("no")
+
+
+@pytest.fixture
+def gpu_tensors():
+    return [
+        torch.zeros(2, 3, 5).as_subclass(OnGpu),
+        *(torch.ones(2, 3, dtype=torch.int64).as_subclass(OnGpu) for _ in range(2)),
+    ]
+
+
+def test_tensors_made_on_the_cpu_are_told_once_and_training_goes_on(
+    language_model, gpu_tensors, capsys
+):
+    seen = []
+
+    def mine(logits, ids, mask):
+        seen.append(logits.device.type)
+        return on_the_cpu(logits, ids, mask)
+
+    measured = Reference(*language_model, mine)
+    for _ in range(2):
+        assert measured.mean_log_probs(*gpu_tensors).tolist() == [-1.5, -1.5]
+    assert seen == ["cuda", "cpu", "cpu"]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("Exercise 3a, sequence_log_probs, raises RuntimeError: Expected all")
+    assert "device=logits.device" in line and "computes on cuda:0" in line
+
+
+def test_tensors_of_a_gpu_stay_there_for_who_can_use_them(language_model, gpu_tensors, capsys):
+    measured = Reference(*language_model, where_they_lie)
+    assert measured.mean_log_probs(*gpu_tensors).tolist() == [-1.5, -1.5]
+    assert not measured.on_cpu and not capsys.readouterr().out
+
+
+def test_an_error_that_the_cpu_has_too_is_the_students(language_model, gpu_tensors, capsys):
+    measured = Reference(*language_model, wrong_everywhere)
+    with pytest.raises(ExerciseError, match="Exercise 3a, sequence_log_probs, raises ValueError"):
+        measured.mean_log_probs(*gpu_tensors)
+    assert not measured.on_cpu and not capsys.readouterr().out

@@ -7,6 +7,7 @@ from transformers import AutoModelForCausalLM
 from lab import trainer
 from lab.config import TrainConfig
 from lab.pretrained import load_language_model
+from lab.ways import Ways
 from tests.course.run_folder import history, weights
 
 
@@ -50,7 +51,7 @@ def test_dropout_and_checkpointing_are_off(float32, models, solutions, tmp_path,
     assert not torch.equal(model(ids).logits, model(ids).logits)  # dropout would be noticed
     config = TrainConfig.from_preset("smoke", output_dir=str(tmp_path))
     built = trainer.build_trainer(
-        config, lambda completions, **_: [0.0] * len(completions), model, tokenizer
+        config, lambda completions, **_: [0.0] * len(completions), model, tokenizer, Ways()
     )
     built.model.train()
     with torch.no_grad():

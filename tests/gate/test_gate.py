@@ -120,7 +120,7 @@ def test_the_number_format_is_part_of_it(monkeypatch):
     cells, config = [], TrainConfig.from_preset("smoke")
     keys = set()
     for dtype in (torch.float32, torch.bfloat16):
-        monkeypatch.setattr("lab.trainer.compute_dtype", lambda dtype=dtype: dtype)
+        monkeypatch.setattr("lab.pretrained.compute_dtype", lambda dtype=dtype: dtype)
         keys.add(run_key(cells, config))
     assert len(keys) == 2
 
@@ -288,15 +288,18 @@ def test_faults_are_runs_that_went_otherwise_than_they_must():
 def test_float32_is_what_a_case_of_that_kind_computes_in():
     import torch
 
-    from lab import pretrained, trainer
+    from lab import machine, pretrained, trainer
+    from lab.half import HalfWeights
 
+    language_model, _ = pretrained.load_language_model("tiny-gpt2")
     [case], [honest] = cases(["float32"]), cases(["honest"])
     before = pretrained.compute_dtype()
     with case.number_format():
-        assert pretrained.compute_dtype() is trainer.compute_dtype() is torch.float32
-        assert "float32" in trainer.device_name()
+        assert pretrained.compute_dtype() is torch.float32 and not trainer.precision()["bf16"]
+        assert not HalfWeights(language_model).places
+        assert "float32" in machine.device_name()
     with honest.number_format():
-        assert pretrained.compute_dtype() is trainer.compute_dtype() is before
+        assert pretrained.compute_dtype() is before
     assert (case.notebook, case.settings) == (honest.notebook, honest.settings)
 
 

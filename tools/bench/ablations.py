@@ -31,11 +31,11 @@ def every_row(prompt_ids: Any) -> tuple[list, list[int]]:
     return list(prompt_ids), list(range(len(prompt_ids)))
 
 
-def attach_sampling_only(trainer: Any) -> None:
+def attach_sampling_only(trainer: Any, ways: Any) -> None:
     """Leave the log-probabilities to TRL."""
     from lab.policy import attach
 
-    attach(trainer)
+    attach(trainer, ways)
     del trainer._get_per_token_logps_and_entropies
 
 

@@ -25,6 +25,7 @@ from lab.pretrained import load_language_model, model_path
 from lab.reference import Reference
 from lab.tracking import VALIDATION_TEMPERATURE
 from lab.trainer import build_trainer
+from lab.ways import Ways
 from rewards import load_rewards
 from sentiment import get_sentiment_scores
 from tools.bench.machine import WARM_UP
@@ -99,7 +100,7 @@ def held_out_score(
 
 def course(config: TrainConfig, reward: Callable) -> GRPOTrainer:
     """Return the trainer of train.py, which also saves checkpoints and logs every step."""
-    return build_trainer(config, reward, *load_language_model(config.model))
+    return build_trainer(config, reward, *load_language_model(config.model), Ways())
 
 
 def quick_start(config: TrainConfig, reward: Callable) -> GRPOTrainer:

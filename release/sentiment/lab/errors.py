@@ -1,5 +1,8 @@
 """What can go wrong in a way that one line explains: every script says it and ends with exit code 1."""
 
+# in the words of CUDA, cuBLAS and PyTorch's allocator on a CPU
+NO_MEMORY = ("out of memory", "ALLOC_FAILED", "can't allocate memory")
+
 
 class LabError(Exception):
     """Something the reader can put right; the message is one line that says what, and how."""
@@ -19,3 +22,12 @@ class ModelUnavailable(LabError, RuntimeError):
 
 class OutOfMemory(LabError, RuntimeError):
     """The device ran out of memory; the message lists what to try, in order, a line each."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error means that memory ran out: PyTorch, CUDA, its libraries and Python each have one of their own."""
+    kind = type(error).__name__
+    words = str(error)
+    return kind in ("OutOfMemoryError", "MemoryError", "OutOfMemory") or (
+        isinstance(error, RuntimeError) and any(sign in words for sign in NO_MEMORY)
+    )

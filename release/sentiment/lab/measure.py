@@ -15,6 +15,7 @@ from lab.decoding import Decoder
 from lab.errors import ConfigError
 from lab.pretrained import autocast
 from lab.reference import to_sequences
+from lab.ways import Ways
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -71,13 +72,29 @@ def end_ids(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> l
     return list(dict.fromkeys([tokenizer.eos_token_id, *declared]))
 
 
-def generate(
+def new_decoder(
     model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    max_new_tokens: int,
+    temperature: float,
+    ways: Ways | None = None,
+) -> Decoder:
+    """Return what samples from a model; whoever measures it again keeps this, with what it has recorded."""
+    return Decoder(
+        model,
+        end_ids(model, tokenizer),
+        tokenizer.pad_token_id,
+        max_new_tokens,
+        temperature,
+        ways=ways,
+    )
+
+
+def generate(
+    decoder: Decoder,
     tokenizer: "PreTrainedTokenizerBase",
     prompts: Sequence[str],
     num_samples: int,
-    max_new_tokens: int,
-    temperature: float,
     seed: int,
 ) -> list[list[int]]:
     """Sample `num_samples` completions of each prompt: token ids, prompt by prompt, up to and with the first EOS.
@@ -86,13 +103,10 @@ def generate(
     """
     import torch
 
-    decoder = Decoder(
-        model, end_ids(model, tokenizer), tokenizer.pad_token_id, max_new_tokens, temperature
-    )
     prompt_ids = [ids for ids in tokenizer(list(prompts)).input_ids for _ in range(num_samples)]
     results: list[list[int]] = []
-    devices = [model.device] if model.device.type == "cuda" else []
-    with torch.random.fork_rng(devices), autocast():
+    device = decoder.model.device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         for start in range(0, len(prompt_ids), SAMPLED_ROWS):
             results += decoder.sample(prompt_ids[start : start + SAMPLED_ROWS])
@@ -160,6 +174,7 @@ def evaluate_model(
     max_new_tokens: int = 64,
     temperature: float = 0.7,
     seed: int = 0,
+    decoder: Decoder | None = None,
 ) -> Evaluation:
     """Let a model continue prompts (the held-out ones unless given) and measure the completions.
 
@@ -167,9 +182,11 @@ def evaluate_model(
         name: what to call the model in tables.
         base: the model that training started from, which shares the tokenizer; it may be `model` itself.
         num_samples: completions per prompt.
+        decoder: what samples from this model, with the same length and temperature; made anew unless given.
     """
     prompts = prompts or prompt_texts("eval")
-    ids = generate(model, tokenizer, prompts, num_samples, max_new_tokens, temperature, seed)
+    decoder = decoder or new_decoder(model, tokenizer, max_new_tokens, temperature)
+    ids = generate(decoder, tokenizer, prompts, num_samples, seed)
     repeated = [prompt for prompt in prompts for _ in range(num_samples)]
     texts = tokenizer.batch_decode(ids, skip_special_tokens=True)
     scores = sentiment.get_sentiment_scores(texts)

@@ -8,7 +8,10 @@ as GPT-2, takes for another place in the text than the one its completion was sa
 import functools
 from typing import TYPE_CHECKING, Any
 
-from lab.decoding import Decoder, obstacle
+from lab.decoding import OWN_LOOP, RECORDED, Decoder, obstacle
+from lab.errors import out_of_memory
+from lab.machine import no_compiler
+from lab.ways import Ways, in_a_line
 
 if TYPE_CHECKING:
     import torch
@@ -16,18 +19,32 @@ if TYPE_CHECKING:
     from trl import GRPOTrainer
 
 
-def attach(trainer: "GRPOTrainer") -> None:
+PROOF_ROWS = 4  # rows of the first batch whose log-probabilities are computed both ways
+FARTHEST = 0.05  # nats a token, on average: rounding to bfloat16 makes up to some hundredths
+FARTHEST_GRADIENT = 0.1  # of the gradient's norm
+FUSED_HEAD = "TRL's fused head"
+LOGITS = "all logits of a completion"
+TRLS_OWN = "TRL's own way"
+
+
+def attach(trainer: "GRPOTrainer", ways: Ways) -> None:
     """Let a trainer sample with `decoding.Decoder` and compute log-probabilities here, before its first step.
 
     A model that is sharded over processes (FSDP, DeepSpeed), or that the decoder cannot drive, keeps TRL's own way.
     """
     sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
     if reason := "the model is sharded" if sharded else obstacle(trainer.model):
-        print(f"training goes TRL's own way, which is slower: {reason}", flush=True)
+        ways.leave("training", "the course's way", TRLS_OWN, reason)
         return
+    on_cpu = trainer.accelerator.device.type == "cpu"
+    ways.taken["sampling"] = OWN_LOOP if on_cpu else RECORDED
+    trainer.course_ways = ways
     trainer.rollout_func = rollout
     if not trainer.aux_loss_enabled:
         trainer._get_per_token_logps_and_entropies = functools.partial(token_log_probs, trainer)
+    ways.taken["loss"] = LOGITS if on_cpu else FUSED_HEAD
+    if not on_cpu and (reason := no_compiler()):
+        ways.leave("loss", FUSED_HEAD, LOGITS, reason)
 
 
 def rollout(prompts: list[str], trainer: "GRPOTrainer") -> dict[str, Any]:
@@ -46,6 +63,7 @@ def decoder_of(trainer: "GRPOTrainer") -> Decoder:
             trainer.processing_class.pad_token_id,
             trainer.max_completion_length,
             trainer.temperature,
+            ways=trainer.course_ways,
         )
     return trainer.course_decoder
 
@@ -65,7 +83,7 @@ def token_log_probs(
     """
     import torch
 
-    compute = with_logits if input_ids.device.type == "cpu" else with_fused_head
+    ways: Ways = trainer.course_ways
     step, parts = batch_size or len(input_ids), []
     for start in range(0, len(input_ids), step):
         mask = attention_mask[start : start + step]
@@ -75,9 +93,56 @@ def token_log_probs(
             "position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0),
         }
         with trainer.accelerator.autocast():
+            if ways.taken["loss"] == FUSED_HEAD and not hasattr(trainer, "course_fused_head"):
+                trainer.course_fused_head = prove_fused_head(trainer, model, inputs, logits_to_keep)
+            compute = with_fused_head if ways.taken["loss"] == FUSED_HEAD else with_logits
             parts.append(compute(model, inputs, logits_to_keep, trainer.temperature))
     log_probs, entropies = zip(*parts, strict=True)
     return torch.cat(log_probs), None if entropies[0] is None else torch.cat(entropies), None
+
+
+def prove_fused_head(
+    trainer: "GRPOTrainer", model: "PreTrainedModel", inputs: dict[str, "torch.Tensor"], count: int
+) -> bool:
+    """Try TRL's kernel on a few rows beside all logits, forward and backward; note that it is left where it fails.
+
+    It is compiled at its first use, which needs a C compiler and Python's headers.
+    """
+    alone = trainer.accelerator.unwrap_model(model)
+    few = {name: tensor[:PROOF_ROWS] for name, tensor in inputs.items()}
+    try:
+        reason = heads_differ(alone, few, count, trainer.temperature)
+    except Exception as error:  # of Triton, of a compiler, of CUDA
+        if out_of_memory(error):
+            raise
+        reason = in_a_line(error)
+    if reason:
+        trainer.course_ways.leave("loss", FUSED_HEAD, LOGITS, reason)
+    return not reason
+
+
+def heads_differ(
+    model: "PreTrainedModel", inputs: dict[str, "torch.Tensor"], count: int, temperature: float
+) -> str:
+    """Return how far the fused head is from all logits, in log-probabilities and their gradient; "" where it is near."""
+    import torch
+
+    counted = inputs["attention_mask"][:, -count:]
+    trained = [p for p in model.parameters() if p.requires_grad][-1:]
+    found = []
+    with torch.enable_grad():
+        for way in (with_fused_head, with_logits):
+            log_probs, _ = way(model, inputs, count, temperature)
+            total = (log_probs * counted).sum()
+            found.append((log_probs.detach().float(), torch.autograd.grad(total, trained)))
+    (fused, fused_gradient), (plain, gradient) = found
+    distance = ((fused - plain).abs() * counted).sum() / counted.sum()
+    if not distance <= FARTHEST:
+        return f"its log-probabilities are {distance:.2g} nats a token from those of all logits"
+    for mine, exact in zip(fused_gradient, gradient, strict=True):
+        if not (mine - exact).norm() <= FARTHEST_GRADIENT * exact.norm():
+            return "its gradient is another than that of all logits"
+    return ""
 
 
 def with_fused_head(

@@ -4,10 +4,12 @@ The reference is the model that training started from. Its log-probabilities fee
 and 3c; the sum over tokens is yours: `sequence_log_probs`, exercise 3a.
 """
 
+import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lab.errors import ExerciseError
 from lab.exercises import call_exercise
 from lab.pretrained import autocast
 
@@ -75,11 +77,12 @@ def to_sequences(
 
 @dataclass(frozen=True)
 class Reference:
-    """The frozen reference model with the student's `sequence_log_probs`."""
+    """The frozen reference model with the student's `sequence_log_probs`; `on_cpu` says why that gets no tensors of a GPU."""
 
     model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerBase"
     sequence_log_probs: Callable[["torch.Tensor", "torch.Tensor", "torch.Tensor"], "torch.Tensor"]
+    on_cpu: list[str] = field(default_factory=list)
 
     def log_probs(
         self,
@@ -90,7 +93,7 @@ class Reference:
         """Return log P_ref of B completions, [B] float32 on the CPU: mean nats per completion token, at most 0.
 
         The tensors that `sequence_log_probs` sees are float32 logits [b, T, V] and int64 ids and mask [b, T], a few
-        rows b at a time, on the model's device; position 0 is the last token of the shortest prompt among them.
+        rows b at a time, on the model's device (on the CPU where that fails); position 0 is the last token of the shortest prompt among them.
 
         Raises:
             ExerciseError: `sequence_log_probs` raised, or did not return b finite numbers.
@@ -112,13 +115,32 @@ class Reference:
             kept = ids.shape[1] - first
             with torch.no_grad(), autocast():
                 output = self.model(input_ids=ids, attention_mask=attention, logits_to_keep=kept)
-            result = call_exercise(
-                "sequence_log_probs",
-                self.sequence_log_probs,
-                output.logits.float(),
-                ids[:, first:],
-                mask[:, first:],
-                count=len(ids),
-            )
-            results.append(result)
+            tensors = output.logits.float(), ids[:, first:], mask[:, first:]
+            results.append(self.mean_log_probs(*tensors))
         return torch.cat(results)
+
+    def mean_log_probs(self, *tensors: "torch.Tensor") -> "torch.Tensor":
+        """Call the exercise with tensors on their device; on the CPU from where it fails there and does not on the CPU on."""
+        call = functools.partial(
+            call_exercise, "sequence_log_probs", self.sequence_log_probs, count=len(tensors[0])
+        )
+        where = tensors[0].device
+        if where.type == "cpu":
+            return call(*tensors)
+        if self.on_cpu:
+            return call(*(tensor.cpu() for tensor in tensors))
+        try:
+            return call(*tensors)
+        except ExerciseError as error:
+            try:
+                result = call(*(tensor.cpu() for tensor in tensors))
+            except (ExerciseError, RuntimeError):  # after some errors a GPU gives nothing back
+                raise error from None
+            reason = str(error)
+        self.on_cpu.append(reason)
+        print(
+            f"{reason}. It works with tensors on the CPU, and gets those from now on, which is slower: this run computes on "
+            f"{where}, so give what you make yourself the device of an argument, as in torch.zeros(…, device=logits.device)",
+            flush=True,
+        )
+        return result

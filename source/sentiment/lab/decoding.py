@@ -1,67 +1,53 @@
 """Sampling: completions drawn token by token from a language model, faster than `model.generate` draws them.
 
-The distribution is the one of `model.generate(do_sample=True, temperature=T, top_k=0, top_p=1.0)`; four things are
+The distribution is the one of `model.generate(do_sample=True, temperature=T, top_k=0, top_p=1.0)`; five things are
 done otherwise. Each distinct prompt is read once, and its keys and values are copied to its completions. A token
 costs one random number (its cumulative probabilities are searched) instead of one for each of V tokens. Nothing is
 built anew from token to token: every tensor keeps its place in memory. So on a GPU one step is recorded once as a CUDA
-graph and then replayed, which spares launching hundreds of small kernels for each token.
+graph and then replayed, which spares launching hundreds of small kernels for each token. Matrices are rounded to half
+precision once a rollout (`half.py`) instead of once a token.
 """
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lab.errors import ConfigError
+from lab import pretrained
+from lab.errors import ConfigError, out_of_memory
+from lab.pretrained import autocast
+from lab.ways import Ways, in_a_line
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+    from lab.recording import Recording
+    from lab.rows import Rows
+
 GRAPH_WIDTH = 16  # prompts are padded to a multiple of this before a graph: few widths, few graphs
 # steps between questions whether all rows have ended, which a GPU has to be waited for
 CHECK_EVERY = 8
-
-
-class Rows:
-    """B completions in the making: tensors that every step reads and overwrites where they are.
-
-    `tokens` and `positions` [B, 1] are the newest token and its place in its own text, `mask` [B, 1, 1, T] is added to
-    attention scores (0 seen, lowest float unseen), `done` [B] and `lengths` [B] say which rows have ended and where,
-    `output` [B, N] collects the completions up to `column` [1].
-    """
-
-    def __init__(self, model: "PreTrainedModel", count: int, width: int, most: int) -> None:
-        import torch
-        from transformers import StaticCache
-
-        def zeros(*shape: int, dtype: "torch.dtype" = torch.int64) -> "torch.Tensor":
-            return torch.zeros(shape, dtype=dtype, device=model.device)
-
-        self.cache = StaticCache(config=model.config, max_cache_len=width + most)
-        self.mask = zeros(count, 1, 1, width + most, dtype=model.dtype)
-        self.tokens, self.positions = zeros(count, 1), zeros(count, 1)
-        self.done, self.lengths = zeros(count, dtype=torch.bool), zeros(count)
-        self.output, self.column = zeros(count, most), zeros(1)
-        self.width = width
-
-    def start(self, attention_mask: "torch.Tensor") -> None:
-        """Forget what was sampled before: the prompts, [B, width] and padded on the left, are all there is."""
-        import torch
-
-        self.mask.fill_(torch.finfo(self.mask.dtype).min)
-        self.mask[:, 0, 0, : self.width].masked_fill_(attention_mask.bool(), 0)
-        self.positions.copy_(attention_mask.sum(dim=1, keepdim=True) - 1)
-        for tensor in (self.done, self.lengths, self.column):
-            tensor.zero_()
+PROOF_ROWS = 4  # rows whose text a plain forward pass reads at the first use
+# of the two distributions, in total variation: rounding to bfloat16 moves a few hundredths, a wrong position most of it
+FARTHEST = 0.2
+# the ways of sampling, the fastest first
+RECORDED = "steps recorded as a CUDA graph"
+OWN_LOOP = "the loop of lab/decoding.py"
+GENERATE = "model.generate"
 
 
 class Decoder:
     """Samples completions of up to `most` tokens from one model at one temperature; keep it for as long as the model.
 
+    It trusts no way before it was tried: recorded steps must draw what plain ones draw, plain ones must agree with a
+    forward pass over the whole text; else it goes on without them, and `ways` says so.
+
     Args:
         eos_ids: tokens that end a completion.
         pad_id: what fills a short prompt up on the left; the model never sees it.
         graphs: record steps as CUDA graphs; by default on a GPU.
+        ways: what the run knows of the ways in which it computes.
     """
 
     def __init__(
@@ -72,17 +58,23 @@ class Decoder:
         most: int,
         temperature: float,
         graphs: bool | None = None,
+        ways: Ways | None = None,
     ) -> None:
         import torch
 
+        from lab.half import HalfWeights
+
         self.model, self.pad_id, self.most, self.temperature = model, pad_id, most, temperature
+        self.dtype, self.ways = model.dtype, ways or Ways()
         self.eos = torch.tensor(eos_ids, device=model.device)
         self.graphs = model.device.type == "cuda" if graphs is None else graphs
         self.graphs &= most > 1  # recording rehearses two steps
-        self.recorded: dict[tuple[int, int], tuple[Rows, Callable[[], None]]] = {}
-        self.obstacle = obstacle(model)
-        if self.obstacle:
-            print(f"sampling with model.generate, which is slower: {self.obstacle}", flush=True)
+        self.recorded: dict[tuple[int, int], Recording] = {}
+        self.tried = False
+        if reason := obstacle(model):
+            self.ways.leave("sampling", OWN_LOOP, GENERATE, reason)
+        with torch.inference_mode():
+            self.weights = HalfWeights(model)
 
     def sample(self, prompt_ids: Sequence[Sequence[int]]) -> list[list[int]]:
         """Return a completion of each of B prompts: its token ids, up to and with the token that ended it.
@@ -97,31 +89,67 @@ class Decoder:
         was_training = self.model.training
         self.model.eval()
         try:
-            with torch.inference_mode():
-                return self.generate(prompt_ids) if self.obstacle else self.decode(prompt_ids)
+            with torch.inference_mode(), autocast():
+                completions = None if OWN_LOOP in self.ways.left else self.tried_loop(prompt_ids)
+                return self.generate(prompt_ids) if completions is None else completions
         finally:
             self.model.train(was_training)
 
-    def decode(self, prompt_ids: Sequence[Sequence[int]]) -> list[list[int]]:
-        """Sample with the loop of this module."""
-        width = max(map(len, prompt_ids))
-        if self.graphs:
-            width = -(-width // GRAPH_WIDTH) * GRAPH_WIDTH
-        rows, step = self.prepared(prompt_ids, width)
-        logits = self.read_prompts(rows, prompt_ids)
-        if logits.isnan().any():  # once a rollout: weights that are no numbers stay so
-            raise ConfigError(
-                "the model's outputs are not numbers: lower --learning_rate of the run that made it"
-            )
-        self.record(rows, logits)
-        for column in range(1, self.most):
-            if column % CHECK_EVERY == 0 and rows.done.all():
-                break
-            step()
-        lengths = rows.lengths.tolist()
-        return [ids[:n] for ids, n in zip(rows.output.tolist(), lengths, strict=True)]
+    def tried_loop(self, prompt_ids: Sequence[Sequence[int]]) -> list[list[int]] | None:
+        """Sample with the loop of this module; None when at its first use it cannot be trusted."""
+        from lab.recording import generator
 
-    def read_prompts(self, rows: Rows, prompt_ids: Sequence[Sequence[int]]) -> "torch.Tensor":
+        if self.tried:
+            return self.decode(prompt_ids)[0]
+        randomness = generator(self.model.device)
+        state = randomness.get_state()
+        try:
+            completions, rows = self.decode(prompt_ids)
+            reason = self.disagreement(prompt_ids, rows)
+        except Exception as error:  # whatever a model's code finds no answer to
+            if isinstance(error, ConfigError) or out_of_memory(error):
+                raise
+            reason = in_a_line(error)
+        if reason:
+            randomness.set_state(state)
+            self.ways.leave("sampling", OWN_LOOP, GENERATE, reason)
+            return None
+        self.tried = True
+        return completions
+
+    def decode(self, prompt_ids: Sequence[Sequence[int]]) -> "tuple[list[list[int]], Rows]":
+        """Return completions drawn with the loop of this module, and the rows they were drawn in."""
+        from lab.recording import weights_version
+
+        width = max(map(len, prompt_ids))
+        graphs = self.graphs and RECORDED not in self.ways.left
+        if graphs:
+            width = -(-width // GRAPH_WIDTH) * GRAPH_WIDTH
+        version = weights_version(self.model)  # copies have none
+        with self.weights.in_use():
+            recording = self.recording(prompt_ids, width) if graphs else None
+            rows = recording.rows if recording else self.new_rows(prompt_ids, width)
+            logits = self.read_prompts(rows, prompt_ids)
+            if logits.isnan().any():  # once a rollout: weights that are no numbers stay so
+                raise ConfigError(not_numbers(self.model))
+            rows.note(draw(logits, self.temperature), self.eos)
+            start, step = 1, self.step_of(rows)
+            self.ways.taken["sampling"] = RECORDED if recording else OWN_LOOP
+            if recording:
+                start, step = self.proven(recording, step, version)
+            for column in range(start, self.most):
+                if column % CHECK_EVERY == 0 and rows.done.all():
+                    break
+                step()
+        return rows.completions(), rows
+
+    def new_rows(self, prompt_ids: Sequence[Sequence[int]], width: int) -> "Rows":
+        """Return empty rows, one a prompt."""
+        from lab.rows import Rows
+
+        return Rows(self.model, self.dtype, len(prompt_ids), width, self.most)
+
+    def read_prompts(self, rows: "Rows", prompt_ids: Sequence[Sequence[int]]) -> "torch.Tensor":
         """Run each distinct prompt through the model once; fill the rows' cache; return the logits [B, V] that follow."""
         import torch
         from transformers import DynamicCache
@@ -141,38 +169,91 @@ class Decoder:
         rows.start(attention_mask[chosen])
         return logits[chosen]
 
-    def record(self, rows: Rows, logits: "torch.Tensor") -> None:
-        """Draw the next token of every row from its logits [B, V] and note it."""
-        rows.tokens.copy_(draw(logits, self.temperature))
-        rows.output.index_copy_(1, rows.column, rows.tokens)
-        rows.lengths += ~rows.done
-        rows.done |= (rows.tokens == self.eos).any(dim=1)
-        rows.mask.index_fill_(3, rows.column + rows.width, 0)
-        rows.positions += 1
-        rows.column += 1
-
-    def advance(self, rows: Rows) -> None:
-        """Read every row's newest token and draw the next: all on the device, with no question back to it."""
-        logits = self.model(
+    def read_newest(self, rows: "Rows") -> "torch.Tensor":
+        """Read every row's newest token; return the logits [B, V] that follow."""
+        return self.model(
             input_ids=rows.tokens, attention_mask=rows.mask, position_ids=rows.positions,
             past_key_values=rows.cache, use_cache=True, logits_to_keep=1,
         ).logits[:, -1]  # fmt: skip
-        self.record(rows, logits)
 
-    def prepared(
-        self, prompt_ids: Sequence[Sequence[int]], width: int
-    ) -> tuple[Rows, Callable[[], None]]:
-        """Return rows for these prompts and the function that advances them: a recorded graph on a GPU."""
+    def advance(self, rows: "Rows") -> None:
+        """Read every row's newest token and draw the next: all on the device, with no question back to it."""
+        rows.note(draw(self.read_newest(rows), self.temperature), self.eos)
+
+    def step_of(self, rows: "Rows") -> Callable[[], None]:
+        """Return what advances these rows."""
+        return functools.partial(self.advance, rows)
+
+    def recording(self, prompt_ids: Sequence[Sequence[int]], width: int) -> "Recording | None":
+        """Return what replays a step of as many prompts of this width; None where recording fails.
+
+        Rehearsals draw, so the random state is put back: a run that is resumed records at another time.
+        """
+        from lab import recording
+
         key = (len(prompt_ids), width)
         if key in self.recorded:
             return self.recorded[key]
-        rows = Rows(self.model, len(prompt_ids), width, self.most)
-        if not self.graphs:
-            return rows, lambda: self.advance(rows)
-        # gives the cache its memory before anything is recorded
-        self.read_prompts(rows, prompt_ids)
-        self.recorded[key] = rows, recorded(lambda: self.advance(rows))
+        rows, randomness = self.new_rows(prompt_ids, width), recording.generator(self.model.device)
+        state = randomness.get_state()
+        try:
+            # gives the cache its memory before anything is recorded
+            self.read_prompts(rows, prompt_ids)
+            replay = recording.recorded(self.step_of(rows))
+        except Exception as error:  # as many as there are operations that cannot be recorded
+            self.leave_recordings(in_a_line(error))
+            return None
+        finally:
+            randomness.set_state(state)
+        self.recorded[key] = recording.Recording(rows, replay)
         return self.recorded[key]
+
+    def proven(
+        self, recording: "Recording", step: Callable[[], None], version: int
+    ) -> tuple[int, Callable[[], None]]:
+        """Return the column to go on at, and how to step there: replayed, unless the proof fails; it takes steps itself."""
+        from lab.recording import draws_alike
+
+        count = recording.unproven(version, self.most - 1)
+        try:
+            reason = "" if draws_alike(recording, step, count) else "it draws other tokens"
+        except Exception as error:
+            reason = in_a_line(error)
+        if reason:
+            self.leave_recordings(reason)
+            return 1, step
+        if count:
+            recording.proven_with.append(version)
+        return 1 + count, recording.replay
+
+    def leave_recordings(self, reason: str) -> None:
+        """Go on without recorded steps, and give their memory back."""
+        self.ways.leave("sampling", RECORDED, OWN_LOOP, reason)
+        self.recorded.clear()
+
+    def disagreement(self, prompt_ids: Sequence[Sequence[int]], rows: "Rows") -> str:
+        """Return how far the loop's next token is from a forward pass over the whole text, "" where it is near.
+
+        Compared are the distributions of a few rows, after all that was drawn; the forward pass has no cache, no
+        padding, no mask of ours and no copies of weights.
+        """
+        import torch
+
+        drawn = int(rows.column)
+        if drawn < 1:
+            return ""
+        with self.weights.in_use():
+            ours = self.read_newest(rows).float().softmax(dim=-1)
+        rows_of = {tuple(ids): row for row, ids in enumerate(prompt_ids)}
+        some, distance = list(rows_of.values())[:PROOF_ROWS], 0.0
+        for row in some:
+            text = [*prompt_ids[row], *rows.output[row, :drawn].tolist()]
+            ids = torch.tensor([text], device=self.model.device)
+            plain = self.model(input_ids=ids, use_cache=False).logits[0, -1].float().softmax(dim=-1)
+            distance += (ours[row] - plain).abs().sum().item() / 2 / len(some)
+        if distance <= FARTHEST:
+            return ""
+        return f"its next token is {distance:.2f} from a forward pass's (total variation)"
 
     def generate(self, prompt_ids: Sequence[Sequence[int]]) -> list[list[int]]:
         """Sample with transformers' own loop: the way for models that `obstacle` names."""
@@ -202,8 +283,7 @@ def draw(logits: "torch.Tensor", temperature: float) -> "torch.Tensor":
 
 def obstacle(model: "PreTrainedModel") -> str | None:
     """Return why this module's loop cannot drive a model, or None when it can."""
-    from transformers import StaticCache
-    from transformers.cache_utils import StaticLayer
+    from lab.rows import attends_to_all
 
     name = type(model).__name__
     model = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -214,27 +294,24 @@ def obstacle(model: "PreTrainedModel") -> str | None:
         return f"{name} takes no {', '.join(sorted(missing))}"
     if model.config._attn_implementation not in ("sdpa", "eager"):
         return f"{model.config._attn_implementation} attention takes no mask of ours"
-    if any(type(x) is not StaticLayer for x in StaticCache(model.config, max_cache_len=1).layers):
+    if not attends_to_all(model.config):
         return f"{name} does not attend to all earlier tokens in every layer"
     return None
 
 
-def recorded(step: Callable[[], None]) -> Callable[[], None]:
-    """Record a step, run twice before as CUDA asks, and return what replays it."""
-    import torch
-
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        step()
-        step()
-    torch.cuda.current_stream().wait_stream(stream)
-    torch.clear_autocast_cache()  # weights cast before would be today's weights at every replay
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        step()
-    torch.clear_autocast_cache()
-    return graph.replay
+def not_numbers(model: "PreTrainedModel") -> str:
+    """Return why a model's outputs are NaN, and what helps."""
+    for name, parameter in model.named_parameters():
+        if not parameter.isfinite().all():
+            return (
+                f"the model's weights are not numbers ({name}, say): lower --learning_rate of the run that made it; where "
+                "nothing has been trained yet, its files are damaged"
+            )
+    dtype = str(pretrained.compute_dtype()).removeprefix("torch.")
+    return (
+        f"the model's outputs are not numbers, though its weights are: in {dtype}, in which this machine computes, something "
+        "in it grows too large; take another model, or another machine"
+    )
 
 
 def distinct(prompt_ids: Sequence[Sequence[int]]) -> tuple[list[tuple[int, ...]], list[int]]:

@@ -21,6 +21,8 @@ from lab.config import TrainConfig
 from lab.errors import ConfigError
 
 SAVED_RUNS = COURSE / "saved_runs"
+LONGEST_FOLDER = 180  # bytes of its name; moved aside it has a run's name and a number, too, and 255 are the most
+RECORD = {"status", "run_name", "step", "config", "seconds"}  # what a record has from the first
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
 
@@ -101,9 +103,25 @@ def new_record(config: TrainConfig, device_name: str) -> dict[str, Any]:
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """Return run.json, or None where there is none."""
+    """Return run.json, or None where there is none.
+
+    Raises:
+        ConfigError: it holds no record of a run.
+    """
     path = folder / "run.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    try:
+        if not path.is_file():
+            return None
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:  # no JSON, or no UTF-8
+        record = None
+    except OSError as error:  # a name longer than a file may have, a folder that is not ours
+        raise ConfigError(f"{folder}: {error.strerror}") from None
+    if not isinstance(record, dict) or RECORD - set(record):
+        raise ConfigError(
+            f"{path} is no record of a run (damaged?): move {folder} away, or name another --output_dir"
+        )
+    return record
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -158,6 +176,7 @@ def check_same_settings(record: dict[str, Any], config: TrainConfig) -> None:
 def check_folder(config: TrainConfig) -> None:
     """Raise ConfigError when the output folder cannot be used so; nothing in it is changed."""
     folder = Path(config.output_dir)
+    check_name(folder)
     record = read_record(folder)
     if config.resume and record:
         check_same_settings(record, config)
@@ -166,6 +185,15 @@ def check_folder(config: TrainConfig) -> None:
     there = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise ConfigError(f"--output_dir {folder}: {there} is no folder that can be written to")
+
+
+def check_name(folder: Path) -> None:
+    """Raise ConfigError when the folder's name, or the longer one that it has once moved aside, is longer than names may be."""
+    length = len(os.fsencode(folder.name))
+    if length > LONGEST_FOLDER:
+        raise ConfigError(
+            f"--output_dir: {folder.name[:20]}… is a name of {length} bytes, {LONGEST_FOLDER} are the most"
+        )
 
 
 def prepare_folder(config: TrainConfig) -> None:

@@ -6,15 +6,19 @@ Validation never touches the trainer's own metrics or random state: it writes be
 import json
 import shutil
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
 from lab.config import TrainConfig
-from lab.measure import Evaluation, evaluate_model
+from lab.decoding import Decoder
+from lab.machine import time_left
+from lab.measure import Evaluation, evaluate_model, new_decoder
 from lab.runs import write_json
 from lab.wandb_runs import log_validation, start_wandb, summarize
+from lab.ways import Ways
 
 if TYPE_CHECKING:
     from transformers import (
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
         TrainingArguments,
     )
 
+STEPS_TIMED = 3  # the first of which warms up
 VALIDATION_TEMPERATURE = 0.7  # the same for every run, whatever it trains at
 
 
@@ -38,6 +43,7 @@ class Tracker(TrainerCallback):
         tokenizer: "PreTrainedTokenizerBase",
         record: dict[str, Any],
         is_main: bool,
+        ways: Ways,
     ) -> None:
         self.config, self.base, self.tokenizer = config, base, tokenizer
         self.record, self.is_main = record, is_main
@@ -46,6 +52,9 @@ class Tracker(TrainerCallback):
         self.seconds_before = dict(record["seconds"])
         self.started, self.validation_seconds = time.perf_counter(), 0.0
         self.after: Evaluation | None = None
+        self.validations, self.step_ends = 0, list[float]()
+        self.ways = ways
+        self.decoder: Decoder | None = None  # of the model that trains, which is always the same
         self.wandb_run = start_wandb(config, record) if config.wandb and is_main else None
 
     def on_train_begin(
@@ -96,7 +105,9 @@ class Tracker(TrainerCallback):
         model: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Validate every `validation_steps` steps."""
+        """Say once how long it will take; validate every `validation_steps` steps."""
+        if self.is_main:
+            self.tell_time_left(state.global_step)
         every = self.config.validation_steps
         if (
             self.is_main
@@ -105,6 +116,19 @@ class Tracker(TrainerCallback):
             and state.global_step < self.config.max_steps
         ):
             self.validate(model, state.global_step)
+
+    def tell_time_left(self, step: int) -> None:
+        """After the third step, say how long the rest takes at the pace of the second and third, validations included."""
+        now = time.perf_counter() - self.validation_seconds
+        self.step_ends.append(now)
+        if len(self.step_ends) != STEPS_TIMED or step == self.config.max_steps:
+            return
+        pace = (now - self.step_ends[0]) / (STEPS_TIMED - 1)
+        every = self.config.validation_steps
+        validations = 1 + ((self.config.max_steps - 1) // every - (step - 1) // every if every else 0)  # fmt: skip
+        each = self.validation_seconds / max(1, self.validations)
+        left = pace * (self.config.max_steps - step) + each * validations
+        print(f"step {step:>4}/{self.config.max_steps}  about {time_left(left)} to go", flush=True)
 
     def on_train_end(
         self,
@@ -134,14 +158,21 @@ class Tracker(TrainerCallback):
         """Evaluate on the held-out prompts; append to the history, print, and log to W&B."""
         started = time.perf_counter()
         model = getattr(model, "module", model)  # under DistributedDataParallel
+        settings: dict[str, Any] = {
+            "max_new_tokens": self.config.max_completion_length,
+            "temperature": VALIDATION_TEMPERATURE,
+        }
+        self.decoder = self.decoder or new_decoder(
+            model, self.tokenizer, **settings, ways=self.ways
+        )
         result = evaluate_model(
             f"step {step}",
             model,
             self.tokenizer,
             self.base,
             num_samples=self.config.validation_samples,
-            max_new_tokens=self.config.max_completion_length,
-            temperature=VALIDATION_TEMPERATURE,
+            decoder=self.decoder,
+            **settings,
         )
         metrics = {f"validation/{name}": value for name, value in result.figures().items()}
         self.append({"step": step, **metrics})
@@ -153,6 +184,7 @@ class Tracker(TrainerCallback):
         if self.wandb_run:
             log_validation(self.wandb_run, step, metrics, result)
         self.validation_seconds += time.perf_counter() - started
+        self.validations += 1
         return result
 
     def append(self, line: dict[str, Any]) -> None:
@@ -167,6 +199,7 @@ class Tracker(TrainerCallback):
             "train": round(self.seconds_before["train"] + training, 2),
             "validation": round(self.seconds_before["validation"] + self.validation_seconds, 2),
         }
+        self.record["ways"] = asdict(self.ways)
         write_json(self.folder / "run.json", self.record)
 
     def finish(self) -> None:

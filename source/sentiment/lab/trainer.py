@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data import load_prompts
+from lab import pretrained
 from lab.config import TrainConfig, world_size
 from lab.errors import ConfigError
 from lab.policy import attach
-from lab.pretrained import compute_dtype, device
+from lab.ways import Ways
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -21,7 +22,7 @@ def precision() -> dict[str, bool]:
     """Return TRL's precision flags for this device, from `compute_dtype`."""
     import torch
 
-    dtype = compute_dtype()
+    dtype = pretrained.compute_dtype()
     return {
         "use_cpu": not torch.cuda.is_available(),
         "bf16": dtype is torch.bfloat16,
@@ -57,6 +58,7 @@ def build_trainer(
     reward: Callable[..., Any],
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
+    ways: Ways,
 ) -> "GRPOTrainer":
     """Return TRL's trainer for this configuration, before its first step; `reward` is `compose_reward`'s function."""
     with hidden_module("wandb", hide=not config.wandb):
@@ -78,7 +80,7 @@ def build_trainer(
     trainer.remove_callback(PrinterCallback)
     # TRL writes a model card, and asks wandb for its address, at every checkpoint
     trainer.create_model_card = lambda **_: None
-    attach(trainer)
+    attach(trainer, ways)
     return trainer
 
 
@@ -131,14 +133,3 @@ def save_final(trainer: "GRPOTrainer", tokenizer: "PreTrainedTokenizerBase", fol
         model = model.merge_and_unload()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-def device_name() -> str:
-    """Return what this process computes on and in which number format, for run.json."""
-    import torch
-
-    threads = torch.get_num_threads()
-    name = f"CPU, {threads} thread" if threads == 1 else f"CPU, {threads} threads"
-    if torch.cuda.is_available():
-        name = torch.cuda.get_device_name(device())
-    return f"{name}, {str(compute_dtype()).removeprefix('torch.')}"
