@@ -95,7 +95,7 @@ def span(seconds: float) -> str:
 
 
 class Terminal:
-    """Writes over its own line on stderr."""
+    """Writes over its own line on stderr, and leaves the cursor at its begin: what is printed next, which is longer, hides it."""
 
     def __init__(self) -> None:
         """Begin with nothing to write over."""
@@ -103,7 +103,8 @@ class Terminal:
 
     def __call__(self, text: str, last: bool = False) -> None:
         """Show a line; the `last` one stays."""
-        print(f"\r{text:<{self.width}}", end="\n" if last else "", file=sys.stderr, flush=True)
+        end = "\n" if last else "\r"
+        print(f"{text:<{self.width}}", end=end, file=sys.stderr, flush=True)
         self.width = len(text)
 
 
