@@ -45,7 +45,7 @@ class Picture(Figure):
         return {"text/plain": text}, {"image/png": {"alt": text}}
 
 
-def axes(width: float = 7.0, height: float = 4.0, columns: int = 1) -> "tuple[Figure, list[Axes]]":
+def axes(width: float = 7.0, height: float = 4.0, columns: int = 1) -> "tuple[Picture, list[Axes]]":
     """Return a figure with `columns` plots side by side, in the course's style; sizes in inches."""
     figure = Picture(figsize=(width, height), dpi=110, layout="constrained", facecolor="none")
     plots = [figure.add_subplot(1, columns, i + 1) for i in range(columns)]
