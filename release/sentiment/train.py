@@ -137,6 +137,7 @@ def experiment(name: str, config: TrainConfig, rewards: Rewards) -> Run:
 
 def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState") -> Run:
     """Load the models, train to the end and return the finished run."""
+    from lab.time_left import TimeLeft
     from lab.tracking import Tracker
 
     folder = Path(config.output_dir)
@@ -157,6 +158,7 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
         reference = Reference(base, tokenizer, rewards["sequence_log_probs"])
     trainer = build_trainer(config, compose_reward(config, rewards, reference), policy, tokenizer)
     tracker = Tracker(config, base, tokenizer, record, state.is_main_process)
+    trainer.add_callback(TimeLeft())
     trainer.add_callback(tracker)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
