@@ -4,6 +4,7 @@ any more, their solutions."""
 import json
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,21 +66,29 @@ def instructors(part: Any, assignment: str, notebook: str) -> list[dict[str, Any
 
 
 def headings(cells: list[dict[str, Any]]) -> Mapping[str, str]:
-    """{grade id: the heading above the cell, as text}"""
+    """{grade id: the heading above the cell, as text}; one that is there more than once names nothing."""
+    prose = [cell for cell in cells if cell["cell_type"] == "markdown" and not is_solution(cell)]
+    titles = {id(cell): HEADING.findall(source(cell)) for cell in prose}
+    often = Counter(title for found in titles.values() for title in found)
     found, last = {}, ""
     for cell in cells:
-        if cell["cell_type"] == "markdown" and (titles := HEADING.findall(source(cell))):
-            last = titles[-1]
+        for title in titles.get(id(cell), ()):
+            last = title if often[title] == 1 else last
         if name := clues(cell).get("grade_id"):
             found[name] = last
     return found
+
+
+def is_solution(cell: dict[str, Any]) -> bool:
+    """Whether students write there."""
+    return bool(clues(cell).get("solution"))
 
 
 def solutions(cells: list[dict[str, Any]]) -> Mapping[str, str]:
     """{grade id: what a solution cell's regions hold, or the whole cell where it has none}"""
     found = {}
     for cell in cells:
-        if clues(cell).get("solution"):
+        if is_solution(cell):
             text = source(cell)
             parts = [textwrap.dedent(part).strip("\n") for part in REGION.findall(text)]
             found[str(clues(cell).get("grade_id"))] = "\n\n".join(parts) if parts else text

@@ -162,7 +162,7 @@ def test_progress_tells_done_open_marks_and_what_is_left(mine, monkeypatch, solu
     assert found.summary.startswith(
         f"{done} of {len(found.rows)} exercises done, worth {worth:g} of"
     )
-    assert "<td>group_advantages</td>" in found._repr_html_()
+    assert ">group_advantages</td>" in found._repr_html_()
 
 
 def test_progress_knows_a_finished_run(mine, monkeypatch, source):

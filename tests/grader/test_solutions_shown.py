@@ -100,7 +100,14 @@ def test_what_is_taken_from_the_instructors_notebook():
         cell("markdown", "# Course\n\ntext\n## Exercise 1 · <b>"),
         cell("code", "x = 1\n### BEGIN SOLUTION\n  a\n    b\n### END SOLUTION", grade_id="one", solution=True),
         cell("code", "check(one)", grade_id="one_laws", grade=True),
+        cell("markdown", "### Cousin"),
+        cell("markdown", "### Cousin"),
+        cell("markdown", "### A heading in an answer", grade_id="none", solution=True),
         cell("markdown", "the whole cell", grade_id="two", solution=True, grade=True),
     ]  # fmt: skip
-    assert headings(cells) == dict.fromkeys(["one", "one_laws", "two"], "Exercise 1 · <b>")
-    assert solutions(cells) == {"one": "a\n  b", "two": "the whole cell"}
+    assert headings(cells) == dict.fromkeys(["one", "one_laws", "none", "two"], "Exercise 1 · <b>")
+    assert solutions(cells) == {
+        "one": "a\n  b",
+        "none": "### A heading in an answer",
+        "two": "the whole cell",
+    }

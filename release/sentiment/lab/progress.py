@@ -75,12 +75,19 @@ class Progress:
         return "\n".join([*lines, "", self.summary])
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
+        left = ' style="text-align: left"'
+        head = "".join(f'<th scope="col"{left}>{name}</th>' for name in COLUMNS)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row.cells()) + "</tr>"
+            f"<tr>{''.join(f'<td{left}>{spaced(cell)}</td>' for cell in row.cells())}</tr>"
             for row in self.rows
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(self.summary)}</p>"
+
+
+def spaced(cell: str) -> str:
+    """Return a cell's text as HTML; a sign and its word stay on one line."""
+    text = html.escape(cell)
+    return text.replace(" ", "&nbsp;") if cell in SIGNS.values() else text
 
 
 def progress(path: str | Path = NOTEBOOK) -> Progress:
