@@ -147,6 +147,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"warning: {warning}")
     standing = saved_progress(path, surroundings)
     print(f"{standing}\n\n{GRADED}")
+    if not standing.done:
+        print("warning: nothing is done in the saved file: save the notebook first (Ctrl-S)?")
     if reader.read(path) != data:
         raise ExerciseError(f"{path.name} was saved while it was checked: run this again")
     new = keep(data, args.out, receipt_of(path, data, standing))
