@@ -15,6 +15,7 @@ c.CourseDirectory.ignore = [
     "feedback",
     "runs",  # training runs started in the assignment's folder
     "outputs*",
+    "handin",  # what submit.py writes
     "wandb",
 ]
 

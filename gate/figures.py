@@ -23,7 +23,19 @@ from train import run
 
 KEY = "gate_key.txt"
 # modules that take no part in a run …
-SPECTATORS = {"checks", "evaluate", "examples", "plots", "thresholds", "trial"}
+SPECTATORS = {
+    "checks",
+    "described",
+    "evaluate",
+    "examples",
+    "explore",
+    "plots",
+    "progress",
+    "submit",
+    "thresholds",
+    "time_left",
+    "trial",
+}
 # … and the gate's that do
 FIGURING = {"figures", "judges", "statistics", "walled_rewards"}
 JUDGING = ("numpy", "scipy", "scikit-learn", "vaderSentiment")

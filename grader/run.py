@@ -40,6 +40,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--audit", type=share, default=AUDIT, metavar="SHARE", help=text)
     text = "judge everybody anew, say whose marks would change, law by law, and write nothing"
     parser.add_argument("--dry-run", action="store_true", help=text)
+    text = "an early look for students before their due date: whether each main law holds, on pages in preview/, and nothing else is written"
+    parser.add_argument("--preview", action="store_true", help=text)
     text = "the table of changed marks, too: JSON where the name ends in .json, else CSV"
     parser.add_argument("--changes", type=Path, metavar="FILE", help=text)
     jobs_option(parser, "notebooks graded", "one per core")
@@ -79,6 +81,8 @@ def run(options: argparse.Namespace) -> int:
     strangers = Strangers(names, options.laws, options.assignment)
     keep = options.timestamps == "keep"
     batches = [Batch(judge, keep, strangers=strangers.names) for judge in judges]
+    if options.preview:
+        return early_look(batches, judging, options)
     if options.dry_run:
         return try_out(batches, judging, options)
     queues = training_queues(judges, cluster) if options.train else [None] * len(judges)
@@ -126,6 +130,21 @@ def try_out(batches: "list[Batch]", judging: "Judging", options: argparse.Namesp
         trials = foresee(batches, judging)
     tell_trial(trials, options.changes)
     return int(any(trial.faults for trial in trials.values()))
+
+
+def early_look(batches: "list[Batch]", judging: "Judging", options: argparse.Namespace) -> int:
+    """`--preview`; 1 where somebody could not be looked at through our fault."""
+    from grader.classroom.preview import FAULT, look_at
+    from grader.gradebook.database import in_one_line
+
+    for name in ("train", "dry_run", "changes"):
+        if getattr(options, name):
+            raise CourseError(f"--preview gives no marks: leave --{name.replace('_', '-')} out")
+    with in_one_line():
+        made = look_at(batches, judging)
+    for name, looked in made.items():
+        print(looked.told(name))
+    return int(any(FAULT in looked.left for looked in made.values()))
 
 
 def address(options: argparse.Namespace) -> "Address | None":

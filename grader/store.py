@@ -20,6 +20,7 @@ from grader.verdict import Made, MadeWith, Verdict
 
 WORK = Path("build/grading")  # below nbgrader's course
 REPORT = "report"  # below an assignment's folder there: what `grader report` makes anew
+PREVIEW = "preview"  # below nbgrader's course, beside its feedback/: early looks
 PACKAGES = ("hypothesis", "numpy", "pytest")  # what decides the examples and the numbers
 
 
@@ -44,6 +45,8 @@ class State:
     told: dict[str, str] = field(default_factory=dict)
     # what was last given of the student to a system, by parts of grader.lms.publish.ledger
     published: dict[str, dict[str, str]] = field(default_factory=dict)
+    # early looks that there were, oldest first (grader.classroom.preview.Look)
+    looks: list[dict[str, Any]] = field(default_factory=list)
     # digest of all that the feedback page says, as it was when it was made
     page: str = ""
     # an extension that was granted: seconds more than the due date gives, or the moment (ISO, UTC) that stands in its place

@@ -115,7 +115,7 @@ def build_package(assignment: Assignment, release: Path | None = None) -> Path:
 
 def released_files(folder: Path) -> list[Path]:
     """Return the files of a generated folder, without what running the code there leaves behind."""
-    skipped = {"__pycache__", ".ipynb_checkpoints", "runs", "wandb"}
+    skipped = {"__pycache__", ".ipynb_checkpoints", "runs", "handin", "wandb"}
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return [
         path

@@ -108,8 +108,7 @@ def judged(
 ) -> dict[str, Foreseen]:
     """Everybody's verdicts, as a run would make them; `folder`: where it may write."""
     assignment, submitted = batch.assignment, place.submitted.resolve()
-    shadow = Batch(batch.judge, batch.keep_timestamps, folder)
-    shadow.submitted = folder / "handed-in"
+    shadow = shadow_of(batch, folder)
     names = (assignment.name, assignment.notebook.stem)
     others = people.other_assignments(place, assignment.name)
     strangers = batch.strangers(submitted)
@@ -126,6 +125,13 @@ def judged(
             known_as = entry.why_not or verdict["sha256"]
             made[entry.student] = Foreseen(verdict, moment, known_as)
     return made
+
+
+def shadow_of(batch: Batch, folder: Path) -> Batch:
+    """A batch that judges the same and writes into a folder of its own."""
+    shadow = Batch(batch.judge, batch.keep_timestamps, folder)
+    shadow.submitted = folder / "handed-in"
+    return shadow
 
 
 def copy_known(batch: Batch, submitted: Path, shadow: Batch, entry: Found) -> None:

@@ -64,6 +64,18 @@ def seconds_late(submission: Any, root: Path) -> float:
     return max(0.0, (moment - due - (granted(submission, root) or timedelta())).total_seconds())
 
 
+def last_due(book: Any, assignment: str, root: Path) -> datetime | None:
+    """When the last student may hand in: the due date with the longest extension of anybody; None without a due date."""
+    due = book.find_assignment(assignment).duedate
+    if due is None:
+        return None
+    states = (root / WORK / assignment / "students").glob("*.json")
+    longer = [Extension.kept(StateFile(root, assignment, path.stem)).after(due) for path in states]
+    longer += [submission.extension for submission in book.assignment_submissions(assignment)]
+    moment: datetime = due + max(filter(None, longer), default=timedelta())
+    return moment
+
+
 def tell(submission: Any, root: Path) -> None:
     """Let nbgrader know ours, for its own commands; whoever has the gradebook open commits."""
     now = granted(submission, root)

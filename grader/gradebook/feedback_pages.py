@@ -19,6 +19,7 @@ from grader.assignment import Assignment
 from grader.errors import CourseError
 from grader.gradebook.autograde import Reports
 from grader.gradebook.database import check, in_one_line, is_there, named
+from grader.gradebook.instructors import SolutionPolicy
 from grader.gradebook.late import Penalties
 from grader.gradebook.people import notebook_of
 from grader.gradebook.prefetch import handed_in
@@ -69,11 +70,13 @@ def make(
 
 def wanted(app: Any, assignment: Assignment, students: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Each student who has a graded notebook, with a digest of all that the page depends on."""
-    config = Path(app.coursedir.root, "nbgrader_config.py")
+    root = Path(app.coursedir.root)
+    config = root / "nbgrader_config.py"
     common = [fingerprint(assignment, ""), sha256(config.read_bytes()) if config.exists() else ""]
     common += map(version, ("nbgrader", "nbconvert"))
     penalties = Penalties(app)
     with in_one_line(named(app.coursedir.db_url)), Gradebook(app.coursedir.db_url) as book:
+        common.append(str(SolutionPolicy(parent=app).shows(book, assignment.name, root)))
         for notebook in handed_in(book, assignment):
             student, path = notebook.student, graded(app, assignment, notebook.student.id)
             if (students and student.id not in students) or not path.is_file():

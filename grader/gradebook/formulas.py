@@ -30,11 +30,11 @@ class Renderer(IPythonRenderer):
 
 
 def equation(tex: str) -> str:
-    """A formula on a line of its own, its number at the right; an empty string if it cannot be read."""
+    """A formula on a line of its own, which keys can scroll, its number at the right; an empty string if it cannot be read."""
     numbers = NUMBER.findall(tex)
     shown = mathml(NUMBER.sub("", tex), block=True)
     number = f"<span>({html.escape(numbers[0])})</span>" if numbers else ""
-    return shown and f'<span class="equation">{shown}{number}</span>'
+    return shown and f'<span class="equation" tabindex="0">{shown}{number}</span>'
 
 
 def mathml(tex: str, block: bool = False) -> str:

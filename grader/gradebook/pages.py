@@ -24,10 +24,13 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets import List
 
+from grader.gradebook.extensions import course_of
 from grader.gradebook.formgrader import end_sessions
 from grader.gradebook.formulas import markdown2html
+from grader.gradebook.instructors import SolutionPolicy, headings, instructors, solutions
 from grader.gradebook.late import Penalties, check_settings
 from grader.gradebook.marks import is_open, total
+from grader.gradebook.report_html import report_html
 from grader.submission.outputs import TEX
 from grader.submission.timestamps import read_timestamp
 from grader.text import clean
@@ -130,6 +133,12 @@ class GetMarks(GetGrades):
             about["late_penalty"] = penalties(notebook) or 0.0
             about["free_days"] = penalties.free_days(notebook.assignment)
             about["score"] = total(notebook.score, about["late_penalty"])
+            root = Path(course_of(self).root)
+            shown = SolutionPolicy(parent=self).shows(gradebook, self.assignment_id, root)
+        cells = instructors(self, self.assignment_id, self.notebook_id)
+        # as text: a heading may hold formulas and signs
+        about["headings"] = {name: html.escape(words) for name, words in headings(cells).items()}
+        about["solutions"] = solutions(cells) if shown else {}
         if self.waiting:
             about["score"] = f"{about['score']:g} so far, {self.waiting:g} not marked yet"
         return nb, resources
@@ -156,8 +165,7 @@ def printed(context: jinja2.runtime.Context, text: str) -> str:
     cell = context.get("cell") or {}
     if not cell.get("metadata", {}).get("nbgrader", {}).get("grade"):
         return ansi2html(text)
-    lines = map(ansi2html, text.rstrip("\n").split("\n"))
-    return "".join(f'<span class="report">{line}</span>' for line in lines)
+    return report_html(text)
 
 
 def as_number(value: Any, default: float = 0.0) -> str | float:

@@ -24,7 +24,7 @@ class Amount(Float[float, float]):
     def validate(self, obj: Any, value: Any) -> float:
         if not is_number(value, int | float) or not 0 <= value <= self.most or value == math.inf:
             limit = f"from 0 to {self.most:g}" if self.most < math.inf else "from 0 up"
-            raise TraitError(f"c.LatePolicy.{self.name} = {value!r}: it is a number {limit}")
+            raise TraitError(f"c.{owner(obj)}.{self.name} = {value!r}: it is a number {limit}")
         return float(value)
 
 
@@ -34,9 +34,14 @@ class Days(Integer[int, int]):
     def validate(self, obj: Any, value: Any) -> int:
         if not is_number(value, int) or value < 0:
             raise TraitError(
-                f"c.LatePolicy.{self.name} = {value!r}: it is a whole number from 0 up"
+                f"c.{owner(obj)}.{self.name} = {value!r}: it is a whole number from 0 up"
             )
         return int(value)
+
+
+def owner(obj: Any) -> str:
+    """The name under which a policy's settings stand in nbgrader_config.py."""
+    return "LatePolicy" if isinstance(obj, LatePolicy) else type(obj).__name__
 
 
 def is_number(value: Any, kinds: Any) -> bool:

@@ -15,7 +15,7 @@ from grader.errors import CourseError
 from grader.gradebook import people
 from grader.gradebook.history import log_removal
 from grader.lms.people import Roster
-from grader.store import REPORT, WORK, alone
+from grader.store import PREVIEW, REPORT, WORK, alone
 from grader.text import one_line, some_of
 
 BELOW = ("attempts", "submitted")  # folders of students below an assignment's in WORK
@@ -62,6 +62,7 @@ def parts(place: people.Course, student: str) -> Iterator[tuple[str, Path]]:
     if student in ("", ".", "..") or "/" in student or "\0" in student:
         return
     folders = {name: getattr(place, name) for name in ("submitted", "autograded", "feedback")}
+    folders[PREVIEW] = place.root / PREVIEW
     for name, folder in folders.items():
         if lies(folder / student):
             yield f"{name}/{student}", folder / student

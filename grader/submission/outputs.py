@@ -9,6 +9,7 @@ from grader.text import clean
 
 Attachments = dict[str, dict[str, str]]  # name → MIME type → base64
 MAX_OUTPUTS, MAX_TEXT, MAX_PICTURE = 20, 10_000, 2_000_000
+MAX_ALT, NO_ALT = 1500, "a figure of this notebook, saved without a description"
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 PICTURES = ("image/png", "image/jpeg")
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
@@ -53,8 +54,17 @@ def _safe(output: Any) -> dict[str, Any] | None:
     # as display_data, no saved number can pass for a mark
     if kind in ("execute_result", "display_data"):
         data = safe_data(output.get("data"))
-        return {"output_type": "display_data", "data": data, "metadata": {}} if data else None
+        about = {kind: {"alt": alt(output, kind)} for kind in data if kind in PICTURES}
+        return {"output_type": "display_data", "data": data, "metadata": about} if data else None
     return None
+
+
+def alt(output: dict[str, Any], kind: str) -> str:
+    """What a picture's metadata say that it shows, as plain text."""
+    metadata = output.get("metadata")
+    about = metadata.get(kind) if isinstance(metadata, dict) else None
+    text = about.get("alt") if isinstance(about, dict) else None
+    return (clean(text, MAX_ALT) if isinstance(text, str) else "") or NO_ALT
 
 
 def safe_data(data: Any) -> dict[str, str]:

@@ -5,7 +5,7 @@ import lzma
 import zipfile
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from grader.reader import MAX_BYTES, is_notebook
@@ -41,14 +41,20 @@ def unpack(file: BinaryIO) -> Packed:
     try:
         with zipfile.ZipFile(file) as archive:
             found = [entry for entry in archive.infolist() if worth_reading(entry)]
-            if len(found) != 1:
+            if not found or not alike(found):
                 return Packed(why=f"a zip with {len(found) or 'no'} notebooks")
+            found.sort(key=lambda entry: (entry.filename.count("/"), entry.filename))
             if found[0].flag_bits & 1:
                 return Packed(why="a zip with a password")
             with archive.open(found[0]) as notebook:
                 return Packed(found[0].filename, notebook.read(MAX_BYTES + 1))
     except UNREADABLE:
         return Packed(why=NO_ZIP)
+
+
+def alike(found: list[zipfile.ZipInfo]) -> bool:
+    """Whether they have one name and, by the zip's own sums, one content: a folder that was handed in whole, with its copy."""
+    return len({(PurePath(e.filename).name, e.file_size, e.CRC) for e in found}) == 1
 
 
 def worth_reading(entry: zipfile.ZipInfo) -> bool:

@@ -150,6 +150,7 @@ def experiment(name: str, config: TrainConfig, rewards: Rewards) -> Run:
 
 def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState") -> Run:
     """Load the models, train to the end and return the finished run."""
+    from lab.time_left import TimeLeft
     from lab.tracking import Tracker
 
     folder = Path(config.output_dir)
@@ -174,6 +175,7 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
     if state.is_main_process:
         print(plan(config, ways.taken), flush=True)
     tracker = Tracker(config, base, tokenizer, record, state.is_main_process, ways)
+    trainer.add_callback(TimeLeft())
     trainer.add_callback(tracker)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

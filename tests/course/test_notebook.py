@@ -188,6 +188,15 @@ def test_setup_imports_torch_and_the_scorer_before_the_first_exercise(notebook, 
     assert {"torch", "get_sentiment_scores"} <= bound
 
 
+def test_every_box_holds_a_difficulty_and_two_hints(notebook):
+    for number, stem in zip(NUMBERS.values(), NUMBERS, strict=True):
+        start = f"**Exercise {number} · `{stem}`** · "
+        [box] = [cell.source for cell in notebook.cells if start in cell.source]
+        assert re.search(r"minutes · (easy|medium|hard)\b", box), stem
+        assert re.findall(r"^> <details><summary>(.*?)</summary>$", box, re.MULTILINE) == ["Hint 1", "Hint 2"], stem  # fmt: skip
+        assert box.count("<div style=") == box.count("</div>") == 1, stem
+
+
 def test_every_exercise_has_its_box_with_number_and_minutes(notebook):
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for stem, number in NUMBERS.items():

@@ -1,11 +1,15 @@
 """The figures name what they show, tell runs apart without colour, and can be saved."""
 
 import pytest
+from matplotlib.figure import Figure
 
+from lab.described import described
 from lab.plots import (
     COLOURS,
+    INK,
     MARKERS,
     STYLES,
+    axes,
     reward_against_divergence,
     reward_curve,
     sentiment_histograms,
@@ -74,11 +78,63 @@ def test_entries_differ_in_colour_and_in_line_style(figure):
     assert len({style for _, style, _ in looks}) == 3
 
 
-def test_colours_are_okabe_and_itos_and_styles_do_not_repeat():
-    """Colour Universal Design, Okabe & Ito (2008), yellow left out: too faint on white."""
-    okabe_ito = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"}
-    assert set(COLOURS) == okabe_ito
-    assert len(COLOURS) == len(set(STYLES)) == len(set(MARKERS))
+def luminance(colour):
+    """WCAG 2's relative luminance."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one, other):
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#f5f5f5", "#111111", "#1e1e1e"])
+def test_colours_stand_out_on_light_and_dark_pages_and_styles_do_not_repeat(page):
+    """WCAG 2.2, 1.4.11: graphics have 3:1. The pages of Jupyter, Colab and VS Code."""
+    assert min(contrast(colour, page) for colour in (*COLOURS, INK)) >= 3
+    assert len(set(COLOURS)) == len(set(STYLES)) == len(set(MARKERS)) == len(COLOURS)
+
+
+def test_figures_are_transparent_and_nothing_in_them_stays_black(figure, tmp_path):
+    from matplotlib.image import imread
+
+    figure.axes[0].axhline(0, color="black")
+    figure.savefig(tmp_path / "f.png")
+    pixels = imread(tmp_path / "f.png")
+    assert pixels[0, 0, 3] == 0 and (pixels[..., 3] == 0).mean() > 0.5
+    opaque = pixels[pixels[..., 3] > 0.99][:, :3]
+    assert len(opaque) and opaque.max(axis=1).min() > 0.35
+
+
+def test_the_alternative_text_has_the_numbers(three_runs):
+    run = three_runs["none"]
+    figure = reward_curve({"mine": run})
+    data, about = figure._repr_mimebundle_()
+    text = about["image/png"]["alt"]
+    steps, values = run.curve("sentiment")
+    assert data == {"text/plain": text} and f"mine: {values[0]:.3g} at {steps[0]}" in text
+    assert "Plot of P(positive) of training completions over optimiser step" in text
+    _, after = run.curve("validation/mean_sentiment")
+    assert f"{after[-1]:.3g} at {run.config['max_steps']}" in text.partition("mine, markers: ")[2]
+    text = described(sentiment_histograms({"base": [0.1, 0.1, 0.1, 0.9]}))
+    assert "base (mean 0.30, n = 4): most between 0.10 and 0.15, a share of 0.75" in text
+    figure, (plot,) = axes()
+    plot.bar([0, 1], [0.25, 0.5], label="reference")
+    plot.set_xticks([0, 1], ["fine", "good"])
+    assert "reference: fine 0.25, good 0.50." in described(figure)
+
+
+def test_a_notebook_keeps_the_alternative_text_with_the_picture():
+    """As matplotlib's own formatter and IPython do it."""
+    from IPython.core.formatters import DisplayFormatter
+    from IPython.core.pylabtools import print_figure
+
+    formatter = DisplayFormatter()
+    formatter.formatters["image/png"].for_type(Figure, lambda f: print_figure(f, "png"))
+    data, about = formatter.format(sentiment_histograms(SCORES))
+    assert data["image/png"][:4] == b"\x89PNG" and "trained (mean" in about["image/png"]["alt"]
 
 
 @pytest.mark.parametrize(

@@ -122,3 +122,10 @@ def test_missing_model_is_one_line_that_names_the_smoke_preset(quick, capfd, mod
     error = capfd.readouterr().err
     assert len(error.splitlines()) == 1
     assert "./nowhere" in error
+
+
+def test_a_folder_that_cannot_be_made_is_one_line():
+    """/proc can be written to, by its mode, and holds no folder of anybody's."""
+    config = TrainConfig.from_preset("smoke", output_dir="/proc/x")
+    with pytest.raises(ConfigError, match="^--output_dir /proc/x: .*: give another folder$"):
+        prepare_folder(config)

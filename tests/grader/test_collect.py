@@ -20,7 +20,7 @@ def hand_in(tmp_path):
         for name in names:
             path = tmp_path / "ann" / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(b"{}")
+            path.write_text(json.dumps({"name": name}))
         return find(tmp_path / "ann", "toy", "exercise", others)
 
     return make
@@ -79,6 +79,17 @@ def test_another_assignments_folder_is_never_too_large_to_find_ones_own(hand_in,
 )
 def test_which_of_several_notebooks_counts_is_asked_in_words_that_are_true(hand_in, names, said):
     assert said in NO_NOTEBOOK[hand_in(*names).why_not]
+
+
+def test_equal_notebooks_of_one_name_are_one_and_others_are_asked_about(hand_in, tmp_path):
+    """A folder that is handed in whole, with the copy that `submit.py` has made."""
+    names = ("work/exercise.ipynb", "work/handin/exercise.ipynb")
+    assert hand_in(*names).why_not == "twice"
+    for name in names:
+        (tmp_path / "ann" / name).write_bytes(b"{}")
+    found = find(tmp_path / "ann", "toy", "exercise")
+    assert found.notebook == tmp_path / "ann/work/exercise.ipynb" and not found.why_not
+    assert found.notes[0] == "taken from work/exercise.ipynb, one of 2 equal"
 
 
 def test_what_a_mac_leaves_beside_a_file_is_no_file(hand_in, tmp_path):

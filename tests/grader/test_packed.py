@@ -48,10 +48,16 @@ def test_the_one_notebook_counts_wherever_its_name_points(packed, name):
     assert sorted(path.parent.rglob("*")) == [path], "nothing is unpacked"
 
 
+def test_a_folder_that_was_packed_whole_with_its_copy_holds_one_notebook(packed):
+    path = packed({"w/handin/exercise.ipynb": NOTEBOOK, "w/exercise.ipynb": NOTEBOOK})
+    assert (unpack_file(path).name, unpack_file(path).data) == ("w/exercise.ipynb", NOTEBOOK)
+
+
 @pytest.mark.parametrize(
     ("files", "why"),
     [
         ({"a.ipynb": NOTEBOOK, "b.ipynb": NOTEBOOK}, "a zip with 2 notebooks"),
+        ({"a/e.ipynb": NOTEBOOK, "b/e.ipynb": NOTEBOOK + b" "}, "a zip with 2 notebooks"),
         ({"a.txt": b""}, "a zip with no notebooks"),
         ({}, "a zip with no notebooks"),
         ({"../../up.ipynb": NOTEBOOK}, "a zip with no notebooks"),

@@ -13,6 +13,7 @@ from toys import ROOT, notebook
 
 from grader.gradebook.formulas import as_html
 from grader.gradebook.pages import EscapeNames
+from grader.gradebook.report_html import report_html
 from grader.submission.timestamps import read_timestamp
 from tests.e2e.active import active
 
@@ -136,9 +137,41 @@ def test_a_feedback_page_names_exercises_and_shows_reports_whole(class_folder):
     listed = re.search(r'<div id="toc">.*?</div>', page, re.DOTALL)[0]
     assert re.findall(r"<a [^>]*>([^<]*)</a>", listed) == ["basket_total"]
     assert '<span class="report">basket_total: 0 of 2 points' in page
-    assert "Out[" not in page and "Test cell" not in page
+    assert "Out[" not in page and "Test cell" not in page and '<html lang="en">' in page
+    assert '<span class="report broken">✗ BROKEN' in page
     assert not re.search(r'(src|href)="(https?:)?//', page), "a page is whole without the web"
     graded = json.loads((class_folder.folder / "autograded/ann/toy/exercise.ipynb").read_text())
     kinds = [o["output_type"] for cell in graded["cells"] for o in cell.get("outputs", [])]
     assert kinds == ["stream", "execute_result"], "nbgrader reads the mark there"
     assert class_folder.marks() == {"ann": 0.0}
+
+
+REPORT = """basket_total: 1 of 2 points, partly right
+  holds  (0.5)  one call
+  BROKEN (1, the main law)  the <total>
+          at   basket_total(["a"])
+          gave 1.0
+               holds  (0.5)  what a student says
+          want 2.0
+          hint half of it
+  BROKEN (0.5)  refused
+          gave 3.0
+"""
+
+
+def test_a_report_has_signs_and_two_columns_and_loses_no_word():
+    shown = report_html(REPORT)
+    assert shown.count("✓") == 1 and shown.count("✗") == 2 and "&lt;total&gt;" in shown
+    [pair] = re.findall(r'<span class="pair">.*?</span></span></span>', shown)
+    assert "gave 1.0" in pair and "what a student says" in pair and "want 2.0" in pair
+    plain = html.unescape(re.sub(r"<[^>]*>", " ", shown)).replace("✓", "").replace("✗", "")
+    assert plain.split() == REPORT.split()
+    assert shown.count("<span") == shown.count("</span>")
+
+
+@given(st.text(alphabet="\n <agvewnthldsBROKEN", max_size=200))
+def test_any_report_keeps_its_words(text):
+    shown = report_html(text)
+    plain = html.unescape(re.sub(r"<[^>]*>", " ", shown)).replace("✓", "").replace("✗", "")
+    assert "".join(plain.split()) == "".join(text.split())
+    assert shown.count("<span") == shown.count("</span>")

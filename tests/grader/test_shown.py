@@ -42,10 +42,23 @@ def test_saved_outputs_stay_but_harmless(fix):
     assert kept[0] == {
         "output_type": "display_data",
         "data": {"image/png": "aGk=", "text/plain": "20"},
-        "metadata": {},
+        "metadata": {"image/png": {"alt": outputs.NO_ALT}},
     }
     assert len(kept) <= outputs.MAX_OUTPUTS and len(kept[1]["text"]) <= outputs.MAX_TEXT
     assert "script" not in json.dumps(kept)
+
+
+@pytest.mark.parametrize("metadata", [None, [], {"image/png": 3}, {"image/png": {"alt": 7}}])
+def test_a_figure_says_what_its_notebook_says_that_it_shows(fix, metadata):
+    data = {"image/png": "aGk="}
+    document = notebook(after=["1"])
+    alts = ({"image/png": {"alt": 'two "curves" <b>\x1b[31m', "width": 9e9}}, metadata)
+    document["cells"][-1]["outputs"] = [
+        {"output_type": "display_data", "data": data, "metadata": each} for each in alts
+    ]
+    told, untold = fix(document).notebook["cells"][-1]["outputs"]
+    assert told["metadata"] == {"image/png": {"alt": 'two "curves" <b>'}}
+    assert untold["metadata"] == {"image/png": {"alt": outputs.NO_ALT}}
 
 
 def test_markdown_of_a_student_is_disarmed_and_ours_is_not(fix):

@@ -210,6 +210,11 @@ def prepare_folder(config: TrainConfig) -> None:
         print(f"{folder} holds no run to go on with (no run.json): this one begins at step 0")
     if record:
         print(f"the earlier run is now in {move_aside(folder, record['run_name'])}")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"--output_dir {folder}: {error.strerror}: give another folder"
+        ) from error
     # of a run killed before its first evaluation
     (folder / "history.jsonl").unlink(missing_ok=True)

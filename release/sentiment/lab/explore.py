@@ -1,0 +1,112 @@
+"""Two figures to play with: a slider for T or c where ipywidgets is installed, else a still picture for several values."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lab import plots
+
+if TYPE_CHECKING:
+    from lab.plots import Picture
+
+TEMPERATURES, COEFFICIENTS = (2.0, 0.5, 0.2), (0.05, 0.2, 1.0)
+
+
+def shaping() -> Any:
+    """Return what shows what the temperature of exponential shaping does: a slider, or a Picture."""
+    return slider(lambda t: shaping_curves([t]), "T", 0.1, 3.0, 1.0) or shaping_curves(TEMPERATURES)
+
+
+def shaping_curves(temperatures: Sequence[float]) -> "Picture":
+    """Plot exp(s/T) - 1 over its largest value, a curve a temperature, and say how much more a step at the top counts."""
+    figure, (plot,) = plots.axes()
+    s = np.linspace(0, 1, 101)
+    for i, t in enumerate(temperatures):
+        ratio = np.exp(0.7 / t)  # of (0.8 to 0.9) to (0.1 to 0.2)
+        label = f"T = {t:.2g}: 0.8 to 0.9 gains {ratio:,.3g} times as much as 0.1 to 0.2"
+        look: dict[str, Any] = {"color": plots.COLOURS[i], "linestyle": plots.STYLES[i]}
+        plot.plot(s, np.expm1(s / t) / np.expm1(1 / t), label=label, **look)
+    plot.set(xlabel="score s", ylabel="shaped reward / its largest value", ylim=(-0.02, 1.02))
+    figure.legend(frameon=False, loc="outside upper center")
+    return figure
+
+
+def toy_world(
+    reviews: Sequence[str], p_ref: "np.ndarray[Any, Any]", scores: "np.ndarray[Any, Any]"
+) -> Any:
+    """Return what shows what the coefficient c of the terms does to the best policy: a slider, or a Picture."""
+    shown = slider(lambda c: best_policies(reviews, p_ref, scores, c), "c", 0.02, 2.0, 0.2)
+    return shown or tilted_policies(reviews, p_ref, scores)
+
+
+def best_policies(
+    reviews: Sequence[str], p_ref: "np.ndarray[Any, Any]", scores: "np.ndarray[Any, Any]", c: float
+) -> "Picture":
+    """Plot the policies that are best under each objective, for one c."""
+    one = np.eye(len(reviews))
+    policies = {
+        "reference": p_ref,
+        "score + c log P_ref": one[(scores + c * np.log(p_ref)).argmax()],
+        "score - c / P_ref": one[(scores - c / p_ref).argmax()],
+        "score - c KL(π‖P_ref)": tilted(p_ref, scores, c),
+    }
+    return bars(reviews, policies)
+
+
+def tilted_policies(
+    reviews: Sequence[str], p_ref: "np.ndarray[Any, Any]", scores: "np.ndarray[Any, Any]"
+) -> "Picture":
+    """Plot the best policies under a real KL penalty, for several c."""
+    best = {f"score - c KL(π‖P_ref), c = {c:g}": tilted(p_ref, scores, c) for c in COEFFICIENTS}
+    return bars(reviews, {"reference": p_ref, **best})
+
+
+def tilted(
+    p_ref: "np.ndarray[Any, Any]", scores: "np.ndarray[Any, Any]", c: float
+) -> "np.ndarray[Any, Any]":
+    """Return the policy proportional to P_ref exp(score / c)."""
+    weights = p_ref * np.exp((scores - scores.max()) / c)
+    found: np.ndarray[Any, Any] = weights / weights.sum()
+    return found
+
+
+def bars(reviews: Sequence[str], policies: "dict[str, np.ndarray[Any, Any]]") -> "Picture":
+    """Plot policies side by side."""
+    figure, (plot,) = plots.axes(width=8)
+    places, width = np.arange(len(reviews)), 0.8 / len(policies)
+    for i, (name, policy) in enumerate(policies.items()):
+        at = places + width * (i - (len(policies) - 1) / 2)
+        plot.bar(at, policy, width=width, color=plots.COLOURS[i], label=name)
+    plot.set_xticks(range(len(reviews)), reviews)
+    plot.set(xlabel="review", ylabel="probability under the policy", ylim=(0, 1.02))
+    figure.legend(frameon=False, loc="outside upper center", ncols=2)
+    return figure
+
+
+def slider(
+    draw: Callable[[float], "Picture"], name: str, low: float, high: float, first: float
+) -> Any:
+    """Return a figure with a slider above it, which a cell shows; None where there can be no slider."""
+    if not can_slide():
+        return None
+    import ipywidgets
+    from IPython.display import display
+
+    def drawn(**at: float) -> None:
+        display(draw(at[name]))  # type: ignore[no-untyped-call]
+
+    handle = ipywidgets.FloatLogSlider(
+        base=10, min=np.log10(low), max=np.log10(high), value=first, step=0.02, description=name
+    )
+    return ipywidgets.interactive(drawn, **{name: handle})
+
+
+def can_slide() -> bool:
+    """Tell whether ipywidgets is installed and a person may move a slider: not where nbgrader executes the notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    live = getattr(shell, "kernel", None) is not None and not os.environ.get("NBGRADER_EXECUTION")
+    return live and importlib.util.find_spec("ipywidgets") is not None

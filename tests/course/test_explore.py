@@ -1,0 +1,46 @@
+"""Sliders where ipywidgets is installed, still pictures with the same numbers where not."""
+
+import nbformat
+import numpy as np
+import pytest
+
+from lab import explore
+from lab.described import described
+
+WORLD = (["fine", "good", "odd"], np.array([0.6, 0.3, 0.1]), np.array([0.5, 0.8, 0.9]))
+
+
+def test_still_pictures_where_nobody_can_slide():
+    text = described(explore.shaping())
+    for t in explore.TEMPERATURES:
+        assert f"T = {t:.2g}: 0.8 to 0.9 gains {np.exp(0.7 / t):.3g} times" in text
+    text = described(explore.toy_world(*WORLD))
+    assert "reference: fine 0.60, good 0.30, odd 0.10." in text
+    assert all(f"c = {c:g}: fine " in text for c in explore.COEFFICIENTS)
+
+
+@pytest.mark.parametrize("c", [0.05, 0.2, 1.0])
+def test_the_best_policies_are_best(c):
+    _, p_ref, scores = WORLD
+    best = explore.tilted(p_ref, scores, c)
+    assert best.sum() == pytest.approx(1)
+
+    def value(p):
+        return p @ scores - c * (p * np.log(p / p_ref)).sum()
+
+    others = np.random.default_rng(0).dirichlet([1, 1, 1], 200)
+    assert all(value(best) >= value(other) for other in others)
+
+
+def test_a_notebook_with_widgets_has_sliders_and_nbgrader_none(source, monkeypatch):
+    pytest.importorskip("ipywidgets")
+    from nbclient import NotebookClient
+
+    code = "%matplotlib inline\nfrom lab import explore\nexplore.shaping()"
+    for run, there in (("", True), ("validate", False)):
+        monkeypatch.setenv("NBGRADER_EXECUTION", run)
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        NotebookClient(book, resources={"metadata": {"path": str(source)}}).execute()
+        kinds = {kind for output in book.cells[0].outputs for kind in output.get("data", {})}
+        assert ("application/vnd.jupyter.widget-view+json" in kinds) is there
+        assert ("image/png" in kinds) is not there
