@@ -6,7 +6,9 @@ from transformers import AutoModelForCausalLM
 
 from lab import trainer
 from lab.config import TrainConfig
+from lab.errors import ConfigError
 from lab.pretrained import load_language_model
+from lab.runs import prepare_folder
 from lab.ways import Ways
 from tests.course.run_folder import history, weights
 
