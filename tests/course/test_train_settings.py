@@ -6,7 +6,9 @@ from transformers import AutoModelForCausalLM
 
 from lab import trainer
 from lab.config import TrainConfig
+from lab.errors import ConfigError
 from lab.pretrained import load_language_model
+from lab.runs import prepare_folder
 from tests.course.run_folder import history, weights
 
 
@@ -121,3 +123,10 @@ def test_missing_model_is_one_line_that_names_the_smoke_preset(quick, capfd, mod
     error = capfd.readouterr().err
     assert len(error.splitlines()) == 1
     assert "./nowhere" in error
+
+
+def test_a_folder_that_cannot_be_made_is_one_line():
+    """/proc can be written to, by its mode, and holds no folder of anybody's."""
+    config = TrainConfig.from_preset("smoke", output_dir="/proc/x")
+    with pytest.raises(ConfigError, match="^--output_dir /proc/x: .*: give another folder$"):
+        prepare_folder(config)
