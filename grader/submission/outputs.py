@@ -9,7 +9,7 @@ from grader.text import clean
 
 Attachments = dict[str, dict[str, str]]  # name → MIME type → base64
 MAX_OUTPUTS, MAX_TEXT, MAX_PICTURE = 20, 10_000, 2_000_000
-MAX_ALT, NO_ALT = 1500, "a figure of this notebook, saved without a description"
+MAX_ALT, NO_ALT = 1500, "a figure of this notebook, saved without words for it"
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 PICTURES = ("image/png", "image/jpeg")
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
