@@ -127,7 +127,7 @@ def test_a_model_that_cannot_be_used_so_is_one_line(models, tmp_path, capsys):
     for arguments in (["tiny-gpt2", "--max_new_tokens", "300"], broken):
         assert main(["score", *arguments]) == 1
         [line] = capsys.readouterr().err.splitlines()
-        assert "has room for" in line or "outputs are not numbers" in line
+        assert "has room for" in line or "weights are not numbers" in line
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_what_is_no_notebook_has_a_verdict(given):
         (["exercise (1).ipynb"], "graded", "taken from exercise (1).ipynb"),
         (["sub/deep/my work.ipynb", "notes.txt"], "graded", "taken from sub/deep/my work.ipynb"),
         (["a.ipynb", "b.ipynb"], "unreadable", "several notebooks"),
-        (["a/exercise.ipynb", "b/exercise.ipynb"], "unreadable", "under the name that it was given out with"),
+        (["a/exercise.ipynb", "b/exercise.ipynb"], "graded", "taken from a/exercise.ipynb"),  # equal ones: a folder with its copy in handin/
         (["exercise.ipynb", "exercise (1).ipynb"], "graded", "left out: exercise (1).ipynb"),
         (["notes.txt"], "unreadable", "no notebook is among the files"),
         ([], "unreadable", "no notebook is among the files"),
@@ -80,6 +80,13 @@ def test_a_folder_is_what_one_student_handed_in(tmp_path, names, status, note):
     assert (done.returncode, made["status"]) == (0, status)
     assert note in " ".join(made["notes"]) if note else made["notes"] == []
     assert points(made) == (made["max_total"] if status == "graded" else 0)
+
+
+def test_two_notebooks_of_one_name_that_differ_are_nobodys(tmp_path):
+    handed_in(tmp_path, "a/exercise.ipynb")
+    made = json.loads(serve(handed_in(tmp_path, "b/exercise.ipynb", solution=LOOP)).stdout)
+    assert made["status"] == "unreadable"
+    assert "under the name that it was given out with" in " ".join(made["notes"])
 
 
 def test_of_attempts_that_differ_none_is_taken_silently(tmp_path):

