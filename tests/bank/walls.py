@@ -74,7 +74,9 @@ def page(behind, walls):
         count=len(submissions),
         when=date.today(),
         kernel=platform.release().partition("-")[0],
-        who="one user" if alone else "root, and by an ordinary user where that gave something else",
+        who=("root" if os.geteuid() == 0 else "an ordinary user")
+        if alone
+        else "root, and by an ordinary user, whose result stands second where it is another",
         walls=" | ".join(walls),
         rule="|".join("---" for _ in walls),
         rows="\n".join(lines),

@@ -246,7 +246,7 @@ def group_advantages(rewards, num_generations, eps=1e-4):
 # hostile: breaks torch.exp for its own notebook: only exercises that use it can suffer
 # outcome: partial
 # points: 0.7
-# elsewhere: backward_kl_reward kl_estimate
+# elsewhere: backward_kl_reward kl_estimate policy_loss
 torch.exp = torch.abs
 
 def exponential_shaping(scores, temperature=1.0):
