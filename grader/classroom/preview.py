@@ -12,20 +12,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tqdm import tqdm
-
 from grader.classroom.batch import Batch
 from grader.classroom.preview_page import page
-from grader.classroom.trial import copy_known, shadow_of
+from grader.classroom.trial import hand_ins, judged_aside, shadow_of
 from grader.classroom.verdicts import Judging
 from grader.gradebook import people
-from grader.gradebook.database import cell_ids
 from grader.gradebook.extensions import Extension, Extensions
 from grader.gradebook.preview_policy import PreviewPolicy
 from grader.gradebook.settings import application
 from grader.store import PREVIEW, StateFile, whole
 from grader.submission.choosing import Found
-from grader.submission.collect import find_submissions, unusable
+from grader.submission.collect import unusable
 from grader.submission.handed_in import read
 from grader.text import clean, some_of
 from grader.verdict import ExerciseVerdict, Outcome, Status, Verdict, after_repair
@@ -101,17 +98,7 @@ class Previews:
 
     def _asked(self, looked: Looked) -> Iterator[Asked]:
         """All of whom there is something to look at."""
-        name, submitted = self.assignment.name, self.place.submitted.resolve()
-        others = people.other_assignments(self.place, name)
-        nobodys = self.batch.strangers(submitted)
-        for entry in find_submissions(
-            submitted,
-            name,
-            self.assignment.notebook.stem,
-            others,
-            cell_ids(self.assignment),
-            nobodys,
-        ):
+        for entry in hand_ins(self.batch, self.place):
             if unusable(entry.student) or entry.trouble:
                 looked.leave("nobody can tell what was handed in", entry.student)
             elif entry.anything:
@@ -149,13 +136,11 @@ class Previews:
     def _judged(self, new: Sequence[Asked], judging: Judging) -> Iterator[tuple[Asked, Verdict]]:
         if not new:
             return
-        with tempfile.TemporaryDirectory() as folder, judging(self.batch.judge) as pool:
-            shadow = shadow_of(self.batch, Path(folder))
-            for one in new:
-                copy_known(self.batch, self.place.submitted.resolve(), shadow, one.entry)
-            futures = shadow.verdicts([one.entry for one in new], pool)
-            for one in tqdm(new, "looking", unit="notebook", disable=None):
-                yield one, futures[one.entry.student].result()
+        with tempfile.TemporaryDirectory() as folder:
+            shadow, found = shadow_of(self.batch, Path(folder)), [one.entry for one in new]
+            made = judged_aside(self.batch, self.place, shadow, found, judging, "looking")
+            for one, (_, verdict) in zip(new, made, strict=True):
+                yield one, verdict
 
     def _keep(self, one: Asked, verdict: Verdict, looked: Looked) -> None:
         """The look into the state first: whoever kills the command in between gets the page from there the next time."""

@@ -7,7 +7,7 @@ import contextlib
 import math
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -107,24 +107,39 @@ def judged(
     batch: Batch, place: people.Course, folder: Path, judging: Judging
 ) -> dict[str, Foreseen]:
     """Everybody's verdicts, as a run would make them; `folder`: where it may write."""
-    assignment, submitted = batch.assignment, place.submitted.resolve()
     shadow = shadow_of(batch, folder)
-    names = (assignment.name, assignment.notebook.stem)
-    others = people.other_assignments(place, assignment.name)
-    strangers = batch.strangers(submitted)
-    found = find_submissions(submitted, *names, others, cell_ids(assignment), strangers)
-    found = [entry for entry in found if entry.anything and not unusable(entry.student)]
-    for entry in found:
-        copy_known(batch, submitted, shadow, entry)
+    found = [e for e in hand_ins(batch, place) if e.anything and not unusable(e.student)]
     made = {}
-    with judging(batch.judge) as pool:
-        futures = shadow.verdicts(found, pool)
-        for entry in tqdm(found, "judging", unit="notebook", disable=None):
-            verdict = futures[entry.student].result()
-            moment = read_timestamp(shadow.staged / entry.student / assignment.name)
-            known_as = entry.why_not or verdict["sha256"]
-            made[entry.student] = Foreseen(verdict, moment, known_as)
+    for entry, verdict in judged_aside(batch, place, shadow, found, judging, "judging"):
+        moment = read_timestamp(shadow.staged / entry.student / batch.assignment.name)
+        known_as = entry.why_not or verdict["sha256"]
+        made[entry.student] = Foreseen(verdict, moment, known_as)
     return made
+
+
+def hand_ins(batch: Batch, place: people.Course) -> list[Found]:
+    """What a run would find in submitted/."""
+    assignment, submitted = batch.assignment, place.submitted.resolve()
+    names = (assignment.name, assignment.notebook.stem)
+    others, strangers = people.other_assignments(place, names[0]), batch.strangers(submitted)
+    return find_submissions(submitted, *names, others, cell_ids(assignment), strangers)
+
+
+def judged_aside(
+    batch: Batch,
+    place: people.Course,
+    shadow: Batch,
+    found: Sequence[Found],
+    judging: Judging,
+    doing: str,
+) -> Iterator[tuple[Found, Verdict]]:
+    """Each with the verdict that a run would make, of what is known of the student, in the shadow; `doing`: that, in a word."""
+    for entry in found:
+        copy_known(batch, place.submitted.resolve(), shadow, entry)
+    with judging(batch.judge) as pool:
+        futures = shadow.verdicts([*found], pool)
+        for entry in tqdm(found, doing, unit="notebook", disable=None):
+            yield entry, futures[entry.student].result()
 
 
 def shadow_of(batch: Batch, folder: Path) -> Batch:

@@ -42,6 +42,12 @@ class Extension:
         return cls(timedelta(seconds=state.longer), until)
 
 
+def ours(root: Path, assignment: str) -> dict[str, Extension]:
+    """By student, of all who have a state."""
+    states = (root / WORK / assignment / "students").glob("*.json")
+    return {p.stem: Extension.kept(StateFile(root, assignment, p.stem)) for p in states}
+
+
 def course_of(part: Any) -> Any:
     """nbgrader's CourseDirectory, as whichever of its applications, converters and preprocessors this is knows it."""
     while not hasattr(part, "coursedir"):
@@ -52,8 +58,8 @@ def course_of(part: Any) -> Any:
 def granted(submission: Any, root: Path) -> timedelta | None:
     """What a submission's extension is now: ours, else the one that nbgrader was told by other means."""
     name, student = submission.assignment.name, submission.student.id
-    ours = Extension.kept(StateFile(root, name, student))
-    return ours.after(submission.assignment.duedate) if ours else submission.extension
+    own = Extension.kept(StateFile(root, name, student))
+    return own.after(submission.assignment.duedate) if own else submission.extension
 
 
 def seconds_late(submission: Any, root: Path) -> float:
@@ -69,8 +75,7 @@ def last_due(book: Any, assignment: str, root: Path) -> datetime | None:
     due = book.find_assignment(assignment).duedate
     if due is None:
         return None
-    states = (root / WORK / assignment / "students").glob("*.json")
-    longer = [Extension.kept(StateFile(root, assignment, path.stem)).after(due) for path in states]
+    longer = [extension.after(due) for extension in ours(root, assignment).values()]
     longer += [submission.extension for submission in book.assignment_submissions(assignment)]
     moment: datetime = due + max(filter(None, longer), default=timedelta())
     return moment
@@ -134,13 +139,9 @@ class Extensions:
 
     def of(self, assignment: str) -> dict[str, Extension]:
         """{student: extension}, those that nbgrader was told by other means included."""
-        states = (self.root / WORK / assignment / "students").glob("*.json")
-        ours = {
-            path.stem: Extension.kept(StateFile(self.root, assignment, path.stem))
-            for path in states
-        }
         found = dict(self._nbgraders(assignment)) if self.book else {}
-        return {s: e for s, e in sorted((found | without_none(ours)).items()) if e}
+        granted = without_none(ours(self.root, assignment))
+        return {s: e for s, e in sorted((found | granted).items()) if e}
 
     def _nbgraders(self, assignment: str) -> Iterable[tuple[str, Extension]]:
         from nbgrader.api import Gradebook

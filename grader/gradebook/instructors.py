@@ -10,12 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from traitlets import TraitError
-from traitlets.config import Configurable
-
-from grader.errors import CourseError
 from grader.gradebook.extensions import course_of, last_due
-from grader.gradebook.policy import Days
+from grader.gradebook.policy import Days, Policy
 from grader.reader import clues, is_cell, source
 
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
@@ -24,7 +20,7 @@ REGION = re.compile(
 )
 
 
-class SolutionPolicy(Configurable):
+class SolutionPolicy(Policy):
     """Whether feedback pages show solutions: `c.SolutionPolicy` in nbgrader_config.py; by itself never."""
 
     days_after_due = Days(
@@ -32,18 +28,6 @@ class SolutionPolicy(Configurable):
         allow_none=True,
         help="so many whole days after the due date, and after the last extension of anybody; None: never",
     ).tag(config=True)
-
-    def __init__(self, **settings: Any) -> None:
-        """CourseError for a setting that there is not, or that cannot be."""
-        try:
-            super().__init__(**settings)
-            there = self.trait_names(config=True)
-            if unknown := sorted(set(self.config.get("SolutionPolicy", {})) - set(there)):
-                raise TraitError(
-                    f"c.SolutionPolicy.{unknown[0]}: no such setting; there is {there[0]}"
-                )
-        except TraitError as error:
-            raise CourseError(str(error)) from error
 
     def shows(self, book: Any, assignment: str, root: Path) -> bool:
         """Whether solutions may be seen now; never without a due date."""

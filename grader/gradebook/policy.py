@@ -8,7 +8,9 @@ from typing import Any
 
 from nbgrader.plugins import LateSubmissionPlugin
 from traitlets import Enum, Float, Integer, TraitError
+from traitlets.config import Configurable
 
+from grader.errors import CourseError
 from grader.gradebook.extensions import course_of, seconds_late
 
 DAY = 86400  # seconds
@@ -42,6 +44,26 @@ class Days(Integer[int, int]):
 def owner(obj: Any) -> str:
     """The name under which a policy's settings stand in nbgrader_config.py."""
     return "LatePolicy" if isinstance(obj, LatePolicy) else type(obj).__name__
+
+
+def refuse_unknown(policy: Configurable) -> None:
+    """TraitError for a setting that there is not: traitlets only warns, on a log that may be off."""
+    name, there = owner(policy), sorted(policy.trait_names(config=True))
+    if unknown := sorted(set(policy.config.get(name, {})) - set(there)):
+        verb = "is" if len(there) == 1 else "are"
+        raise TraitError(f"c.{name}.{unknown[0]}: no such setting; there {verb} {', '.join(there)}")
+
+
+class Policy(Configurable):
+    """Settings of a course, in nbgrader_config.py as `c.` and the name of the class."""
+
+    def __init__(self, **settings: Any) -> None:
+        """CourseError for a setting that there is not, or that cannot be."""
+        try:
+            super().__init__(**settings)
+            refuse_unknown(self)
+        except TraitError as error:
+            raise CourseError(str(error)) from error
 
 
 def is_number(value: Any, kinds: Any) -> bool:
@@ -86,13 +108,9 @@ class LatePolicy(LateSubmissionPlugin):
     notebook: Any = None
 
     def __init__(self, **settings: Any) -> None:
-        """TraitError for a setting that there is not: traitlets only warns, on a log that may be off."""
+        """TraitError for a setting that there is not."""
         super().__init__(**settings)
-        there = self.trait_names(config=True)
-        if unknown := sorted(set(self.config.get("LatePolicy", {})) - set(there)):
-            raise TraitError(
-                f"c.LatePolicy.{unknown[0]}: no such setting; there are {', '.join(sorted(there))}"
-            )
+        refuse_unknown(self)
 
     def late_submission_penalty(
         self, student_id: str, score: float, total_seconds_late: float

@@ -2,34 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from traitlets import TraitError
-from traitlets.config import Configurable
-
-from grader.errors import CourseError
-from grader.gradebook.policy import Amount, Days
+from grader.gradebook.policy import Amount, Days, Policy
 
 
-class PreviewPolicy(Configurable):
+class PreviewPolicy(Policy):
     """So many looks for a student and an assignment, so many hours apart."""
 
     looks = Days(
         3, allow_none=True, help="looks for a student and an assignment; None: any number"
     ).tag(config=True)
     hours_apart = Amount(24, help="from one look of a student to the next").tag(config=True)
-
-    def __init__(self, **settings: Any) -> None:
-        """CourseError for a setting that there is not, or that cannot be."""
-        try:
-            super().__init__(**settings)
-            there = self.trait_names(config=True)
-            if unknown := sorted(set(self.config.get("PreviewPolicy", {})) - set(there)):
-                raise TraitError(
-                    f"c.PreviewPolicy.{unknown[0]}: no such setting; there are {', '.join(sorted(there))}"
-                )
-        except TraitError as error:
-            raise CourseError(str(error)) from error
 
     def left(self, made: int) -> int | None:
         """How many more; None for any number."""

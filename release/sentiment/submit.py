@@ -20,6 +20,7 @@ from lab.command import OneLineErrors, says_errors
 from lab.errors import ExerciseError
 from lab.notebook import marks, readable
 from lab.progress import Progress, saved_progress
+from lab.runs import write_whole
 from rewards import NOTEBOOK
 
 OWN = {"checks", "data", "evaluate", "rewards", "sentiment", "submit", "train"}
@@ -92,23 +93,16 @@ def keep(data: bytes, folder: Path, words: str) -> bool:
             # no name of a notebook's: a folder that is handed in whole must not hold two of them
             old = folder / EARLIER / f"{sha256(before)[:12]}.ipynb.old"
             old.parent.mkdir(exist_ok=True)
-            replace(old, before)
+            write_whole(old, before)
         if before != data:
-            replace(target, data)
+            write_whole(target, data)
         said = receipt.read_text(encoding="utf-8") if receipt.is_file() else ""
         if before == data and DIGEST.findall(said)[-1:] == [sha256(data)]:
             return False
-        replace(receipt, (said + "\n" * bool(said) + words).encode())
+        write_whole(receipt, (said + "\n" * bool(said) + words).encode())
     except OSError as error:
         raise ExerciseError(f"{error.filename}: {error.strerror}: nothing is lost") from error
     return True
-
-
-def replace(path: Path, data: bytes) -> None:
-    """Write a file so that a kill leaves the old one or the new one."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
 
 
 def sha256(data: bytes) -> str:

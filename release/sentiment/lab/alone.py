@@ -16,6 +16,7 @@ from types import ModuleType
 
 import sentiment
 from lab import COURSE, reader
+from lab.command import shell
 from lab.notebook import exercises_in
 from rewards import Rewards, callables
 
@@ -107,8 +108,7 @@ def provided() -> ModuleType:
 
 def executed() -> list[str]:
     """Return the cells that were run so far in this Jupyter session, the running one last; [] outside a notebook."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    history = getattr(getattr(shell, "history_manager", None), "input_hist_raw", [])
+    history = getattr(getattr(shell(), "history_manager", None), "input_hist_raw", [])
     return [reader.with_newlines(text) for text in history]
 
 

@@ -125,9 +125,14 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file so that a kill leaves either the old file or the new one."""
+    """Write a JSON file; a kill leaves either the old file or the new one."""
+    write_whole(path, (json.dumps(value, indent=1) + "\n").encode())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that a kill leaves either the old file or the new one."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    temporary.write_bytes(data)
     temporary.replace(path)
 
 

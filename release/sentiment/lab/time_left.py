@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
+from lab.command import in_notebook
+
 if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
@@ -132,7 +134,6 @@ def silent(text: str, last: bool = False) -> None:
 
 def line_shower() -> Any:
     """Return what shows a line here."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if getattr(shell, "kernel", None) is not None:
+    if in_notebook():
         return Cell()
     return Terminal() if sys.stderr.isatty() else silent

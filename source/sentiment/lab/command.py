@@ -7,7 +7,7 @@ import gc
 import io
 import sys
 from collections.abc import Callable
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from lab.errors import LabError
 
@@ -29,6 +29,16 @@ class OneLineErrors(argparse.ArgumentParser):
         """Say what is wrong with the command line."""
         print(f"{self.prog}: {message} (--help lists every flag)", file=sys.stderr)
         sys.exit(2)
+
+
+def shell() -> Any:
+    """Return IPython's shell where this code runs in one; None elsewhere."""
+    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+
+
+def in_notebook() -> bool:
+    """Tell whether a notebook's kernel runs this code."""
+    return getattr(shell(), "kernel", None) is not None
 
 
 def print_anything() -> None:

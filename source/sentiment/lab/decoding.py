@@ -13,8 +13,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lab import pretrained
 from lab.errors import ConfigError, out_of_memory
+from lab.machine import format_name
 from lab.pretrained import autocast
 from lab.ways import Ways, in_a_line
 
@@ -307,9 +307,8 @@ def not_numbers(model: "PreTrainedModel") -> str:
                 f"the model's weights are not numbers ({name}, say): lower --learning_rate of the run that made it; where "
                 "nothing has been trained yet, its files are damaged"
             )
-    dtype = str(pretrained.compute_dtype()).removeprefix("torch.")
     return (
-        f"the model's outputs are not numbers, though its weights are: in {dtype}, in which this machine computes, something "
+        f"the model's outputs are not numbers, though its weights are: in {format_name()}, in which this machine computes, something "
         "in it grows too large; take another model, or another machine"
     )
 

@@ -2,13 +2,13 @@
 
 import importlib.util
 import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lab import plots
+from lab.command import in_notebook
 
 if TYPE_CHECKING:
     from lab.plots import Picture
@@ -107,6 +107,5 @@ def slider(
 
 def can_slide() -> bool:
     """Tell whether ipywidgets is installed and a person may move a slider: not where nbgrader executes the notebook."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    live = getattr(shell, "kernel", None) is not None and not os.environ.get("NBGRADER_EXECUTION")
+    live = in_notebook() and not os.environ.get("NBGRADER_EXECUTION")
     return live and importlib.util.find_spec("ipywidgets") is not None
