@@ -21,6 +21,7 @@ from grader.wall.isolation import STRONGEST_FIRST
 PAGE = ROOT / "docs" / "hostile.md"
 USER = 10001  # nobody who owns anything here
 AS_USER = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
+PROBE = "import os, sys; sys.exit(not os.access(sys._base_executable, os.X_OK))"
 PAGE_TEXT = """# The hostile submissions
 
 What {count} submissions try, and what became of each behind both [walls](security.md#the-two-walls). After each of them an honest notebook was graded
@@ -43,6 +44,11 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.parse_args()
+    if os.geteuid() == 0 and subprocess.run([*AS_USER, sys.executable, "-c", PROBE]).returncode:
+        parser.error(
+            f"user {USER} cannot run this Python: `make setup PYTHON=…` with one that everybody may run, in a folder"
+            " that everybody may read"
+        )
     users = [(), AS_USER] if os.geteuid() == 0 else [()]
     walls = [wall.name for wall in STRONGEST_FIRST]
     PAGE.write_text(page([[graded(wall, user) for user in users] for wall in walls], walls))
