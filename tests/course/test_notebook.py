@@ -8,6 +8,7 @@ import nbformat
 import pytest
 import torch
 
+from checks import overview
 from gate import ROOT
 from lab.exercises import NUMBERS
 from rewards import EXERCISES, Rewards
@@ -325,3 +326,16 @@ def test_saved_runs_hold_results_alone(source):
         record = json.loads((folder / "run.json").read_text())
         assert record["status"] == "finished"
         assert not record["config"]["rewards"].startswith("/")
+
+
+def test_the_executed_notebook_tells_the_marks_that_the_notebook_has(graded):
+    executed = nbformat.read(ROOT / "solutions/sentiment/exercise.ipynb", as_version=4)
+    shown = {cell.id: "".join(map(words_of, cell.get("outputs", []))) for cell in executed.cells}
+    assert shown["setup"].endswith(f"\n{overview()}\n")
+    most = sum(cell.metadata.nbgrader.get("points", 0) for _, cell in graded.values())
+    assert f"worth {most} of {most} marks" in shown["progress"]
+
+
+def words_of(output):
+    """Return an output's text."""
+    return output.get("text", "") or output.get("data", {}).get("text/plain", "")
