@@ -24,7 +24,8 @@ def described(figure: "Figure") -> str:
 def plot_words(plot: "Axes") -> Iterator[str]:
     """Return the sentences for one plot: its axes, then all that is drawn in it and has a name or markers."""
     title = f", {plot.get_title()}" if plot.get_title() else ""
-    yield f"Plot of {plot.get_ylabel() or 'values'} over {plot.get_xlabel()}{title}."
+    over = f" over {plot.get_xlabel()}" if plot.get_xlabel() else ""
+    yield f"Plot of {plot.get_ylabel() or 'values'}{over}{title}."
     for bars in plot.containers:
         if isinstance(bars, BarContainer):
             yield f"{bars.get_label()}: {bar_words(plot, bars)}."
@@ -58,7 +59,7 @@ def line_words(line: Line2D) -> str:
 
 def bar_words(plot: "Axes", bars: Sequence[Patch]) -> str:
     """Return the height of each bar, under the tick that it belongs to."""
-    ticks = [label.get_text() for label in plot.get_xticklabels()]
+    ticks = [label.get_text().replace("\n", " ") for label in plot.get_xticklabels()]
     heights = [float(bar.get_height()) for bar in bars]  # type: ignore[attr-defined]
     names = ticks if len(ticks) == len(heights) else [str(i + 1) for i in range(len(heights))]
     return ", ".join(f"{name} {height:.2f}" for name, height in zip(names, heights, strict=True))
