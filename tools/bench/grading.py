@@ -2,7 +2,7 @@
 
 Every notebook is the instructor's own, right in every exercise, with a line that makes it differ from the others. Stock
 nbgrader executes what it would have to execute for the same exercises: the notebook as far as the last of them, without
-training, hidden tests or a sandbox; `grader` judges exercises 1 to 4b by all their laws. Commands of their own, so that
+training, hidden tests or a sandbox; `grader` judges exercises 1 to 4c by all their laws. Commands of their own, so that
 every figure includes Python's start and nbgrader's; the gradebook is new in every round.
 """
 
@@ -26,7 +26,7 @@ from tools.classroom import NOTEBOOK, Classroom
 STOCK = (
     'c = get_config()\nc.CourseDirectory.course_id = "stock"\nc.ExecutePreprocessor.timeout = 600\n'
 )
-LAST = "kl_estimate"  # the last exercise that laws judge
+LAST = "policy_loss"  # the last exercise that laws judge
 
 
 def distinct(document: dict, number: int) -> bytes:
