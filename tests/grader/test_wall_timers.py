@@ -1,6 +1,9 @@
 """The wall: whatever a worker says or keeps to itself, the trusted side comes back from it in time, and stays small."""
 
+import contextlib
 import json
+import math
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +18,7 @@ from grader.judging.calls import Ended
 from grader.judging.function import SubmittedFunction
 from grader.submission.preflight import repair
 from grader.wall.ends import WorkerEnded
+from grader.wall.watchdog import watchdog
 
 URGENT = """
 ends = []
@@ -189,3 +193,55 @@ def test_a_job_has_a_limit_of_memory_and_its_end_is_nobody_s_mark(class_folder):
     rows = class_folder.status()
     assert [rows[name]["total"] for name in ("ann", "cat")] == ["2.0", "2.0"]
     assert rows["bob"]["status"] == "infrastructure" and "MemoryError" in str(rows["bob"])
+
+
+# --- the watchdog by itself
+
+
+def ended_by(deadline, blocks, monkeypatch):
+    """Which of these blocks' ends the watchdog called within a second."""
+    monkeypatch.setattr("grader.wall.watchdog.GRACE", 0.1)
+    called = []
+    with contextlib.ExitStack() as stack:
+        for name, end in blocks.items():
+            stack.enter_context(
+                watchdog(lambda: deadline, lambda n=name, e=end: (called.append(n), e()))
+            )
+        time.sleep(1.0)
+    return set(called)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_end_that_fails_or_hangs_leaves_the_other_waits_looked_after(monkeypatch):
+    blocks = {"fails": lambda: 1 / 0, "hangs": lambda: time.sleep(2), "works": lambda: None}
+    assert ended_by(time.monotonic(), blocks, monkeypatch) == set(blocks)
+    assert ended_by(time.monotonic(), blocks, monkeypatch) == set(blocks)
+
+
+def test_a_wait_that_is_over_or_whose_deadline_moves_is_never_ended(monkeypatch):
+    assert ended_by(time.monotonic() + 60, {"early": lambda: None}, monkeypatch) == set()
+    monkeypatch.setattr("grader.wall.watchdog.GRACE", 0.5)
+    called, deadline = [], [time.monotonic()]
+    with watchdog(lambda: deadline[0], lambda: called.append("moved")):
+        time.sleep(0.4)
+        deadline[0] += 60
+        time.sleep(1.0)
+    with watchdog(time.monotonic, lambda: called.append("over")):
+        pass
+    time.sleep(1.0)
+    assert called == []
+
+
+def test_a_forked_process_ends_nobody_s_wait_but_its_own(monkeypatch):
+    monkeypatch.setattr("grader.wall.watchdog.GRACE", 0.1)
+    reader, writer = os.pipe()
+    late = [math.inf]
+    with watchdog(lambda: late[0], lambda: os.write(writer, b"parent's")):
+        if (child := os.fork()) == 0:
+            late[0] = 0.0
+            with watchdog(lambda: 0.0, lambda: os.write(writer, b"own")):
+                time.sleep(1.0)
+            os._exit(0)
+        os.waitpid(child, 0)
+    os.close(writer)
+    assert os.read(reader, 100) == b"own"
