@@ -26,18 +26,22 @@ SHARED = {
     "e2e/test_smoke.py::test_honest_rewards_pass": "tried",
     "e2e/test_smoke.py::test_a_negative_control": "tried",
 }
-# A test that uses one of these starts commands, trains, or judges many submissions; so does every test of these files.
+# A test that uses one of these starts commands, trains, judges many submissions, or waits for what never answers; so does every
+# test of these files.
 SLOW_FIXTURES = {
     "class_folder", "forked", "graded", "judged", "judged_behind_landlock", "python", "quick", "release", "room", "server", "term", "trained",
     "tried", "ungrouped",
 }  # fmt: skip
 SLOW_FILES = {
-    "bank/test_strategies.py", "course/test_evaluate.py", "course/test_output.py", "course/test_train_settings.py",
-    "e2e/test_formgrader.py", "e2e/test_grade_one.py", "e2e/test_gradescope.py", "e2e/test_installed.py", "e2e/test_leaks.py",
-    "e2e/test_smoke.py", "gate/test_judges.py", "grader/test_assignments.py", "grader/test_batch.py", "grader/test_cluster.py", "grader/test_command.py",
-    "grader/test_containers.py", "grader/test_environment.py", "grader/test_fuzz.py", "grader/test_new.py",
-    "grader/test_preflight.py", "grader/test_wall_timers.py", "lms/test_classroom.py", "lms/test_download.py",
-    "lms/test_publish.py", "lms/test_serve_one.py", "lms/test_systems.py", "tools/test_build.py", "tools/test_models.py",
+    "bank/test_strategies.py", "course/test_evaluate.py", "course/test_output.py", "course/test_submit.py",
+    "course/test_train_settings.py", "e2e/test_formgrader.py", "e2e/test_grade_one.py", "e2e/test_gradescope.py",
+    "e2e/test_installed.py", "e2e/test_leaks.py", "e2e/test_smoke.py", "gate/test_judges.py", "gate/test_replay.py",
+    "gate/test_walled_rewards.py", "grader/test_assignments.py", "grader/test_batch.py", "grader/test_cluster.py",
+    "grader/test_command.py", "grader/test_containers.py", "grader/test_environment.py", "grader/test_forged.py",
+    "grader/test_fuzz.py", "grader/test_gradients.py", "grader/test_new.py", "grader/test_patience.py",
+    "grader/test_preflight.py", "grader/test_wall_ends.py", "grader/test_wall_limits.py", "grader/test_wall_lost.py",
+    "grader/test_wall_timers.py", "lms/test_classroom.py", "lms/test_download.py", "lms/test_publish.py",
+    "lms/test_serve_one.py", "lms/test_systems.py", "tools/test_build.py", "tools/test_models.py",
 }  # fmt: skip
 # `make long` alone: each says again, of other cases or at length, what a test beside it says.
 LONG = (
@@ -57,6 +61,12 @@ LONG = (
     "lms/test_class.py::test_a_class_goes_from_its_systems_download_to_its_marks[gradescope]",
     "lms/test_class.py::test_what_is_no_student_becomes_none[moodle",
 )
+
+
+def pytest_ignore_collect(collection_path, config):
+    """`make check` does not even import what it leaves out."""
+    left_out = "not slow" in config.option.markexpr
+    return (left_out and any(collection_path.match(f"tests/{file}") for file in SLOW_FILES)) or None
 
 
 def pytest_collection_modifyitems(items):

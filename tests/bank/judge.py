@@ -167,8 +167,8 @@ def judge(item, everything=True):
     """The row of one submission, `item` = (kind, id); with `everything` all exercises are graded, not its own alone."""
     kind, submission = item[0], bench.submissions[item]
     stem = DAMAGED if kind == "damage" else submission.stem
-    waits = not everything and kind == "hostile" and submission.notes["outcome"] == Outcome.TIMEOUT
-    bench.grader.assignment = bench.impatient if waits else bench.assignment
+    impatient = not everything and kind == "hostile" and waits(submission.notes)
+    bench.grader.assignment = bench.impatient if impatient else bench.assignment
     verdict = bench.grader.check(
         submission.notebook(bench.source), exercises=None if everything else [stem]
     )
@@ -184,6 +184,11 @@ def judge(item, everything=True):
     result = {"points": own["points"], "outcome": own["outcome"], "failed": failed_laws(own)}
     digest = hashlib.sha256(json.dumps(verdict, sort_keys=True).encode()).hexdigest()
     return {"kind": kind, "id": item[1], "stem": stem, **result, "faults": faults, "digest": digest}
+
+
+def waits(notes):
+    """Whether a hostile submission is one that never answers."""
+    return "waits" in notes or notes["outcome"] == Outcome.TIMEOUT
 
 
 def neighbour_faults():

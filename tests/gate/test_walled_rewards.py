@@ -37,16 +37,18 @@ def as_rounded(values):
     return pytest.approx(values, rel=2**-SIGNIFICANT_BITS)
 
 
-def walled(notebook, grader, config):
+def walled(notebook, grader, config, **limits):
     cells = repair(notebook, grader.assignment).cells
-    return WalledRewards(cells, grader.assignment, grader.sandbox, config)
+    limits = dataclasses.replace(grader.assignment.limits, **limits)
+    assignment = dataclasses.replace(grader.assignment, limits=limits)
+    return WalledRewards(cells, assignment, grader.sandbox, config)
 
 
 def called(grader, cell, texts=("a", "b", "c"), calls=1):
-    """What `sentiment_reward`, replaced by `cell`, answers to the trainer."""
+    """What `sentiment_reward`, replaced by `cell`, answers to the trainer; the notebook's own calls of it have 2 seconds each."""
     notebook = json.dumps(replaced(solution(), "sentiment_reward", cell)).encode()
     config = TrainConfig.from_preset("smoke")
-    with walled(notebook, grader, config) as rewards:
+    with walled(notebook, grader, config, load_seconds=2.0) as rewards:
         for _ in range(calls):
             scores = rewards["sentiment_reward"](list(texts), prompts=["p"] * len(texts))
     return scores

@@ -52,6 +52,7 @@ def exponential_shaping(scores, temperature=1.0):
 # stem: exponential_shaping
 # hostile: a line above the function hangs; it is skipped, and the function misses its result
 # outcome: wrong
+# waits: for ever
 def forever():
     while True:
         pass
@@ -76,6 +77,7 @@ while step >= 0:
 # stem: exponential_shaping
 # hostile: one urgent byte on every descriptor: announced to the grader, and never there to be read
 # outcome: crash timeout
+# waits: for ever
 import os, socket
 
 def exponential_shaping(scores, temperature=1.0):
