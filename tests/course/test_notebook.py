@@ -254,7 +254,9 @@ def test_comparison_covers_every_kl_type_and_shaping(source, notebook):
 
     assert source / "saved_runs" == SAVED_RUNS
     configs = [load_run(SAVED_RUNS / name).config for name in experiments(notebook)]
-    assert {config["kl_type"] for config in configs} == {"none", "forward", "backward"}
+    paid = [config["kl_type"] if config["kl_coef"] else "none" for config in configs]
+    assert set(paid) == {"none", "forward", "backward"}
+    assert {config["beta"] for config in configs} == {0.0, 0.1}
     assert {config["reward_shaping"] for config in configs} == {"none", "exponential"}
     assert {config["preset"] for config in configs} == {"smoke"}
 

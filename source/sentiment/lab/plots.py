@@ -1,4 +1,4 @@
-"""The figures: reward curves, sentiment histograms, reward against divergence.
+"""The figures: reward curves, sentiment histograms, reward against divergence, over-optimisation.
 
 They are transparent: every colour has a contrast of 3:1 or more on white and on the dark themes' #111111 and #1e1e1e. The first
 three are Okabe and Ito's, and all are as far apart as that leaves them for readers with any colour vision; line styles and
@@ -6,6 +6,7 @@ markers differ too, so that a black-and-white print still reads. Every function 
 describes itself.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -132,4 +133,29 @@ def reward_against_divergence(runs: Mapping[str, "Run"]) -> Figure:
         xlabel="distinct-2 (share of different word pairs)", ylabel="P(positive), held-out prompts"
     )
     right.legend(frameon=False)
+    return figure
+
+
+def over_optimisation(ways: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Plot what the trained-for classifier and a second judge say over √KL, a path from the left a run: the curve of Gao et al. 2022.
+
+    Args:
+        ways: label → `kl` (nats; an estimate below 0 counts as 0), `proxy` and `judge` (mean scores), values of equal number.
+    """
+    figure, panels = axes(width=10.5, columns=2)
+    titles = {"proxy": "the classifier, which is trained for", "judge": "the second judge"}
+    for index, (name, way) in enumerate(ways.items()):
+        look: dict[str, Any] = {
+            "color": COLOURS[index % len(COLOURS)],
+            "linestyle": STYLES[index % len(STYLES)],
+            "marker": MARKERS[index % len(MARKERS)],
+            "markersize": 4,
+            "label": name,
+        }
+        distances = [math.sqrt(max(0, nats)) for nats in way["kl"]]
+        for plot, key in zip(panels, titles, strict=True):
+            plot.plot(distances, way[key], **look)
+    for plot, title in zip(panels, titles.values(), strict=True):
+        plot.set(xlabel="√KL from the base model, nats of a completion", ylabel="mean score", title=title, ylim=(0.35, 1))  # fmt: skip
+    panels[1].legend(frameon=False)
     return figure
