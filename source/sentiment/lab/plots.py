@@ -136,15 +136,16 @@ def reward_against_divergence(runs: Mapping[str, "Run"]) -> Figure:
     return figure
 
 
-def over_optimisation(ways: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Plot what the trained-for classifier and a second judge say over √KL, a path from the left a run: the curve of Gao et al. 2022.
+def over_optimisation(ways: Mapping[str, Mapping[str, Sequence[float]]], first: int = 0) -> Figure:
+    """Plot what the trained-for classifier and a second judge say over √KL, a path a run: the curve of Gao et al. 2022.
 
     Args:
         ways: label → `kl` (nats; an estimate below 0 counts as 0), `proxy` and `judge` (mean scores), values of equal number.
+        first: the number of the first way's colour, so that runs look as they do in other figures.
     """
     figure, panels = axes(width=10.5, columns=2)
     titles = {"proxy": "the classifier, which is trained for", "judge": "the second judge"}
-    for index, (name, way) in enumerate(ways.items()):
+    for index, (name, way) in enumerate(ways.items(), first):
         look: dict[str, Any] = {
             "color": COLOURS[index % len(COLOURS)],
             "linestyle": STYLES[index % len(STYLES)],
@@ -155,7 +156,10 @@ def over_optimisation(ways: Mapping[str, Mapping[str, Sequence[float]]]) -> Figu
         distances = [math.sqrt(max(0, nats)) for nats in way["kl"]]
         for plot, key in zip(panels, titles, strict=True):
             plot.plot(distances, way[key], **look)
+    lowest = min(min(way[key]) for way in ways.values() for key in titles)
     for plot, title in zip(panels, titles.values(), strict=True):
-        plot.set(xlabel="√KL from the base model, nats of a completion", ylabel="mean score", title=title, ylim=(0.35, 1))  # fmt: skip
-    panels[1].legend(frameon=False)
+        plot.set(xlabel="√KL(π ‖ P_ref), KL in nats of a completion", ylabel="mean score")
+        plot.set(title=title, ylim=(lowest - 0.03, 1))
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=3)
     return figure
