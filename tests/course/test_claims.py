@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gate import ROOT
-from lab.overoptimisation import best_of_kl, path
+from lab.overoptimisation import best_of, best_of_kl, path
 from lab.runs import SAVED_RUNS, load_run
 from rewards import load_rewards
 
@@ -307,7 +307,7 @@ def test_what_a_reward_that_can_be_checked_teaches(cells, printed, recorded):
             "mean push is 3.6 times as hard",
             "takes 232 samples",
             "At 72 % dead groups",
-            "one time in 14",
+            "one time in 14, and four or more one time in six",
         ),
         *("3 % of the completions ended in time at step 1 and all of them at step 22",),
         *(
@@ -319,7 +319,9 @@ def test_what_a_reward_that_can_be_checked_teaches(cells, printed, recorded):
     shown = printed["e5-checkable"]
     assert "3.62 times as hard" in shown and "72% of 384 groups teach nothing" in shown
     assert re.search(r"live groups: 232$", shown.strip())
-    assert round(1 / 0.72**8) == 14
+    assert round(1 / 0.72**8) == 14  # "one time in six": four or more of eight
+    four = sum(math.comb(8, k) * 0.28**k * 0.72 ** (8 - k) for k in range(4, 9))
+    assert round(1 / four) == 6
     history = {line["step"]: line for line in recorded["ends in time"]["history"]}
     dead = {step: line["frac_reward_zero_std"] for step, line in history.items()}
     assert round(history[1]["reward"], 2) == 0.03 and history[22]["reward"] == 1
@@ -331,3 +333,23 @@ def test_what_a_reward_that_can_be_checked_teaches(cells, printed, recorded):
     assert sum(not re.search("[a-z]", text.lower()) for text in written) / 192 == pytest.approx(
         0.5, abs=0.02
     )
+
+
+@pytest.mark.long
+def test_best_of_n_sampled_anew(cells, printed, monkeypatch):
+    """By the notebook's own cell; another processor draws other samples of the same distribution."""
+    import sentiment
+    from lab.config import TrainConfig
+    from lab.pretrained import load_language_model
+
+    config = TrainConfig.from_preset("smoke")
+    monkeypatch.setattr(sentiment, "_model_name", config.sentiment_model)
+    base, tokenizer = load_language_model(config.model)
+    names = {"base": base, "tokenizer": tokenizer, "config": config, "np": np, "print": lambda *_, **__: None}  # fmt: skip
+    names["get_sentiment_scores"] = sentiment.get_sentiment_scores
+    exec(cells["e5-judge"], names)
+    scores, judged = (names[name].reshape(-1, 64) for name in ("base_scores", "base_judged"))
+    rows = re.findall(r"best of (\d+) +([\d.]+) +([\d.]+) ", printed["e5-over-table"])
+    for n, proxy, second in rows:
+        assert best_of(int(n), scores, scores) == pytest.approx(float(proxy), abs=0.02)
+        assert best_of(int(n), scores, judged) == pytest.approx(float(second), abs=0.05)
