@@ -353,3 +353,28 @@ def test_best_of_n_sampled_anew(cells, printed, monkeypatch):
     for n, proxy, second in rows:
         assert best_of(int(n), scores, scores) == pytest.approx(float(proxy), abs=0.02)
         assert best_of(int(n), scores, judged) == pytest.approx(float(second), abs=0.05)
+
+
+def test_the_answers_to_the_stretch_questions(solutions, recorded):
+    text = " ".join((ROOT / "docs/stretch.md").read_text(encoding="utf-8").split())
+    rewards = load_rewards(solutions)
+    advantages, shaping = rewards["group_advantages"], rewards["exponential_shaping"]
+    scores = torch.tensor([0.20, 0.40, 0.60, 0.95])
+
+    def listed(values, digits=2):
+        return ", ".join(f"{value:.{digits}f}" for value in values)
+
+    plain = advantages(scores, 4)
+    shaped = {t: advantages(shaping(scores, t), 4) for t in (0.02, 1.0, 5.0, 10.0, 20.0, 100.0)}
+    off = {t: (values - plain).abs().max().item() for t, values in shaped.items()}
+    for values in (shaped[0.02], shaped[1.0], plain):
+        assert f"({listed(values.tolist())})" in text
+    assert off[1.0] > off[5.0] > off[10.0] > off[20.0] < off[100.0]
+    assert f"to {off[20.0]:.3f}; then it grows again, {off[100.0]:.3f}" in text
+    groups = [advantages(torch.tensor([1.0] * k + [0.0] * (8 - k)), 8) for k in range(1, 8)]
+    assert listed(group[0].item() for group in groups) in text
+    assert listed(group.abs().sum().item() for group in groups) in text
+    assert f"= {0.1 * (math.exp(5) - math.exp(3)):.1f}" in text
+    for beta, run in recorded["beta"].items():
+        figures = f"{run['distinct_2']:.2f}, {run['kl']:.2f} with {float(beta):g}"
+        assert f"{run['mean_sentiment']:.2f}, {figures}" in text
