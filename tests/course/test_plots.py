@@ -10,6 +10,7 @@ from lab.plots import (
     MARKERS,
     STYLES,
     axes,
+    over_optimisation,
     reward_against_divergence,
     reward_curve,
     sentiment_histograms,
@@ -26,8 +27,17 @@ def three_runs(trained):
     return {"none": run, "forward": run, "backward": run}
 
 
+WAY = {"kl": [-0.5, 4.0, 9.0], "proxy": [0.5, 0.8, 0.95], "judge": [0.45, 0.7, 0.6]}
+
+
 @pytest.fixture(
-    params=["reward_curve", "reward", "sentiment_histograms", "reward_against_divergence"]
+    params=[
+        "reward_curve",
+        "reward",
+        "sentiment_histograms",
+        "reward_against_divergence",
+        "over_optimisation",
+    ]
 )
 def figure(request, three_runs):
     """Every figure of the course with three entries."""
@@ -36,6 +46,7 @@ def figure(request, three_runs):
         "reward": lambda: reward_curve(three_runs, key="reward", label="reward"),
         "sentiment_histograms": lambda: sentiment_histograms(SCORES),
         "reward_against_divergence": lambda: reward_against_divergence(three_runs),
+        "over_optimisation": lambda: over_optimisation(dict.fromkeys(three_runs, WAY)),
     }[request.param]()
 
 
@@ -175,6 +186,17 @@ def test_divergence_plot_pairs_sentiment_with_kl_and_variety(three_runs):
         assert list(line.get_ydata()) == [
             entry["validation/mean_sentiment"] for entry in validations
         ]
+
+
+def test_over_optimisation_pairs_both_judges_with_the_root_of_the_kl():
+    figure = over_optimisation({"a": WAY, "b": WAY}, first=2)
+    for plot, key in zip(figure.axes, ("proxy", "judge"), strict=True):
+        line = plot.get_lines()[0]
+        assert list(line.get_xdata()) == [0, 2, 3]  # an estimate below 0 counts as 0
+        assert list(line.get_ydata()) == WAY[key]
+        assert line.get_color() == COLOURS[2] and plot.get_ylim()[0] < 0.45
+    assert legend_texts(figure) == ["a", "b"]
+    assert "a: 0.45 at 0, 0.6 at 3, highest 0.7 at 2" in described(figure)
 
 
 def test_seven_runs_can_be_told_apart(trained):
