@@ -23,7 +23,7 @@ from tools.solutions import exported
 
 OUT = ROOT / "build" / "demo"
 NOTEBOOK = "exercise.ipynb"
-CELL_SECONDS = 600  # the longest cell makes four training runs
+CELL_SECONDS = 600  # the longest cell makes five training runs
 
 
 def execute_notebook() -> Path:

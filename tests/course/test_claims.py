@@ -3,11 +3,14 @@
 import json
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from gate import ROOT
+from lab.overoptimisation import best_of, best_of_kl, path
 from lab.runs import SAVED_RUNS, load_run
 from rewards import load_rewards
 
@@ -151,6 +154,8 @@ def test_why_the_loss_hovers_around_0_in_the_saved_runs(cells):
         lengths = [line["completions/mean_length"] for line in lines]
         assert min(lengths) >= 23 and max(lengths) == 24
         assert max(line["clip_ratio/region_mean"] for line in lines) == 0
+        if load_run(folder).config["beta"]:  # its KL is in the loss
+            continue
         even = [abs(line["loss"]) for line in lines if line["completions/min_length"] == 24]
         uneven = [abs(line["loss"]) for line in lines if line["completions/min_length"] < 24]
         assert max(even) < 1e-4 and max([0, *uneven]) < 0.1
@@ -164,3 +169,212 @@ def test_trl_has_the_defaults_that_the_notebook_names():
     assert (defaults["loss_type"], defaults["scale_rewards"]) == ("dapo", "group")
     assert (defaults["epsilon"], defaults["num_iterations"]) == (0.2, 1)
     assert defaults["use_bias_correction_kl"] is True
+
+
+# --- over-optimisation
+
+
+@pytest.fixture(scope="module")
+def ways():
+    """The watched runs' ways, by folder."""
+    folders = (path for path in SAVED_RUNS.iterdir() if path.name != "mine")
+    return {folder.name: path(load_run(folder)) for folder in folders}
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    """Runs that the notebook does not make: other seeds, other betas, and the reward that can be checked."""
+    return json.loads((Path(__file__).parent / "recorded/runs.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def printed():
+    """What the instructor's executed notebook printed, by cell."""
+    document = json.loads((ROOT / "solutions/sentiment/exercise.ipynb").read_text(encoding="utf-8"))
+    return {
+        cell["id"]: "".join("".join(output.get("text", "")) for output in cell["outputs"])
+        for cell in document["cells"]
+        if cell["cell_type"] == "code"
+    }
+
+
+def test_the_kl_of_one_step_is_off(cells):
+    says(cells, "e5-over-idea", "at step 1, where the KL is 0, it says 2.0 nats", "2401.01879")
+    for name in ("fast_no_term", "fast_beta", "fast_forward"):
+        first = next(line for line in load_run(SAVED_RUNS / name).history if "entropy" in line)
+        assert 24 * (-first["ref_log_prob"] - first["entropy"]) == pytest.approx(2.0, abs=0.05)
+
+
+def test_where_the_curve_bends(cells, ways, recorded):
+    says(
+        cells,
+        "e5-over-seen",
+        *(
+            "0.90 to 0.98 in their last five steps",
+            "for 14 nats",
+            "on to 0.98",
+            "from 0.70 to 0.60",
+        ),
+        *("seed 1 fell from 0.70 to 0.51", "seed 2 stayed at 0.75 to 0.79"),
+    )
+    last = [
+        ways[f"fast_{name}"]["proxy"][-1] for name in ("no_term", "forward", "backward", "beta")
+    ]
+    assert round(min(last), 2) == 0.90 and round(max(last), 2) == 0.98
+    hacked = ways["fast_no_term"]
+    peak = hacked["judge"].argmax()
+    assert round(hacked["kl"][peak]) == 14 and (np.diff(hacked["judge"][: peak + 1]) > 0).all()
+    assert [round(hacked["judge"][i], 2) for i in (peak, -1)] == [0.70, 0.60]
+    assert round(hacked["kl"][-1]) == 70
+    one, two = (recorded["ways by seed"][f"fast_no_term/{seed}"]["judge"] for seed in (1, 2))
+    assert [round(max(one), 2), round(one[-1], 2)] == [0.70, 0.51]
+    assert round(min(two[2:]), 2) == 0.75 and round(max(two), 2) == 0.79
+
+
+def test_what_the_judge_makes_of_the_other_runs(cells, ways, recorded, printed):
+    says(
+        cells, "e5-over-seen", "*fast, forward* 0.85 and *fast, backward* 0.75", "knows 6 % of its"
+    )
+    assert [round(ways[f"fast_{name}"]["judge"][-1], 2) for name in ("forward", "backward")] == [0.85, 0.75]  # fmt: skip
+    assert re.search(r"fast, no term .* 6% ", printed["e5-over-table"])
+    says(
+        cells,
+        "e5-over-seen",
+        *("between 11 and 12.1 nats from step 11 on", "0.87 (0.88 and 0.85 with seeds 1 and 2)"),
+    )
+    steady = ways["fast_beta"]["kl"][2:]
+    assert min(steady) > 11 and max(steady) < 12.1
+    assert ways["fast_beta"]["judge"].argmax() == len(ways["fast_beta"]["judge"]) - 1
+    beta = [recorded["ways by seed"][f"fast_beta/{seed}"]["judge"][-1] for seed in (1, 2)]
+    last = [ways["fast_beta"]["judge"][-1], *beta]
+    assert last == pytest.approx([0.87, 0.88, 0.845], abs=0.005)
+
+
+def test_who_keeps_spread(cells, ways):
+    says(
+        cells,
+        "e5-over-seen",
+        *("entropy of 3.2 nats per token, *fast, forward* with 2.0 and *fast, backward* with 1.5",),
+        *("distinct-2 of 0.42 against 0.15 and 0.11",),
+    )
+    runs = {name: load_run(SAVED_RUNS / f"fast_{name}") for name in ("beta", "forward", "backward")}
+    variety = [round(run.after["distinct_2"], 2) for run in runs.values()]
+    spread = [ways[f"fast_{name}"]["entropy"][-1] for name in runs]
+    assert variety == [0.42, 0.15, 0.11] and spread == pytest.approx([3.2, 2.0, 1.5], abs=0.05)
+    assert len({run.config["learning_rate"] for run in runs.values()}) == 1
+    highest = max(ways, key=lambda name: ways[name]["entropy"][-1])
+    assert highest == "fast_no_term"  # "look up that of *fast, no term*"
+
+
+def test_what_best_of_n_gives(cells, ways, printed):
+    says(
+        cells,
+        "e5-over-seen",
+        *(
+            "Of 64 samples the best has 0.95",
+            "at 3.2 nats at most",
+            "at 11 nats",
+            "only 0.64, as much",
+        ),
+        *("for 2,560 completions in training, which is best-of-64 for 40 requests",),
+    )
+    rows = re.findall(
+        r"best of (\d+) +([\d.]+) +([\d.]+) +\d+% +([\d.]+)", printed["e5-over-table"]
+    )
+    table = {int(n): tuple(map(float, values)) for n, *values in rows}
+    assert list(table) == [1, 2, 4, 8, 16, 32, 64]
+    assert all(kl == round(best_of_kl(n), 2) for n, (_, _, kl) in table.items())
+    proxy, second, kl = table[64]
+    assert (round(proxy, 2), round(second, 2), round(kl, 1)) == (0.95, 0.64, 3.2)
+    assert abs(second - table[32][1]) < 0.005
+    assert ways["fast_beta"]["proxy"][-1] == pytest.approx(0.95, abs=0.005)
+    assert round(ways["fast_beta"]["kl"][-1]) == 11
+    config = load_run(SAVED_RUNS / "fast_beta").config
+    assert config["completions_per_step"] * config["max_steps"] == 2560 == 64 * 40
+
+
+def test_the_judge_learned_from_so_many(cells, printed):
+    says(cells, "e5-judge-idea", "32 completions of each training prompt", "gets 0.5")
+    assert 'base_samples("train", 32)' in cells["e5-judge"]
+    assert re.search(r"takes the classifier's side on 6[0-9]%", printed["e5-judge"])
+
+
+def test_what_a_reward_that_can_be_checked_teaches(cells, printed, recorded):
+    says(
+        cells,
+        "e5-checkable-seen",
+        *(
+            "mean push is 3.6 times as hard",
+            "takes 232 samples",
+            "At 72 % dead groups",
+            "one time in 14, and four or more one time in six",
+        ),
+        *("3 % of the completions ended in time at step 1 and all of them at step 22",),
+        *(
+            "from 75 % to 0 at steps 16 to 20; from step 21 on it was 75 % or more",
+            "192 held-out completions 80 are `.`",
+            "half have no letter",
+        ),
+    )
+    shown = printed["e5-checkable"]
+    assert "3.62 times as hard" in shown and "72% of 384 groups teach nothing" in shown
+    assert re.search(r"live groups: 232$", shown.strip())
+    assert round(1 / 0.72**8) == 14  # "one time in six": four or more of eight
+    four = sum(math.comb(8, k) * 0.28**k * 0.72 ** (8 - k) for k in range(4, 9))
+    assert round(1 / four) == 6
+    history = {line["step"]: line for line in recorded["ends in time"]["history"]}
+    dead = {step: line["frac_reward_zero_std"] for step, line in history.items()}
+    assert round(history[1]["reward"], 2) == 0.03 and history[22]["reward"] == 1
+    assert dead[1] == 0.75 and {dead[step] for step in range(16, 21)} == {0}
+    assert min(dead[step] for step in range(21, 41)) == 0.75
+    assert [dead[step] for step in range(36, 41)].count(1) == 4
+    written = [text.strip() for text in recorded["ends in time"]["completions"]]
+    assert (len(written), written.count(".")) == (192, 80)
+    assert sum(not re.search("[a-z]", text.lower()) for text in written) / 192 == pytest.approx(
+        0.5, abs=0.02
+    )
+
+
+@pytest.mark.long
+def test_best_of_n_sampled_anew(cells, printed, monkeypatch):
+    """By the notebook's own cell; another processor draws other samples of the same distribution."""
+    import sentiment
+    from lab.config import TrainConfig
+    from lab.pretrained import load_language_model
+
+    config = TrainConfig.from_preset("smoke")
+    monkeypatch.setattr(sentiment, "_model_name", config.sentiment_model)
+    base, tokenizer = load_language_model(config.model)
+    names = {"base": base, "tokenizer": tokenizer, "config": config, "np": np, "print": lambda *_, **__: None}  # fmt: skip
+    names["get_sentiment_scores"] = sentiment.get_sentiment_scores
+    exec(cells["e5-judge"], names)
+    scores, judged = (names[name].reshape(-1, 64) for name in ("base_scores", "base_judged"))
+    rows = re.findall(r"best of (\d+) +([\d.]+) +([\d.]+) ", printed["e5-over-table"])
+    for n, proxy, second in rows:
+        assert best_of(int(n), scores, scores) == pytest.approx(float(proxy), abs=0.02)
+        assert best_of(int(n), scores, judged) == pytest.approx(float(second), abs=0.05)
+
+
+def test_the_answers_to_the_stretch_questions(solutions, recorded):
+    text = " ".join((ROOT / "docs/stretch.md").read_text(encoding="utf-8").split())
+    rewards = load_rewards(solutions)
+    advantages, shaping = rewards["group_advantages"], rewards["exponential_shaping"]
+    scores = torch.tensor([0.20, 0.40, 0.60, 0.95])
+
+    def listed(values, digits=2):
+        return ", ".join(f"{value:.{digits}f}" for value in values)
+
+    plain = advantages(scores, 4)
+    shaped = {t: advantages(shaping(scores, t), 4) for t in (0.02, 1.0, 5.0, 10.0, 20.0, 100.0)}
+    off = {t: (values - plain).abs().max().item() for t, values in shaped.items()}
+    for values in (shaped[0.02], shaped[1.0], plain):
+        assert f"({listed(values.tolist())})" in text
+    assert off[1.0] > off[5.0] > off[10.0] > off[20.0] < off[100.0]
+    assert f"to {off[20.0]:.3f}; then it grows again, {off[100.0]:.3f}" in text
+    groups = [advantages(torch.tensor([1.0] * k + [0.0] * (8 - k)), 8) for k in range(1, 8)]
+    assert listed(group[0].item() for group in groups) in text
+    assert listed(group.abs().sum().item() for group in groups) in text
+    assert f"= {0.1 * (math.exp(5) - math.exp(3)):.1f}" in text
+    for beta, run in recorded["beta"].items():
+        figures = f"{run['distinct_2']:.2f}, {run['kl']:.2f} with {float(beta):g}"
+        assert f"{run['mean_sentiment']:.2f}, {figures}" in text

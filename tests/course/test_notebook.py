@@ -198,6 +198,26 @@ def test_every_box_holds_a_difficulty_and_two_hints(notebook):
         assert box.count("<div style=") == box.count("</div>") == 1, stem
 
 
+def test_every_box_but_the_last_ends_in_a_question_that_is_optional_and_answered_in_docs_alone(
+    source, notebook
+):
+    boxes = {
+        stem: cell.source
+        for cell in notebook.cells
+        if cell.id.endswith("-box")
+        for stem in re.findall(r"\*\*Exercise \w+ · `(\w+)`\*\*", cell.source)
+    }
+    answers = (ROOT / "docs/stretch.md").read_text(encoding="utf-8")
+    asked = [stem for stem, box in boxes.items() if "> **Stretch** (optional, no marks): " in box]
+    assert set(STEMS) - set(asked) == {"forward_kl_reward", "analysis"}  # 3b's is asked with 3c's
+    for stem in asked:
+        last = boxes[stem].removesuffix("\n\n</div>").splitlines()[-1]
+        assert last.startswith("> **Stretch**") and last.endswith(("?", ".")), stem
+        number = "3b, 3c" if stem == "backward_kl_reward" else NUMBERS[stem]
+        assert f"**{number} · " in answers, stem
+    assert not list(source.rglob("stretch*"))
+
+
 def test_every_exercise_has_its_box_with_number_and_minutes(notebook):
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for stem, number in NUMBERS.items():
@@ -254,7 +274,9 @@ def test_comparison_covers_every_kl_type_and_shaping(source, notebook):
 
     assert source / "saved_runs" == SAVED_RUNS
     configs = [load_run(SAVED_RUNS / name).config for name in experiments(notebook)]
-    assert {config["kl_type"] for config in configs} == {"none", "forward", "backward"}
+    paid = [config["kl_type"] if config["kl_coef"] else "none" for config in configs]
+    assert set(paid) == {"none", "forward", "backward"}
+    assert {config["beta"] for config in configs} == {0.0, 0.1}
     assert {config["reward_shaping"] for config in configs} == {"none", "exponential"}
     assert {config["preset"] for config in configs} == {"smoke"}
 

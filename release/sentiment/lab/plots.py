@@ -1,4 +1,4 @@
-"""The figures: reward curves, sentiment histograms, reward against divergence.
+"""The figures: reward curves, sentiment histograms, reward against divergence, over-optimisation.
 
 They are transparent: every colour has a contrast of 3:1 or more on white and on the dark themes' #111111 and #1e1e1e. The first
 three are Okabe and Ito's, and all are as far apart as that leaves them for readers with any colour vision; line styles and
@@ -6,6 +6,7 @@ markers differ too, so that a black-and-white print still reads. Every function 
 describes itself.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -132,4 +133,33 @@ def reward_against_divergence(runs: Mapping[str, "Run"]) -> Figure:
         xlabel="distinct-2 (share of different word pairs)", ylabel="P(positive), held-out prompts"
     )
     right.legend(frameon=False)
+    return figure
+
+
+def over_optimisation(ways: Mapping[str, Mapping[str, Sequence[float]]], first: int = 0) -> Figure:
+    """Plot what the trained-for classifier and a second judge say over √KL, a path a run: the curve of Gao et al. 2022.
+
+    Args:
+        ways: label → `kl` (nats; an estimate below 0 counts as 0), `proxy` and `judge` (mean scores), values of equal number.
+        first: the number of the first way's colour, so that runs look as they do in other figures.
+    """
+    figure, panels = axes(width=10.5, columns=2)
+    titles = {"proxy": "the classifier, which is trained for", "judge": "the second judge"}
+    for index, (name, way) in enumerate(ways.items(), first):
+        look: dict[str, Any] = {
+            "color": COLOURS[index % len(COLOURS)],
+            "linestyle": STYLES[index % len(STYLES)],
+            "marker": MARKERS[index % len(MARKERS)],
+            "markersize": 4,
+            "label": name,
+        }
+        distances = [math.sqrt(max(0, nats)) for nats in way["kl"]]
+        for plot, key in zip(panels, titles, strict=True):
+            plot.plot(distances, way[key], **look)
+    lowest = min(min(way[key]) for way in ways.values() for key in titles)
+    for plot, title in zip(panels, titles.values(), strict=True):
+        plot.set(xlabel="√KL(π ‖ P_ref), KL in nats of a completion", ylabel="mean score")
+        plot.set(title=title, ylim=(lowest - 0.03, 1))
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=3)
     return figure
