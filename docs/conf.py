@@ -33,7 +33,7 @@ html_title = "RL fine-tuning, autograded"
 html_copy_source = html_show_sourcelink = False
 
 GUIDE = (
-    ("Guides", "docs/students", "docs/grading", "docs/authoring", "docs/ci", "docs/containers", "docs/clusters"),
+    ("Guides", "docs/students", "docs/grading", "docs/authoring", "docs/stretch", "docs/ci", "docs/containers", "docs/clusters"),
     ("How it works", "docs/architecture", "docs/security", "docs/verdict", "docs/glossary", "grader/README"),
     ("Measured", "docs/benchmarks", "docs/calibration", "docs/hostile"),
     ("The course", "source/sentiment/README", "models/tiny-gpt2/README", "models/tiny-sentiment/README", "models/ngram-judge/README"),
