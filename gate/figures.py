@@ -24,11 +24,14 @@ from train import run
 KEY = "gate_key.txt"
 # modules that take no part in a run …
 SPECTATORS = {
+    "card",
     "checks",
+    "config_file",
     "described",
     "evaluate",
     "examples",
     "explore",
+    "origin",
     "plots",
     "progress",
     "submit",

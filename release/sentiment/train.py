@@ -18,12 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sentiment
+from data import SPLITS, prompt_texts
+from lab.card import write_card
 from lab.command import says_errors
 from lab.config import TrainConfig, parse_args
+from lab.config_file import write_settings
 from lab.errors import ConfigError, OutOfMemory, out_of_memory
 from lab.exercises import call_exercise, chosen
 from lab.machine import device_name, plan, unseen_gpu
 from lab.measure import check_length
+from lab.origin import command_line, commit
 from lab.pretrained import load_language_model
 from lab.reference import Reference
 from lab.runs import (
@@ -164,7 +168,7 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
     with state.main_process_first():
         if state.is_main_process:
             prepare_folder(config)
-    record = (read_record(folder) if config.resume else None) or new_record(config, device_name())
+    record = begun(config)
     checkpoint = last_checkpoint(folder) if config.resume else None
     reference = None
     if config.kl_type != "none":
@@ -182,11 +186,23 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
         if state.is_main_process:
             save_final(trainer, tokenizer, folder / "final")
             tracker.finish()
+            write_card(folder / "final", record, *map(len, map(prompt_texts, SPLITS)))
         trainer.accelerator.wait_for_everyone()
         trainer.accelerator.end_training()  # several processes part before they exit: else one may abort
     finally:
         tracker.close()
     return load_run(folder)
+
+
+def begun(config: TrainConfig) -> dict[str, Any]:
+    """Return the run's record as it begins or goes on, with where it comes from; the settings are written beside it."""
+    folder = Path(config.output_dir)
+    kept = read_record(folder) if config.resume else None
+    record = kept or {**new_record(config, device_name()), "git": commit()}
+    record["commands"] = [*record.get("commands", []), command_line()]
+    if int(os.environ.get("RANK", "0")) == 0:
+        write_settings(folder / "config.yaml", config.as_dict())
+    return record
 
 
 def remedies(config: TrainConfig) -> str:

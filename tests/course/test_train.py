@@ -87,6 +87,7 @@ def test_completions_before_and_after_are_on_the_same_prompts(trained):
 def test_finished_run_keeps_no_checkpoints_and_prints_its_gain(trained):
     assert sorted(path.name for path in trained.iterdir()) == [
         "completions.json",
+        "config.yaml",
         "final",
         "history.jsonl",
         "run.json",

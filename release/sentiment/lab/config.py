@@ -6,10 +6,12 @@ replaces the preset.
 
 import math
 import os
+import sys
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from lab.command import OneLineErrors
+from lab.config_file import from_file
 from lab.errors import ConfigError
 from lab.exercises import ROWS
 from lab.reader import no_file
@@ -201,13 +203,24 @@ class TrainConfig:
         return asdict(self)
 
 
+@dataclass
+class Command:
+    """What a command line asks for: the configuration of its run, and its own words, as one types them."""
+
+    config: TrainConfig
+    words: list[str]
+
+
 def world_size() -> int:
     """Return the number of processes of this run, as `accelerate launch` and torchrun announce it."""
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
-def parse_args(argv: list[str] | None = None) -> TrainConfig:
-    """Return the configuration that a command line asks for; one line on stderr and exit 2 when it cannot work."""
+def parse_command(argv: list[str] | None = None) -> Command:
+    """Return what a command line asks for; one line on stderr and exit 2 when it cannot work.
+
+    Of two values for a setting a flag's counts before one of `--config`, that before the preset's.
+    """
     from transformers import HfArgumentParser
 
     class Parser(OneLineErrors, HfArgumentParser):
@@ -215,13 +228,42 @@ def parse_args(argv: list[str] | None = None) -> TrainConfig:
 
     # mypy does not follow transformers, whose parser begins with the dataclass
     parser = Parser(TrainConfig, description=__doc__, allow_abbrev=False)  # type: ignore[arg-type]
+    text = (
+        "YAML file of settings, as <output_dir>/config.yaml; a flag beats it, it beats the preset"
+    )
+    parser.add_argument("--config", metavar="FILE", help=text)
     named, _ = parser.parse_known_args(argv)
-    parser.set_defaults(**PRESETS[named.preset])
-    config = TrainConfig(**vars(parser.parse_args(argv)))
     try:
+        written = from_file(named.config, fields(TrainConfig)) if named.config else {}
+        preset = preset_of(named.preset, written, named.config)
+        parser.set_defaults(**{"preset": preset, **PRESETS[preset], **written})
+        settings = vars(parser.parse_args(argv))
+        del settings["config"]
+        config = TrainConfig(**settings)
         config.check()
         if config.rewards and (reason := no_file(config.rewards)):
             raise ConfigError(f"--rewards {config.rewards}: {reason}")
     except ConfigError as error:
         parser.error(str(error))
-    return config
+    return Command(config, sys.argv[1:] if argv is None else argv)
+
+
+def parse_args(argv: list[str] | None = None) -> TrainConfig:
+    """Return the configuration that a command line asks for; one line on stderr and exit 2 when it cannot work."""
+    return parse_command(argv).config
+
+
+def preset_of(flag: str, written: dict[str, Any], file: str | None) -> str:
+    """Return the preset that a flag or a file names; the flag's default where neither does.
+
+    Raises:
+        ConfigError: they name two, and the file's other values would belong to the wrong one.
+    """
+    named = written.get("preset", flag)
+    if named not in PRESETS:
+        raise ConfigError(f"--config {file}: unknown preset {named!r}: choose {', '.join(PRESETS)}")
+    if flag not in (named, TrainConfig.preset):
+        raise ConfigError(
+            f"--preset {flag}: {file} has the preset {named} and values that go with it; change it there, or leave --config out"
+        )
+    return str(named)

@@ -1,6 +1,7 @@
 """What a training run leaves on disk, written as it happens and read back by `--resume`, the notebook and the plots.
 
-<output_dir>/run.json          settings, versions, device, seconds, evaluation before and after
+<output_dir>/run.json          settings, command, commit, versions, device, seconds, evaluation before and after
+<output_dir>/config.yaml       the settings, as `--config` takes them
 <output_dir>/history.jsonl     one line per log and per validation, each with its step
 <output_dir>/completions.json  what the model wrote on the held-out prompts, before and after
 <output_dir>/checkpoints/      the last two checkpoints
@@ -167,12 +168,13 @@ def move_aside(folder: Path, run_name: str) -> Path:
 
 
 def check_same_settings(record: dict[str, Any], config: TrainConfig) -> None:
-    """Raise ConfigError when a run to resume was started with other settings."""
+    """Raise ConfigError when a run to resume was started with other settings; one that its version did not have is the default."""
     ignored = {"resume", "output_dir", "wandb", "wandb_project", "wandb_run_name"}
+    began_with = {**TrainConfig().as_dict(), **record["config"]}
     different = [
-        f"{name} is {value} here and was {record['config'].get(name)}"
+        f"{name} is {value} here and was {began_with[name]}"
         for name, value in config.as_dict().items()
-        if name not in ignored and record["config"].get(name) != value
+        if name not in ignored and began_with[name] != value
     ]
     if different:
         raise ConfigError(f"--resume needs the settings the run began with: {'; '.join(different)}")

@@ -140,6 +140,7 @@ class Tracker(TrainerCallback):
     ) -> None:
         """Measure the trained model."""
         if self.is_main:
+            self.record["step"] = state.global_step
             self.after = self.validate(model, state.global_step)
 
     def on_save(
