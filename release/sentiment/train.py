@@ -9,6 +9,7 @@ reward = shaping(sentiment_reward(completions)) + KL term of log P_ref(completio
 """
 
 import errno
+import functools
 import os
 import sys
 import warnings
@@ -33,6 +34,7 @@ from lab.reference import Reference
 from lab.runs import (
     Run,
     check_folder,
+    checkpoint_step,
     last_checkpoint,
     load_run,
     new_record,
@@ -40,7 +42,7 @@ from lab.runs import (
     read_record,
     saved_run,
 )
-from lab.trainer import build_trainer, check_machine, save_final
+from lab.trainer import build_trainer, check_machine, load_step, save_final
 from lab.wandb_runs import check_wandb
 from lab.ways import Ways
 from rewards import Rewards, load_rewards
@@ -48,6 +50,9 @@ from rewards import Rewards, load_rewards
 if TYPE_CHECKING:
     import torch
     from accelerate import PartialState
+    from trl import GRPOTrainer
+
+    from lab.tracking import Tracker
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -182,8 +187,9 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
     trainer.add_callback(TimeLeft())
     trainer.add_callback(tracker)
     try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        train_on(trainer, tracker, checkpoint)
         if state.is_main_process:
+            tracker.kept(trainer.state.best_global_step, functools.partial(load_step, trainer))
             save_final(trainer, tokenizer, folder / "final")
             tracker.finish()
             write_card(folder / "final", record, *map(len, map(prompt_texts, SPLITS)))
@@ -192,6 +198,21 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
     finally:
         tracker.close()
     return load_run(folder)
+
+
+def train_on(trainer: "GRPOTrainer", tracker: "Tracker", checkpoint: Path | None) -> None:
+    """Train to the end, from a checkpoint where there is one; from one of the last step no more: transformers would take another."""
+    from transformers import TrainerState
+
+    done = checkpoint_step(checkpoint) if checkpoint else 0
+    stopped = tracker.record.get("stopped", {}).get("step")
+    if checkpoint and done in (stopped, tracker.config.max_steps):
+        trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        model = load_step(trainer, done)
+        tracker.on_train_end(trainer.args, trainer.state, trainer.control, model=model)
+        return
+    tracker.record.pop("stopped", None)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
 
 def begun(config: TrainConfig) -> dict[str, Any]:

@@ -150,6 +150,14 @@ def checkpoint_step(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
+def validated_steps(folder: Path) -> set[int]:
+    """Return the steps whose validation stands in history.jsonl."""
+    path = folder / "history.jsonl"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    lines = map(json.loads, text.splitlines())
+    return {line["step"] for line in lines if "validation/kl" in line}
+
+
 def drop_after(folder: Path, step: int) -> None:
     """Cut history.jsonl back to what was logged up to `step`: the steps after it are done again."""
     path = folder / "history.jsonl"

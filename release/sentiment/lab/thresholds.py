@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.config import PRESETS
+from lab.config import DISTINCT_FLOOR, PRESETS
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ THRESHOLDS = (
         "distinct_2",
         "distinct_2_ratio",
         "at least",
-        always(0.7),
+        always(DISTINCT_FLOOR),
         "the text is still varied: its distinct-2, divided by the base model's",
         "a collapsed run writes a few phrases again and again: far below (docs/calibration.md)",
         "text",

@@ -85,7 +85,7 @@ def write_card(folder: Path, record: dict[str, Any], prompts: int, held_out: int
         prompts=prompts,
         held_out=held_out,
         samples=config["validation_samples"],
-        steps=f"{record['step']} optimiser steps",
+        steps=steps(record),
         device=record["device"],
         commit=git["commit"] + (" with changes" if git["changed"] else "") if git else "not known",
         figures="\n".join(figures),
@@ -93,6 +93,14 @@ def write_card(folder: Path, record: dict[str, Any], prompts: int, held_out: int
         versions=", ".join(f"{name} {number}" for name, number in versions.items()),
     )
     write_whole(folder / "README.md", text.encode(errors="backslashreplace"))
+
+
+def steps(record: dict[str, Any]) -> str:
+    """Return how long the model was trained, and why it is not the last step's."""
+    kept, last = record.get("kept"), record["step"]
+    if kept and kept["step"] != last:
+        return f"{kept['step']} optimiser steps, of {last} the best ({kept['because']})"
+    return f"{last} optimiser steps"
 
 
 def code(value: Any) -> str:

@@ -37,13 +37,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     "full": {"max_steps": 300},
 }
 DEFAULT_KL_COEF = 0.1
+DISTINCT_FLOOR = 0.7  # what a run must show as well: lab/thresholds.py
 LARGEST_SEED = 2**32 - 1  # NumPy's
 POSITIVE = (
     *("shaping_temperature", "temperature", "learning_rate", "max_steps", "max_completion_length"),
     *("per_device_train_batch_size", "completions_per_step", "validation_samples"),
     *("save_steps", "logging_steps"),
 )
-NOT_NEGATIVE = ("kl_coef", "beta", "validation_steps", "seed")
+NOT_NEGATIVE = ("kl_coef", "beta", "validation_steps", "seed", "stop_when", "distinct_floor")
 
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
@@ -112,6 +113,19 @@ class TrainConfig:
         10, "steps between validations on held-out prompts (0: only before and after)"
     )
     validation_samples: int = option(4, "completions per held-out prompt at each validation")
+    keep: str = option(
+        "last",
+        "which model becomes final/: that of the last step, or of the best validation (highest P(positive) among those that hold "
+        "--distinct_floor)",
+        choices=["last", "best"],
+    )
+    stop_when: float = option(
+        0.0, "stop at a validation with this P(positive) that holds --distinct_floor (0: never)"
+    )
+    distinct_floor: float = option(
+        DISTINCT_FLOOR,
+        "of --keep best and --stop_when: distinct-2 must be at least this share of the base model's",
+    )
     save_steps: int = option(10, "steps between checkpoints: the most that a killed run loses")
     logging_steps: int = option(1, "steps between log lines")
 
@@ -179,7 +193,18 @@ class TrainConfig:
                 raise ConfigError(
                     f"--{name} {getattr(self, name)}: it must be 0 or more, and finite"
                 )
+        self.check_best()
         self.check_batch()
+
+    def check_best(self) -> None:
+        """Raise ConfigError when no validation could be kept, or be good enough to stop."""
+        if self.stop_when > 1:
+            raise ConfigError(f"--stop_when {self.stop_when}: P(positive) is at most 1")
+        asked = "--keep best" if self.keep == "best" else f"--stop_when {self.stop_when:g}"
+        if not self.validation_steps and (self.keep == "best" or self.stop_when):
+            raise ConfigError(
+                f"{asked} needs validations on the way: give --validation_steps above 0"
+            )
 
     def check_batch(self) -> None:
         """Raise ConfigError when the completions of a step are no whole groups or no whole passes."""

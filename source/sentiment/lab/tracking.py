@@ -6,17 +6,20 @@ Validation never touches the trainer's own metrics or random state: it writes be
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback
 
+from lab import best
 from lab.config import TrainConfig
 from lab.decoding import Decoder
 from lab.machine import time_left
 from lab.measure import Evaluation, evaluate_model, new_decoder
-from lab.runs import write_json
+from lab.runs import validated_steps, write_json
 from lab.wandb_runs import log_validation, start_wandb, summarize
 from lab.ways import Ways
 
@@ -52,6 +55,9 @@ class Tracker(TrainerCallback):
         self.seconds_before = dict(record["seconds"])
         self.started, self.validation_seconds = time.perf_counter(), 0.0
         self.after: Evaluation | None = None
+        # steps whose validation stands in the history, and the newest one of this process
+        self.validated = validated_steps(self.folder)
+        self.newest: tuple[int, Evaluation] | None = None
         self.validations, self.step_ends = 0, list[float]()
         self.ways = ways
         self.decoder: Decoder | None = None  # of the model that trains, which is always the same
@@ -105,17 +111,29 @@ class Tracker(TrainerCallback):
         model: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Say once how long it will take; validate every `validation_steps` steps."""
+        """Say once how long it will take; validate every `validation_steps` steps, and do what follows from it."""
         if self.is_main:
             self.tell_time_left(state.global_step)
         every = self.config.validation_steps
-        if (
-            self.is_main
-            and every
-            and state.global_step % every == 0
-            and state.global_step < self.config.max_steps
-        ):
-            self.validate(model, state.global_step)
+        if not every or state.global_step % every or state.global_step >= self.config.max_steps:
+            return
+        decision, reached = best.Decision(), 0.0
+        if self.is_main:
+            result = self.validate(model, state.global_step)
+            reached, base = result.mean_sentiment, self.record["baseline"]
+            decision = best.decide(self.config, base, result, state.best_metric)
+            if decision.stop:
+                self.tell_stop(result, state.global_step)
+        said = broadcast_object_list([*decision, reached])
+        best.follow(best.Decision(*said[:2]), said[2], state, control)
+
+    def tell_stop(self, result: Evaluation, step: int) -> None:
+        """Say, and note, that training stops before its last step."""
+        figures = best.figures_of(result, self.record["baseline"])
+        why = f"{figures}: --stop_when {self.config.stop_when:g} is reached"
+        self.record["stopped"] = {"step": step, "because": why}
+        self.write_record()
+        print(f"stopped at step {step} of {self.config.max_steps}: {why}", flush=True)
 
     def tell_time_left(self, step: int) -> None:
         """After the third step, say how long the rest takes at the pace of the second and third, validations included."""
@@ -138,10 +156,39 @@ class Tracker(TrainerCallback):
         model: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Measure the trained model."""
-        if self.is_main:
-            self.record["step"] = state.global_step
-            self.after = self.validate(model, state.global_step)
+        """Measure the trained model, unless the last step was a validation."""
+        if not self.is_main:
+            return
+        step = self.record["step"] = state.global_step
+        done = self.newest and self.newest[0] == step
+        self.after = self.newest[1] if self.newest and done else self.validate(model, step)
+        decision = best.decide(self.config, self.record["baseline"], self.after, state.best_metric)
+        if decision.best:
+            state.best_metric, state.best_global_step = self.after.mean_sentiment, step
+
+    def kept(self, step: int | None, load: Callable[[int], "PreTrainedModel"]) -> None:
+        """Note which step's model becomes final/, and have it measured where it is not the last one's.
+
+        Args:
+            step: the best validation's, None where none counts.
+            load: puts that step's weights back, and gives the model.
+        """
+        if self.config.keep == "last":
+            return
+        assert self.after is not None, "training has ended"
+        if step and step != self.record["step"]:
+            self.after = self.evaluate(load(step), step)
+        if step:
+            words = best.figures_of(self.after, self.record["baseline"])
+            because = f"the best validation: {words}"
+        else:
+            because = (
+                f"no validation had distinct-2 at {self.config.distinct_floor:g} times the base model's or more, so none "
+                "is the best: this is the last step's model"
+            )
+        step = step or int(self.record["step"])
+        self.record["kept"] = {"step": step, "because": because}
+        print(f"final/ is the model of step {step} of {self.record['step']}: {because}", flush=True)
 
     def on_save(
         self,
@@ -157,6 +204,23 @@ class Tracker(TrainerCallback):
 
     def validate(self, model: "PreTrainedModel", step: int) -> Evaluation:
         """Evaluate on the held-out prompts; append to the history, print, and log to W&B."""
+        result = self.evaluate(model, step)
+        self.newest = step, result
+        metrics = {f"validation/{name}": value for name, value in result.figures().items()}
+        if step not in self.validated:  # as of a run that was killed at its end
+            self.append({"step": step, **metrics})
+            self.validated.add(step)
+        print(
+            f"step {step:>4}/{self.config.max_steps}  held-out prompts: P(positive) {result.mean_sentiment:.3f} ± {result.std_sentiment:.3f}, "
+            f"positive {result.positive_ratio:.0%}, distinct-2 {result.distinct_2:.2f}, perplexity {result.perplexity:.1f}",
+            flush=True,
+        )
+        if self.wandb_run:
+            log_validation(self.wandb_run, step, metrics, result)
+        return result
+
+    def evaluate(self, model: "PreTrainedModel", step: int) -> Evaluation:
+        """Measure a model on the held-out prompts; the time that takes is no training."""
         started = time.perf_counter()
         model = getattr(model, "module", model)  # under DistributedDataParallel
         settings: dict[str, Any] = {
@@ -175,15 +239,6 @@ class Tracker(TrainerCallback):
             decoder=self.decoder,
             **settings,
         )
-        metrics = {f"validation/{name}": value for name, value in result.figures().items()}
-        self.append({"step": step, **metrics})
-        print(
-            f"step {step:>4}/{self.config.max_steps}  held-out prompts: P(positive) {result.mean_sentiment:.3f} ± {result.std_sentiment:.3f}, "
-            f"positive {result.positive_ratio:.0%}, distinct-2 {result.distinct_2:.2f}, perplexity {result.perplexity:.1f}",
-            flush=True,
-        )
-        if self.wandb_run:
-            log_validation(self.wandb_run, step, metrics, result)
         self.validation_seconds += time.perf_counter() - started
         self.validations += 1
         return result

@@ -126,6 +126,13 @@ def check_machine(config: TrainConfig) -> None:
         )
 
 
+def load_step(trainer: "GRPOTrainer", step: int) -> "PreTrainedModel":
+    """Put the weights of an earlier step's checkpoint back into the model that was trained; return it."""
+    trainer.state.best_model_checkpoint = str(Path(trainer.args.output_dir) / f"checkpoint-{step}")
+    trainer._load_best_model()
+    return trainer.accelerator.unwrap_model(trainer.model)
+
+
 def save_final(trainer: "GRPOTrainer", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
     """Save the trained model, LoRA merged in, with its tokenizer: a folder that `from_pretrained` reads alone."""
     model = trainer.accelerator.unwrap_model(trainer.model)
