@@ -34,6 +34,7 @@ SPECTATORS = {
     "origin",
     "plots",
     "progress",
+    "speed",
     "submit",
     "thresholds",
     "time_left",

@@ -159,7 +159,8 @@ def experiment(name: str, config: TrainConfig, rewards: Rewards) -> Run:
 
 def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState") -> Run:
     """Load the models, train to the end and return the finished run."""
-    from lab.time_left import TimeLeft
+    from lab.speed import Speed
+    from lab.time_left import Pace, TimeLeft
     from lab.tracking import Tracker
 
     folder = Path(config.output_dir)
@@ -183,8 +184,11 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
     trainer = build_trainer(config, reward, policy, tokenizer, ways)
     if state.is_main_process:
         print(plan(config, ways.taken), flush=True)
-    tracker = Tracker(config, base, tokenizer, record, state.is_main_process, ways)
-    trainer.add_callback(TimeLeft())
+    pace = Pace(config.max_steps, config.validation_steps)
+    tracker = Tracker(config, base, tokenizer, record, state.is_main_process, ways, pace)
+    # the first to see a log line: it adds to it for the others
+    trainer.callback_handler.callbacks.insert(0, Speed(config, pace))
+    trainer.add_callback(TimeLeft(pace))
     trainer.add_callback(tracker)
     try:
         train_on(trainer, tracker, checkpoint)

@@ -100,4 +100,16 @@ def test_a_run_says_at_its_start_what_it_computes_on_and_then_how_long(trained):
     assert printed[0].startswith("computing on CPU, 1 thread, ")
     assert "; 4 steps of 16 completions" in printed[0]
     (told,) = (line for line in printed if line.endswith("to go"))
-    assert re.fullmatch(r"step    3/4  about \d+0 s to go", told)
+    assert re.fullmatch(r"step    3/4  about \d+ s to go", told)
+
+
+def test_history_has_speed_memory_and_the_distance_from_the_reference(trained):
+    """Before the first update the policy is the reference: their distance is chance alone, of 16 completions."""
+    from tests.course.run_folder import history
+
+    lines = history(trained)[0]
+    assert all(line["tokens_per_second"] > 0 for line in lines)
+    assert all(0.1 < line["peak_memory_gb"] < 64 for line in lines)
+    assert abs(lines[0]["kl_ref"]) < 0.5
+    for line in lines:
+        assert line["kl_ref"] == pytest.approx(-line["entropy"] - line["ref_log_prob"])

@@ -17,9 +17,9 @@ from transformers import TrainerCallback
 from lab import best
 from lab.config import TrainConfig
 from lab.decoding import Decoder
-from lab.machine import time_left
 from lab.measure import Evaluation, evaluate_model, new_decoder
 from lab.runs import validated_steps, write_json
+from lab.time_left import Pace, say
 from lab.wandb_runs import log_validation, start_wandb, summarize
 from lab.ways import Ways
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
         TrainingArguments,
     )
 
-STEPS_TIMED = 3  # the first of which warms up
 VALIDATION_TEMPERATURE = 0.7  # the same for every run, whatever it trains at
 
 
@@ -47,6 +46,7 @@ class Tracker(TrainerCallback):
         record: dict[str, Any],
         is_main: bool,
         ways: Ways,
+        pace: Pace,
     ) -> None:
         self.config, self.base, self.tokenizer = config, base, tokenizer
         self.record, self.is_main = record, is_main
@@ -58,8 +58,7 @@ class Tracker(TrainerCallback):
         # steps whose validation stands in the history, and the newest one of this process
         self.validated = validated_steps(self.folder)
         self.newest: tuple[int, Evaluation] | None = None
-        self.validations, self.step_ends = 0, list[float]()
-        self.ways = ways
+        self.ways, self.pace = ways, pace
         self.decoder: Decoder | None = None  # of the model that trains, which is always the same
         self.wandb_run = start_wandb(config, record) if config.wandb and is_main else None
 
@@ -98,10 +97,7 @@ class Tracker(TrainerCallback):
             ]
             if "ref_log_prob" in logs:
                 parts.append(f"log P_ref {logs['ref_log_prob']:.2f}")
-            print(
-                f"step {state.global_step:>4}/{self.config.max_steps}  {'  '.join(parts)}",
-                flush=True,
-            )
+            say(f"step {state.global_step:>4}/{self.config.max_steps}  {'  '.join(parts)}")
 
     def on_step_end(
         self,
@@ -111,9 +107,7 @@ class Tracker(TrainerCallback):
         model: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Say once how long it will take; validate every `validation_steps` steps, and do what follows from it."""
-        if self.is_main:
-            self.tell_time_left(state.global_step)
+        """Validate every `validation_steps` steps, and do what follows from it."""
         every = self.config.validation_steps
         if not every or state.global_step % every or state.global_step >= self.config.max_steps:
             return
@@ -133,20 +127,7 @@ class Tracker(TrainerCallback):
         why = f"{figures}: --stop_when {self.config.stop_when:g} is reached"
         self.record["stopped"] = {"step": step, "because": why}
         self.write_record()
-        print(f"stopped at step {step} of {self.config.max_steps}: {why}", flush=True)
-
-    def tell_time_left(self, step: int) -> None:
-        """After the third step, say how long the rest takes at the pace of the second and third, validations included."""
-        now = time.perf_counter() - self.validation_seconds
-        self.step_ends.append(now)
-        if len(self.step_ends) != STEPS_TIMED or step == self.config.max_steps:
-            return
-        pace = (now - self.step_ends[0]) / (STEPS_TIMED - 1)
-        every = self.config.validation_steps
-        validations = 1 + ((self.config.max_steps - 1) // every - (step - 1) // every if every else 0)  # fmt: skip
-        each = self.validation_seconds / max(1, self.validations)
-        left = pace * (self.config.max_steps - step) + each * validations
-        print(f"step {step:>4}/{self.config.max_steps}  about {time_left(left)} to go", flush=True)
+        say(f"stopped at step {step} of {self.config.max_steps}: {why}")
 
     def on_train_end(
         self,
@@ -188,7 +169,7 @@ class Tracker(TrainerCallback):
             )
         step = step or int(self.record["step"])
         self.record["kept"] = {"step": step, "because": because}
-        print(f"final/ is the model of step {step} of {self.record['step']}: {because}", flush=True)
+        say(f"final/ is the model of step {step} of {self.record['step']}: {because}")
 
     def on_save(
         self,
@@ -210,10 +191,9 @@ class Tracker(TrainerCallback):
         if step not in self.validated:  # as of a run that was killed at its end
             self.append({"step": step, **metrics})
             self.validated.add(step)
-        print(
+        say(
             f"step {step:>4}/{self.config.max_steps}  held-out prompts: P(positive) {result.mean_sentiment:.3f} ± {result.std_sentiment:.3f}, "
-            f"positive {result.positive_ratio:.0%}, distinct-2 {result.distinct_2:.2f}, perplexity {result.perplexity:.1f}",
-            flush=True,
+            f"positive {result.positive_ratio:.0%}, distinct-2 {result.distinct_2:.2f}, perplexity {result.perplexity:.1f}"
         )
         if self.wandb_run:
             log_validation(self.wandb_run, step, metrics, result)
@@ -239,8 +219,9 @@ class Tracker(TrainerCallback):
             decoder=self.decoder,
             **settings,
         )
-        self.validation_seconds += time.perf_counter() - started
-        self.validations += 1
+        seconds = time.perf_counter() - started
+        self.validation_seconds += seconds
+        self.pace.validated(step, seconds)
         return result
 
     def append(self, line: dict[str, Any]) -> None:
