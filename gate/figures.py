@@ -31,6 +31,7 @@ SPECTATORS = {
     "evaluate",
     "examples",
     "explore",
+    "loggers",
     "origin",
     "plots",
     "progress",

@@ -26,6 +26,7 @@ from lab.config import TrainConfig, parse_args
 from lab.config_file import write_settings
 from lab.errors import ConfigError, OutOfMemory, out_of_memory
 from lab.exercises import call_exercise, chosen
+from lab.loggers import check_loggers
 from lab.machine import device_name, plan, unseen_gpu
 from lab.measure import check_length
 from lab.origin import command_line, commit
@@ -43,7 +44,6 @@ from lab.runs import (
     saved_run,
 )
 from lab.trainer import build_trainer, check_machine, load_step, save_final
-from lab.wandb_runs import check_wandb
 from lab.ways import Ways
 from rewards import Rewards, load_rewards
 
@@ -121,8 +121,8 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
     state = PartialState(cpu=not torch.cuda.is_available())
     if state.is_main_process and (warning := unseen_gpu()):
         print(warning, flush=True)
-    if config.wandb and state.is_main_process:
-        check_wandb(config)
+    if state.is_main_process:
+        check_loggers(config)
     try:
         with warnings.catch_warnings():
             # TRL still asks for an attribute that transformers has renamed

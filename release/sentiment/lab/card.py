@@ -7,7 +7,7 @@ from lab.runs import write_whole
 
 # settings that say where a run went, not what the model is
 NOT_OF_THE_MODEL = {
-    "resume", "output_dir", "wandb", "wandb_project", "wandb_run_name", "save_steps", "logging_steps", "rewards",
+    "resume", "output_dir", "report_to", "wandb", "wandb_project", "wandb_run_name", "save_steps", "logging_steps", "rewards",
 }  # fmt: skip
 FIGURES = {
     "mean_sentiment": "P(positive), mean",

@@ -99,10 +99,15 @@ class TrainConfig:
     use_peft: bool = option(
         False, "train a LoRA adapter instead of all weights (merged in <output_dir>/final)"
     )
-    wandb: bool = option(False, "log to Weights & Biases")
-    wandb_project: str = option("sentiment-grpo", "W&B project")
+    report_to: str = option(
+        "none",
+        "log to wandb (Weights & Biases), trackio or tensorboard as well",
+        choices=["none", "wandb", "trackio", "tensorboard"],
+    )
+    wandb: bool = option(False, "short for --report_to wandb; beside another --report_to, both")
+    wandb_project: str = option("sentiment-grpo", "W&B project, or entity/project; trackio project")
     wandb_run_name: str = option(
-        "", "W&B run name; without it made from the preset, the shaping and the KL term"
+        "", "name of the run there; without it made from the preset, the shaping and the KL term"
     )
     output_dir: str = option(
         "./outputs", "where the run goes; an earlier run found there is moved aside, not lost"
@@ -170,6 +175,12 @@ class TrainConfig:
     def step_completions(self) -> int:
         """Completions one step really learns from: at least what one pass on every device holds."""
         return self.per_device_train_batch_size * world_size() * self.accumulation
+
+    @property
+    def loggers(self) -> list[str]:
+        """What a run's figures go to beside its folder, as packages are called."""
+        asked = ["wandb"] if self.wandb else []
+        return [*asked, *({self.report_to} - {"none", *asked})]
 
     def required_exercises(self) -> list[str]:
         """Return the stems of the exercises that this run calls."""

@@ -61,9 +61,10 @@ def build_trainer(
     ways: Ways,
 ) -> "GRPOTrainer":
     """Return TRL's trainer for this configuration, before its first step; `reward` is `compose_reward`'s function."""
-    with hidden_module("wandb", hide=not config.wandb):
+    with_wandb = "wandb" in config.loggers
+    with hidden_module("wandb", hide=not with_wandb), hidden_module("trackio", hide=True):
         from trl import GRPOConfig, GRPOTrainer
-    if config.wandb:
+    if with_wandb:
         show_wandb()
     from transformers import PrinterCallback
 
@@ -97,7 +98,7 @@ def grpo_settings(config: TrainConfig) -> dict[str, Any]:
         "output_dir": str(Path(config.output_dir) / "checkpoints"),
         "gradient_accumulation_steps": config.accumulation,
         "save_total_limit": 2,
-        "report_to": ["wandb"] if config.wandb else [],
+        "report_to": ["wandb"] if "wandb" in config.loggers else [],
         "run_name": config.wandb_run_name or config.run_name,
         "disable_dropout": True,
         "activation_checkpointing": False,

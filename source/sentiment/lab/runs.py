@@ -70,10 +70,7 @@ def load_run(folder: str | Path) -> Run:
     return Run(
         name=record["run_name"],
         config=record["config"],
-        history=[
-            json.loads(line)
-            for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
-        ],
+        history=history_lines(folder),
         before={**record["baseline"], "completions": completions["before"]},
         after={**record["final"], "completions": completions["after"]},
         seconds=record["seconds"],
@@ -150,12 +147,11 @@ def checkpoint_step(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def validated_steps(folder: Path) -> set[int]:
-    """Return the steps whose validation stands in history.jsonl."""
+def history_lines(folder: Path) -> list[dict[str, Any]]:
+    """Return the lines of history.jsonl; none where there is no such file."""
     path = folder / "history.jsonl"
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    lines = map(json.loads, text.splitlines())
-    return {line["step"] for line in lines if "validation/kl" in line}
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def drop_after(folder: Path, step: int) -> None:
@@ -177,7 +173,7 @@ def move_aside(folder: Path, run_name: str) -> Path:
 
 def check_same_settings(record: dict[str, Any], config: TrainConfig) -> None:
     """Raise ConfigError when a run to resume was started with other settings; one that its version did not have is the default."""
-    ignored = {"resume", "output_dir", "wandb", "wandb_project", "wandb_run_name"}
+    ignored = {"resume", "output_dir", "report_to", "wandb", "wandb_project", "wandb_run_name"}
     began_with = {**TrainConfig().as_dict(), **record["config"]}
     different = [
         f"{name} is {value} here and was {began_with[name]}"

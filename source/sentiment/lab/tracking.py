@@ -17,10 +17,10 @@ from transformers import TrainerCallback
 from lab import best
 from lab.config import TrainConfig
 from lab.decoding import Decoder
+from lab.loggers import start_loggers
 from lab.measure import Evaluation, evaluate_model, new_decoder
-from lab.runs import validated_steps, write_json
+from lab.runs import history_lines, write_json
 from lab.time_left import Pace, say
-from lab.wandb_runs import log_validation, start_wandb, summarize
 from lab.ways import Ways
 
 if TYPE_CHECKING:
@@ -56,11 +56,13 @@ class Tracker(TrainerCallback):
         self.started, self.validation_seconds = time.perf_counter(), 0.0
         self.after: Evaluation | None = None
         # steps whose validation stands in the history, and the newest one of this process
-        self.validated = validated_steps(self.folder)
+        lines = history_lines(self.folder)
+        self.validated = {line["step"] for line in lines if "validation/kl" in line}
         self.newest: tuple[int, Evaluation] | None = None
         self.ways, self.pace = ways, pace
         self.decoder: Decoder | None = None  # of the model that trains, which is always the same
-        self.wandb_run = start_wandb(config, record) if config.wandb and is_main else None
+        step = max((line["step"] for line in lines), default=0)
+        self.loggers = start_loggers(config, record, step) if is_main else []
 
     def on_train_begin(
         self,
@@ -90,6 +92,8 @@ class Tracker(TrainerCallback):
         if not self.is_main or logs is None or "reward" not in logs:
             return
         self.append({"step": state.global_step, **logs})
+        for logger in self.loggers:
+            logger.training(state.global_step, logs)
         if state.global_step % max(1, self.config.max_steps // 10) == 0:
             parts = [
                 f"reward {logs['reward']:.3f} ± {logs['reward_std']:.3f}",
@@ -184,7 +188,7 @@ class Tracker(TrainerCallback):
             self.write_record()
 
     def validate(self, model: "PreTrainedModel", step: int) -> Evaluation:
-        """Evaluate on the held-out prompts; append to the history, print, and log to W&B."""
+        """Evaluate on the held-out prompts; append to the history, print, and tell the loggers."""
         result = self.evaluate(model, step)
         self.newest = step, result
         metrics = {f"validation/{name}": value for name, value in result.figures().items()}
@@ -195,8 +199,8 @@ class Tracker(TrainerCallback):
             f"step {step:>4}/{self.config.max_steps}  held-out prompts: P(positive) {result.mean_sentiment:.3f} ± {result.std_sentiment:.3f}, "
             f"positive {result.positive_ratio:.0%}, distinct-2 {result.distinct_2:.2f}, perplexity {result.perplexity:.1f}"
         )
-        if self.wandb_run:
-            log_validation(self.wandb_run, step, metrics, result)
+        for logger in self.loggers:
+            logger.validation(step, metrics, result)
         return result
 
     def evaluate(self, model: "PreTrainedModel", step: int) -> Evaluation:
@@ -248,10 +252,10 @@ class Tracker(TrainerCallback):
         write_json(path, {"before": before, "after": self.after.completions})
         self.write_record()
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
-        if self.wandb_run:
-            summarize(self.wandb_run, self.record)
+        for logger in self.loggers:
+            logger.summary(self.record)
 
     def close(self) -> None:
-        """End the W&B run, also when training failed."""
-        if self.wandb_run:
-            self.wandb_run.finish()
+        """Close what the figures went to, also when training failed."""
+        for logger in self.loggers:
+            logger.close()
