@@ -35,6 +35,7 @@ SPECTATORS = {
     "origin",
     "plots",
     "progress",
+    "seeds",
     "speed",
     "submit",
     "thresholds",
@@ -43,7 +44,7 @@ SPECTATORS = {
 }
 # … and the gate's that do
 FIGURING = {"figures", "judges", "statistics", "walled_rewards"}
-JUDGING = ("numpy", "scipy", "scikit-learn", "vaderSentiment")
+JUDGING = ("numpy", "scikit-learn", "vaderSentiment")
 PLACES = {"output_dir", "resume", "rewards"}  # settings that no figure depends on
 
 

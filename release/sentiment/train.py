@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import sentiment
 from data import SPLITS, prompt_texts
+from lab import seeds
 from lab.card import write_card
 from lab.command import says_errors
-from lab.config import TrainConfig, parse_args
+from lab.config import TrainConfig, parse_command
 from lab.config_file import write_settings
 from lab.errors import ConfigError, OutOfMemory, out_of_memory
 from lab.exercises import call_exercise, chosen
@@ -248,21 +249,35 @@ def disk_full(config: TrainConfig) -> str:
     return f"the disk that holds {config.output_dir} is full: make room, then the same command; {again}"
 
 
-def after_ctrl_c(config: TrainConfig) -> str:
-    """Return how to go on with a run that was interrupted."""
+def after_ctrl_c(config: TrainConfig, several: bool = False) -> str:
+    """Return how to go on with a run that was interrupted; `several`: it is one of several seeds' runs."""
     if kept := last_checkpoint(Path(config.output_dir)):
         return f"interrupted. The same command with --resume goes on from {kept}"
+    if several:
+        return f"interrupted in {config.output_dir}. The same command with --resume goes on with this seed"
     return (
         f"interrupted before the first checkpoint (--save_steps {config.save_steps}): run it again"
     )
 
 
-@says_errors("train.py")
-def main(argv: list[str] | None = None) -> int:
-    """Train from the command line; 0 when the run finished, 1 for an error that one line explains, 130 for Ctrl-C."""
-    config = parse_args(argv)
+def train_seeds(config: TrainConfig, numbers: list[int], rewards: Rewards) -> None:
+    """Train with each seed in turn; with `--resume`, finished ones are kept. Print the table, write it and the figure."""
+    configs, runs = seeds.seed_configs(config, numbers), []
+    for own in configs:
+        print(f"seed {own.seed}: {own.output_dir}", flush=True)
+        try:
+            runs.append(run(own, rewards))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(after_ctrl_c(own, several=True)) from None
+    print(seeds.table(runs))
+    seeds.save(runs, Path(config.output_dir))
+    print(f"table and figure: {Path(config.output_dir) / 'seeds.json'}, seeds.png beside it")
+
+
+def train_one(config: TrainConfig, rewards: Rewards) -> None:
+    """Train once, and say what came of it."""
     try:
-        finished = run(config, load_rewards(config.rewards or None))
+        finished = run(config, rewards)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(after_ctrl_c(config)) from None
     if os.environ.get("RANK", "0") == "0":
@@ -270,6 +285,17 @@ def main(argv: list[str] | None = None) -> int:
             f"P(positive) {finished.before['mean_sentiment']:.3f} → {finished.after['mean_sentiment']:.3f} on held-out prompts"
         )
         print(f"model: {Path(config.output_dir) / 'final'}")
+
+
+@says_errors("train.py")
+def main(argv: list[str] | None = None) -> int:
+    """Train from the command line; 0 when the run finished, 1 for an error that one line explains, 130 for Ctrl-C."""
+    command = parse_command(argv)
+    rewards = load_rewards(command.config.rewards or None)
+    if command.seeds:
+        train_seeds(command.config, command.seeds, rewards)
+    else:
+        train_one(command.config, rewards)
     return 0
 
 

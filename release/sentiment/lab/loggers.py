@@ -117,7 +117,10 @@ class TrackioLogger:
 
     def close(self) -> None:
         """Wait until all is written."""
-        self.run.finish()
+        import trackio
+
+        finish: Any = trackio.finish
+        finish()
 
 
 @contextlib.contextmanager

@@ -241,10 +241,10 @@ class TrainConfig:
 
 @dataclass
 class Command:
-    """What a command line asks for: the configuration of its run, and its own words, as one types them."""
+    """What a command line asks for: a configuration, and the seeds to train with one after another, [] for its own alone."""
 
     config: TrainConfig
-    words: list[str]
+    seeds: list[int]
 
 
 def world_size() -> int:
@@ -268,20 +268,26 @@ def parse_command(argv: list[str] | None = None) -> Command:
         "YAML file of settings, as <output_dir>/config.yaml; a flag beats it, it beats the preset"
     )
     parser.add_argument("--config", metavar="FILE", help=text)
+    text = "several runs, one a seed, each in <output_dir>/seed_<N>; then a table and a figure with their mean and interval"
+    parser.add_argument("--seeds", type=int, nargs="+", metavar="N", help=text)
     named, _ = parser.parse_known_args(argv)
+    words = sys.argv[1:] if argv is None else argv
     try:
         written = from_file(named.config, fields(TrainConfig)) if named.config else {}
         preset = preset_of(named.preset, written, named.config)
         parser.set_defaults(**{"preset": preset, **PRESETS[preset], **written})
         settings = vars(parser.parse_args(argv))
+        seeds = settings.pop("seeds") or []
         del settings["config"]
         config = TrainConfig(**settings)
         config.check()
         if config.rewards and (reason := no_file(config.rewards)):
             raise ConfigError(f"--rewards {config.rewards}: {reason}")
+        if seeds and any(word.partition("=")[0] == "--seed" for word in words):
+            raise ConfigError("--seed and --seeds: give one of them")
     except ConfigError as error:
         parser.error(str(error))
-    return Command(config, sys.argv[1:] if argv is None else argv)
+    return Command(config, seeds)
 
 
 def parse_args(argv: list[str] | None = None) -> TrainConfig:
