@@ -35,6 +35,7 @@ SPECTATORS = {
     "origin",
     "plots",
     "progress",
+    "report",
     "seeds",
     "speed",
     "submit",

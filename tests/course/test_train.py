@@ -90,6 +90,7 @@ def test_finished_run_keeps_no_checkpoints_and_prints_its_gain(trained):
         "config.yaml",
         "final",
         "history.jsonl",
+        "report.html",
         "run.json",
     ]
     run, printed = load_run(trained), (trained.parent / "stdout.txt").read_text()
