@@ -10,6 +10,7 @@ reward = shaping(sentiment_reward(completions)) + KL term of log P_ref(completio
 
 import errno
 import functools
+import gc
 import os
 import sys
 import warnings
@@ -155,7 +156,16 @@ def experiment(name: str, config: TrainConfig, rewards: Rewards) -> Run:
         raise TypeError(
             f"experiment(name, config, rewards): rewards are from_namespace(globals()), not a {type(rewards).__name__}"
         )
-    return run(replace(config, output_dir=f"runs/{name}"), rewards)
+    return reported(run(replace(config, output_dir=f"runs/{name}"), rewards))
+
+
+def reported(finished: Run) -> Run:
+    """Write the report on a finished run, in one process; return the run."""
+    from lab.report import write_report
+
+    if os.environ.get("RANK", "0") == "0":
+        print(write_report(finished), flush=True)
+    return finished
 
 
 def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState") -> Run:
@@ -266,9 +276,10 @@ def train_seeds(config: TrainConfig, numbers: list[int], rewards: Rewards) -> No
     for own in configs:
         print(f"seed {own.seed}: {own.output_dir}", flush=True)
         try:
-            runs.append(run(own, rewards))
+            runs.append(reported(run(own, rewards)))
         except KeyboardInterrupt:
             raise KeyboardInterrupt(after_ctrl_c(own, several=True)) from None
+        gc.collect()  # a trainer and its models hold each other; the next run needs their memory
     print(seeds.table(runs))
     seeds.save(runs, Path(config.output_dir))
     print(f"table and figure: {Path(config.output_dir) / 'seeds.json'}, seeds.png beside it")
@@ -277,7 +288,7 @@ def train_seeds(config: TrainConfig, numbers: list[int], rewards: Rewards) -> No
 def train_one(config: TrainConfig, rewards: Rewards) -> None:
     """Train once, and say what came of it."""
     try:
-        finished = run(config, rewards)
+        finished = reported(run(config, rewards))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(after_ctrl_c(config)) from None
     if os.environ.get("RANK", "0") == "0":

@@ -83,7 +83,11 @@ def falling(quick, rewards_file):
     return run
 
 
-@pytest.mark.parametrize("lora", [[], ["--use_peft"]], ids=["all weights", "LoRA"])
+@pytest.mark.parametrize(
+    "lora",
+    [[], pytest.param(["--use_peft"], marks=pytest.mark.long)],
+    ids=["all weights", "LoRA"],
+)
 def test_final_is_the_best_validations_model(falling, tmp_path, capfd, lora):
     from lab.measure import evaluate_model
     from lab.pretrained import load_language_model
@@ -128,6 +132,7 @@ def test_a_run_stops_where_it_is_good_enough_and_a_kill_there_changes_nothing(
     assert load_run(tmp_path / "outputs").after["mean_sentiment"] == validations[1]["validation/mean_sentiment"]  # fmt: skip
 
 
+@pytest.mark.long
 def test_processes_agree_on_when_to_stop(tmp_path, python, source, solutions, short_run):
     folder = tmp_path / "outputs"
     done = python(

@@ -10,6 +10,7 @@ from lab import loggers
 from lab.config import TrainConfig
 from lab.errors import ConfigError
 from lab.runs import load_run
+from lab.wandb_runs import entity_and_project
 from tests.course.run_folder import history
 
 
@@ -38,6 +39,12 @@ def test_what_is_not_installed_is_one_line_and_moves_no_run(
     assert line == f"train.py: --report_to {name}: it is not installed: pip install {name}"
     assert load_run(folder).history == load_run(trained).history
     assert not list(tmp_path.glob("outputs-*"))
+
+
+@pytest.mark.parametrize("name", ["a/team/sentiment", "team/", "/sentiment", "a team/b", ""])
+def test_what_is_no_project_is_refused(name):
+    with pytest.raises(ConfigError, match="give project, or entity/project"):
+        entity_and_project(name)
 
 
 def test_trackio_knows_no_teams(monkeypatch):

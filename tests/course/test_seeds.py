@@ -94,7 +94,8 @@ def test_a_series_goes_on_after_ctrl_c(series):
     assert sorted(path.name for path in folder.iterdir()) == ["seed_2", "seed_3", "seed_42", "seeds.json", "seeds.png"]  # fmt: skip
 
 
-def test_a_seeds_run_is_the_run_of_that_seed_alone(series, rewards_file, tmp_path):
+@pytest.mark.long
+def test_a_seeds_run_is_the_run_of_that_seed_alone(series, tmp_path):
     folder, _, _, flags = series
     alone = [*map(str, flags[: flags.index("--seeds")]), "--seed", "3"]
     rewards = str(flags[flags.index("--rewards") + 1])

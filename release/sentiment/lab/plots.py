@@ -92,7 +92,7 @@ def reward_curve(
 def over_seeds(
     runs: "Sequence[Run]",
     key: str = "sentiment",
-    label: str = "P(positive) of training completions",
+    label: str = "P(positive)",
 ) -> Figure:
     """Plot the mean of a logged quantity over runs that differ in their seed, with its 95 % interval as a band, and the same of validations.
 

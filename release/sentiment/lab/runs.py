@@ -5,7 +5,8 @@
 <output_dir>/history.jsonl     one line per log and per validation, each with its step
 <output_dir>/completions.json  what the model wrote on the held-out prompts, before and after
 <output_dir>/checkpoints/      the last two checkpoints
-<output_dir>/final/            the trained model and its tokenizer
+<output_dir>/final/            the trained model, its tokenizer and its card
+<output_dir>/report.html       all of that on one page
 """
 
 import itertools
