@@ -24,13 +24,20 @@ from train import run
 KEY = "gate_key.txt"
 # modules that take no part in a run …
 SPECTATORS = {
+    "card",
     "checks",
+    "config_file",
     "described",
     "evaluate",
     "examples",
     "explore",
+    "loggers",
+    "origin",
     "plots",
     "progress",
+    "report",
+    "seeds",
+    "speed",
     "submit",
     "thresholds",
     "time_left",
@@ -38,7 +45,7 @@ SPECTATORS = {
 }
 # … and the gate's that do
 FIGURING = {"figures", "judges", "statistics", "walled_rewards"}
-JUDGING = ("numpy", "scipy", "scikit-learn", "vaderSentiment")
+JUDGING = ("numpy", "scikit-learn", "vaderSentiment")
 PLACES = {"output_dir", "resume", "rewards"}  # settings that no figure depends on
 
 

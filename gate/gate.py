@@ -7,7 +7,7 @@ notebook ──▶ laws ──▶ training, one run a seed ──▶ figures ─
            fail              fail                         fail
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ from lab.config import TrainConfig
 from lab.exercises import NUMBERS
 from lab.machine import device_name
 from lab.runs import Run, new_record
-from lab.thresholds import Threshold
+from lab.thresholds import checked
 from rewards import Rewards
 
 SCHEMA = 1
@@ -184,7 +184,7 @@ def exercises(stems: Sequence[str], names: bool = True) -> str:
 def seed_verdict(config: TrainConfig, trained: Run, judge: Judge) -> SeedVerdict:
     """Return one seed's figures and checks, with curves and texts for the report."""
     measured = figures(trained.before, trained.after, judge)
-    checks = [check(threshold, measured, config.preset) for threshold in THRESHOLDS]
+    checks = [checked(threshold, measured, config.preset) for threshold in THRESHOLDS]
     return {
         "seed": config.seed,
         "passed": all(check["passed"] for check in checks),
@@ -192,19 +192,4 @@ def seed_verdict(config: TrainConfig, trained: Run, judge: Judge) -> SeedVerdict
         "checks": checks,
         "seconds": trained.seconds,
         "run": trained.folder.name,
-    }
-
-
-def check(threshold: Threshold, measured: Mapping[str, float], preset: str) -> dict[str, Any]:
-    """Return one bound with what was measured, as the reports show it."""
-    return {
-        "name": threshold.name,
-        "figure": threshold.figure,
-        "sense": threshold.sense,
-        "bound": threshold.bounds[preset],
-        "claim": threshold.claim,
-        "reason": threshold.reason,
-        "group": threshold.group,
-        "value": measured[threshold.figure],
-        "passed": threshold.holds(measured, preset),
     }

@@ -6,29 +6,18 @@ n-gram judge learned from reviews that it never saw, and VADER learned from none
 
 import json
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
 from sklearn.feature_extraction.text import HashingVectorizer
-from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from gate import ROOT
+from lab.vader import check_texts, vader_scores
 
+__all__ = ["JUDGE", "Judge", "vader_scores"]
 JUDGE = ROOT / "models" / "ngram-judge"
-
-
-def check_texts(texts: Sequence[str]) -> list[str]:
-    """Return texts as a list; a `TypeError` names what is none: one string, or an entry that is not a string."""
-    if isinstance(texts, str):
-        raise TypeError("texts must be a list of strings, got one string: put it into a list")
-    texts = list(texts)
-    for index, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(f"texts[{index}] must be a string, got {type(text).__name__}")
-    return texts
 
 
 def vectorizer(arguments: dict[str, Any]) -> HashingVectorizer:
@@ -75,18 +64,3 @@ class Judge:
             TypeError: texts is one string, or an entry of it is not a string.
         """
         return (0.5 + 0.5 * np.tanh(self.log_odds(texts) / 2)).tolist()  # the sigmoid, no overflow
-
-
-@cache
-def vader() -> SentimentIntensityAnalyzer:
-    """Return VADER (Hutto & Gilbert 2014), its lexicon read once."""
-    return SentimentIntensityAnalyzer()
-
-
-def vader_scores(texts: Sequence[str]) -> list[float]:
-    """Return VADER's compound score in [-1, 1] of each text; 0 for a text without a word of its lexicon.
-
-    Raises:
-        TypeError: texts is one string, or an entry of it is not a string.
-    """
-    return [vader().polarity_scores(text)["compound"] for text in check_texts(texts)]

@@ -1,21 +1,15 @@
 """The verdict for people and for CI: smoke.json, smoke.html, smoke.xml (JUnit)."""
 
-import base64
-import io
 import json
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import jinja2
-from matplotlib.figure import Figure
-
 from grader.wall.isolation import ISOLATIONS
-from lab import plots
+from lab.report import environment, pairs, pictures
 from lab.runs import Run, load_run, write_json
 
 HERE = Path(__file__).parent
-SHOWN_PROMPTS = 6  # pairs of completions in smoke.html
 
 
 def write_reports(verdict: dict[str, Any], out: Path) -> None:
@@ -34,47 +28,13 @@ def schema() -> dict[str, Any]:
 
 def html(verdict: dict[str, Any], runs: list[Run]) -> str:
     """Return one page without scripts or links: verdict, checks, curves, histograms, before and after."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     pages = [
-        {"verdict": seed, "curve": None, "histogram": None, "pairs": pairs(run)}
+        {"verdict": seed, "pairs": pairs(run), **pictures(run, f"seed {seed['seed']}")}
         for seed, run in zip(verdict["seeds"], runs, strict=True)
     ]
-    for page, run in zip(pages, runs, strict=True):
-        sides = {"base": run.before, "trained": run.after}
-        scores = {who: [c["score"] for c in side["completions"]] for who, side in sides.items()}
-        page["curve"] = picture(plots.reward_curve({f"seed {page['verdict']['seed']}": run}))
-        page["histogram"] = picture(plots.sentiment_histograms(scores))
     notes = ISOLATIONS[verdict["isolation"]].notes
-    template = environment.get_template("smoke.html.jinja")
+    template = environment(HERE).get_template("smoke.html.jinja")
     return template.render(verdict=verdict, pages=pages, isolation_notes=notes)
-
-
-def picture(figure: Figure) -> str:
-    """Return a figure as a data URI."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=90)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def pairs(run: Run) -> list[dict[str, Any]]:
-    """Return a few prompts, spread over the set, with the first completion of each model and its score."""
-    both = list(zip(run.before["completions"], run.after["completions"], strict=True))
-    firsts = [
-        pair
-        for i, pair in enumerate(both)
-        if i == 0 or pair[0]["prompt"] != both[i - 1][0]["prompt"]
-    ]
-    stride = max(1, len(firsts) // SHOWN_PROMPTS)
-    return [
-        {"prompt": before["prompt"], "before": before, "after": after}
-        for before, after in firsts[::stride][:SHOWN_PROMPTS]
-    ]
 
 
 def junit(verdict: dict[str, Any]) -> ElementTree.ElementTree:

@@ -21,7 +21,7 @@ from lab.config import TrainConfig
 from lab.errors import ExerciseError
 from lab.exercises import NUMBERS, TABLE
 from lab.notebook import marks, sources
-from lab.thresholds import DECIDING, EXERCISE_5, FELL, THRESHOLDS, text_figures
+from lab.thresholds import flaw, other_settings
 from lab.trial import still_below, try_example
 from rewards import NOTEBOOK, Rewards, load_rewards
 
@@ -185,27 +185,6 @@ def check_run(trained: Any, quiet: bool = False) -> None:
         f"Exercise 5, train: P(positive) {before['mean_sentiment']:.3f} → {after['mean_sentiment']:.3f}, still varied and fluent."
     )
     print("The mark comes from a run that the grader makes with your rewards.")
-
-
-def flaw(run: Any) -> str:
-    """Return what the first figure out of bounds says of a run, or ""."""
-    before, after, preset = run.before, run.after, run.config["preset"]
-    figures = {"gain": run.gain, **text_figures(before, after)}
-    for threshold in THRESHOLDS:
-        if not threshold.holds(figures, preset):
-            words = FELL if threshold.name == "gain" and run.gain < 0 else threshold.flaw
-            return words.format(before=before, after=after, bound=threshold.bounds[preset])
-    return ""
-
-
-def other_settings(config: Mapping[str, Any]) -> list[str]:
-    """Return the settings of a run that exercise 5 asks for otherwise, as "kl_coef 10 (asked for: 0.1)"."""
-    asked = TrainConfig.from_preset(config["preset"], **EXERCISE_5).as_dict()
-    return [
-        f"{name} {config[name]} (asked for: {value})"
-        for name, value in asked.items()
-        if name in DECIDING and config.get(name, value) != value
-    ]
 
 
 def overview(path: str | Path = NOTEBOOK) -> str:

@@ -11,15 +11,17 @@ model that writes "great great great" has one too, which is why variety and perp
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import sentiment
+from lab import vader
 from lab.command import OneLineErrors, says_errors
 from lab.config import PRESETS
 from lab.errors import ModelUnavailable
+from lab.intervals import Interval, bootstrap, cluster_means
 from lab.measure import Evaluation, check_length, evaluate_model
 from lab.pretrained import load_language_model
 
@@ -55,6 +57,39 @@ def pool(evaluations: Sequence[Evaluation]) -> str:
         f"{len(items)} completions each ({prompts} prompts × {len(items) // prompts}). distinct-2 falls as there are more of "
         "them: compare it with figures of as many alone"
     )
+
+
+def intervals(evaluations: Sequence[Evaluation]) -> list[dict[str, Interval]]:
+    """Return each model's interval of P(positive), of its change against the first, and of VADER's score where that is installed."""
+    prompts = [item["prompt"] for item in evaluations[0].completions]
+    first = [item["score"] for item in evaluations[0].completions]
+    found = []
+    for index, e in enumerate(evaluations):
+        scores = [item["score"] for item in e.completions]
+        of_model = {"P(positive)": scores}
+        if index:
+            of_model["change"] = [b - a for a, b in zip(first, scores, strict=True)]
+        if vader.installed():
+            of_model["VADER"] = vader.vader_scores([item["completion"] for item in e.completions])
+        found.append(
+            {name: bootstrap(cluster_means(prompts, values)) for name, values in of_model.items()}
+        )
+    return found
+
+
+def intervals_text(models: Sequence[str], found: Sequence[Mapping[str, Interval]]) -> str:
+    """Return the intervals as lines, one a model, with how they were made."""
+    width = max(map(len, models))
+    lines = [
+        "95 % intervals (bootstrap, 9,999 times; prompts are drawn, each with all its completions):"
+    ]
+    for model, of_model in zip(models, found, strict=True):
+        parts = [
+            f"{name} {i.mean:{'+' if name == 'change' else ''}.3f} [{i.low:.3f}, {i.high:.3f}]"
+            for name, i in of_model.items()
+        ]
+        lines.append(f"  {model:<{width}}  {'  '.join(parts)}")
+    return "\n".join(lines if vader.installed() else [*lines, vader.HINT])
 
 
 def before_and_after(evaluations: Sequence[Evaluation], count: int = 3) -> str:
@@ -163,10 +198,17 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def save(args: argparse.Namespace, settings: dict[str, Any], found: list[Evaluation]) -> None:
+def save(
+    args: argparse.Namespace,
+    settings: dict[str, Any],
+    found: list[Evaluation],
+    sure: Sequence[Mapping[str, Interval]],
+) -> None:
     """Write the files that the command line asks for."""
     if args.json:
-        document = {"settings": settings, "models": [asdict(e) for e in found]}
+        ends = [{name: i._asdict() for name, i in of.items()} for of in sure]
+        models = [{**asdict(e), "intervals": i} for e, i in zip(found, ends, strict=True)]
+        document = {"settings": settings, "models": models}
         Path(args.json).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         print(f"\nmetrics and completions: {args.json}")
     if args.figure:
@@ -188,8 +230,10 @@ def main(argv: list[str] | None = None) -> int:
     evaluations = compare([args.base, *getattr(args, "trained", [])], **settings)
     print(table(evaluations))
     print(pool(evaluations))
+    found = intervals(evaluations)
+    print(intervals_text([e.model for e in evaluations], found))
     print(before_and_after(evaluations))
-    save(args, settings, evaluations)
+    save(args, settings, evaluations, found)
     return 0
 
 

@@ -9,6 +9,8 @@ reward = shaping(sentiment_reward(completions)) + KL term of log P_ref(completio
 """
 
 import errno
+import functools
+import gc
 import os
 import sys
 import warnings
@@ -18,17 +20,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sentiment
+from data import SPLITS, prompt_texts
+from lab import seeds
+from lab.card import write_card
 from lab.command import says_errors
-from lab.config import TrainConfig, parse_args
+from lab.config import TrainConfig, parse_command
+from lab.config_file import write_settings
 from lab.errors import ConfigError, OutOfMemory, out_of_memory
 from lab.exercises import call_exercise, chosen
+from lab.loggers import check_loggers
 from lab.machine import device_name, plan, unseen_gpu
 from lab.measure import check_length
+from lab.origin import command_line, commit
 from lab.pretrained import load_language_model
 from lab.reference import Reference
 from lab.runs import (
     Run,
     check_folder,
+    checkpoint_step,
     last_checkpoint,
     load_run,
     new_record,
@@ -36,14 +45,16 @@ from lab.runs import (
     read_record,
     saved_run,
 )
-from lab.trainer import build_trainer, check_machine, save_final
-from lab.wandb_runs import check_wandb
+from lab.trainer import build_trainer, check_machine, load_step, save_final
 from lab.ways import Ways
 from rewards import Rewards, load_rewards
 
 if TYPE_CHECKING:
     import torch
     from accelerate import PartialState
+    from trl import GRPOTrainer
+
+    from lab.tracking import Tracker
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -112,8 +123,8 @@ def run(config: TrainConfig, rewards: Rewards) -> Run:
     state = PartialState(cpu=not torch.cuda.is_available())
     if state.is_main_process and (warning := unseen_gpu()):
         print(warning, flush=True)
-    if config.wandb and state.is_main_process:
-        check_wandb(config)
+    if state.is_main_process:
+        check_loggers(config)
     try:
         with warnings.catch_warnings():
             # TRL still asks for an attribute that transformers has renamed
@@ -145,12 +156,22 @@ def experiment(name: str, config: TrainConfig, rewards: Rewards) -> Run:
         raise TypeError(
             f"experiment(name, config, rewards): rewards are from_namespace(globals()), not a {type(rewards).__name__}"
         )
-    return run(replace(config, output_dir=f"runs/{name}"), rewards)
+    return reported(run(replace(config, output_dir=f"runs/{name}"), rewards))
+
+
+def reported(finished: Run) -> Run:
+    """Write the report on a finished run, in one process; return the run."""
+    from lab.report import write_report
+
+    if os.environ.get("RANK", "0") == "0":
+        print(write_report(finished), flush=True)
+    return finished
 
 
 def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState") -> Run:
     """Load the models, train to the end and return the finished run."""
-    from lab.time_left import TimeLeft
+    from lab.speed import Speed
+    from lab.time_left import Pace, TimeLeft
     from lab.tracking import Tracker
 
     folder = Path(config.output_dir)
@@ -164,7 +185,7 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
     with state.main_process_first():
         if state.is_main_process:
             prepare_folder(config)
-    record = (read_record(folder) if config.resume else None) or new_record(config, device_name())
+    record = begun(config)
     checkpoint = last_checkpoint(folder) if config.resume else None
     reference = None
     if config.kl_type != "none":
@@ -174,19 +195,50 @@ def train_in_folder(config: TrainConfig, rewards: Rewards, state: "PartialState"
     trainer = build_trainer(config, reward, policy, tokenizer, ways)
     if state.is_main_process:
         print(plan(config, ways.taken), flush=True)
-    tracker = Tracker(config, base, tokenizer, record, state.is_main_process, ways)
-    trainer.add_callback(TimeLeft())
+    pace = Pace(config.max_steps, config.validation_steps)
+    tracker = Tracker(config, base, tokenizer, record, state.is_main_process, ways, pace)
+    # the first to see a log line: it adds to it for the others
+    trainer.callback_handler.callbacks.insert(0, Speed(config, pace))
+    trainer.add_callback(TimeLeft(pace))
     trainer.add_callback(tracker)
     try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        train_on(trainer, tracker, checkpoint)
         if state.is_main_process:
+            tracker.kept(trainer.state.best_global_step, functools.partial(load_step, trainer))
             save_final(trainer, tokenizer, folder / "final")
             tracker.finish()
+            write_card(folder / "final", record, *map(len, map(prompt_texts, SPLITS)))
         trainer.accelerator.wait_for_everyone()
         trainer.accelerator.end_training()  # several processes part before they exit: else one may abort
     finally:
         tracker.close()
     return load_run(folder)
+
+
+def train_on(trainer: "GRPOTrainer", tracker: "Tracker", checkpoint: Path | None) -> None:
+    """Train to the end, from a checkpoint where there is one; from one of the last step no more: transformers would take another."""
+    from transformers import TrainerState
+
+    done = checkpoint_step(checkpoint) if checkpoint else 0
+    stopped = tracker.record.get("stopped", {}).get("step")
+    if checkpoint and done in (stopped, tracker.config.max_steps):
+        trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        model = load_step(trainer, done)
+        tracker.on_train_end(trainer.args, trainer.state, trainer.control, model=model)
+        return
+    tracker.record.pop("stopped", None)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+
+def begun(config: TrainConfig) -> dict[str, Any]:
+    """Return the run's record as it begins or goes on, with where it comes from; the settings are written beside it."""
+    folder = Path(config.output_dir)
+    kept = read_record(folder) if config.resume else None
+    record = kept or {**new_record(config, device_name()), "git": commit()}
+    record["commands"] = [*record.get("commands", []), command_line()]
+    if int(os.environ.get("RANK", "0")) == 0:
+        write_settings(folder / "config.yaml", config.as_dict())
+    return record
 
 
 def remedies(config: TrainConfig) -> str:
@@ -207,21 +259,36 @@ def disk_full(config: TrainConfig) -> str:
     return f"the disk that holds {config.output_dir} is full: make room, then the same command; {again}"
 
 
-def after_ctrl_c(config: TrainConfig) -> str:
-    """Return how to go on with a run that was interrupted."""
+def after_ctrl_c(config: TrainConfig, several: bool = False) -> str:
+    """Return how to go on with a run that was interrupted; `several`: it is one of several seeds' runs."""
     if kept := last_checkpoint(Path(config.output_dir)):
         return f"interrupted. The same command with --resume goes on from {kept}"
+    if several:
+        return f"interrupted in {config.output_dir}. The same command with --resume goes on with this seed"
     return (
         f"interrupted before the first checkpoint (--save_steps {config.save_steps}): run it again"
     )
 
 
-@says_errors("train.py")
-def main(argv: list[str] | None = None) -> int:
-    """Train from the command line; 0 when the run finished, 1 for an error that one line explains, 130 for Ctrl-C."""
-    config = parse_args(argv)
+def train_seeds(config: TrainConfig, numbers: list[int], rewards: Rewards) -> None:
+    """Train with each seed in turn; with `--resume`, finished ones are kept. Print the table, write it and the figure."""
+    configs, runs = seeds.seed_configs(config, numbers), []
+    for own in configs:
+        print(f"seed {own.seed}: {own.output_dir}", flush=True)
+        try:
+            runs.append(reported(run(own, rewards)))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(after_ctrl_c(own, several=True)) from None
+        gc.collect()  # a trainer and its models hold each other; the next run needs their memory
+    print(seeds.table(runs))
+    seeds.save(runs, Path(config.output_dir))
+    print(f"table and figure: {Path(config.output_dir) / 'seeds.json'}, seeds.png beside it")
+
+
+def train_one(config: TrainConfig, rewards: Rewards) -> None:
+    """Train once, and say what came of it."""
     try:
-        finished = run(config, load_rewards(config.rewards or None))
+        finished = reported(run(config, rewards))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(after_ctrl_c(config)) from None
     if os.environ.get("RANK", "0") == "0":
@@ -229,6 +296,17 @@ def main(argv: list[str] | None = None) -> int:
             f"P(positive) {finished.before['mean_sentiment']:.3f} → {finished.after['mean_sentiment']:.3f} on held-out prompts"
         )
         print(f"model: {Path(config.output_dir) / 'final'}")
+
+
+@says_errors("train.py")
+def main(argv: list[str] | None = None) -> int:
+    """Train from the command line; 0 when the run finished, 1 for an error that one line explains, 130 for Ctrl-C."""
+    command = parse_command(argv)
+    rewards = load_rewards(command.config.rewards or None)
+    if command.seeds:
+        train_seeds(command.config, command.seeds, rewards)
+    else:
+        train_one(command.config, rewards)
     return 0
 
 

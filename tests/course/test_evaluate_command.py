@@ -159,3 +159,26 @@ def test_without_a_command_it_names_both(capsys):
         "name a command: `score MODEL`, or `compare BASE TRAINED` (--help"
         in capsys.readouterr().err
     )
+
+
+def test_intervals_stand_below_the_table_and_in_the_json(tmp_path, capsys, monkeypatch):
+    """The gain's is the gate's own; without VADER one line says how to get it."""
+    from gate.statistics import paired_gain
+    from lab import vader
+
+    flags = ["--preset", "smoke", "--num_samples", "1", "--max_new_tokens", "6", "--json", str(tmp_path / "o.json")]  # fmt: skip
+    assert main(["compare", "tiny-gpt2", "tiny-gpt2", *flags]) == 0
+    said = capsys.readouterr().out
+    base, mine = json.loads((tmp_path / "o.json").read_text())["models"]
+    assert set(base["intervals"]) == {"P(positive)", "VADER"}
+    assert mine["intervals"]["change"] == {"mean": 0, "low": 0, "high": 0}
+    sure = base["intervals"]["P(positive)"]
+    assert sure["low"] < sure["mean"] == pytest.approx(base["mean_sentiment"], abs=1e-4)
+    prompts, scores = zip(*((c["prompt"], c["score"]) for c in base["completions"]), strict=True)
+    assert tuple(sure.values()) == paired_gain(prompts, [0.0] * len(scores), scores)
+    assert f"P(positive) {sure['mean']:.3f} [{sure['low']:.3f}, {sure['high']:.3f}]" in said
+    assert "change +0.000 [0.000, 0.000]" in said and "pip install" not in said
+    monkeypatch.setattr(vader, "installed", lambda: False)
+    assert main(["score", "tiny-gpt2", *flags[:6]]) == 0
+    said = capsys.readouterr().out
+    assert said.count("VADER") == 1 and vader.HINT in said

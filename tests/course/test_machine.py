@@ -100,4 +100,44 @@ def test_a_run_says_at_its_start_what_it_computes_on_and_then_how_long(trained):
     assert printed[0].startswith("computing on CPU, 1 thread, ")
     assert "; 4 steps of 16 completions" in printed[0]
     (told,) = (line for line in printed if line.endswith("to go"))
-    assert re.fullmatch(r"step    3/4  about \d+0 s to go", told)
+    assert re.fullmatch(r"step    3/4  about \d+ s to go", told)
+
+
+def test_history_has_speed_memory_and_the_distance_from_the_reference(trained):
+    """Before the first update the policy is the reference: their distance is chance alone, of 16 completions."""
+    from tests.course.run_folder import history
+
+    lines = history(trained)[0]
+    assert all(line["tokens_per_second"] > 0 for line in lines)
+    assert all(0.1 < line["peak_memory_gb"] < 64 for line in lines)
+    assert abs(lines[0]["kl_ref"]) < 0.5
+    for line in lines:
+        assert line["kl_ref"] == pytest.approx(-line["entropy"] - line["ref_log_prob"])
+
+
+FIRST = """
+import os, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            print(os.environ.get("OMP_WAIT_POLICY"), flush=True)
+            os._exit(0)
+sys.meta_path.insert(0, Finder())
+__import__(sys.argv[1])
+import torch
+"""
+
+
+@pytest.mark.parametrize("own", ["", "ACTIVE"])
+@pytest.mark.parametrize("script", ["train", "evaluate", "sentiment", "rewards"])
+def test_threads_wait_without_spinning_from_before_torch_loads(source, script, own):
+    """OpenMP reads the variable once, as torch loads; a user's own setting stays."""
+    import os
+    import subprocess
+    import sys
+
+    env = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    env |= {"PYTHONPATH": str(source)} | ({"OMP_WAIT_POLICY": own} if own else {})
+    command = [sys.executable, "-c", FIRST, script]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [own or "PASSIVE"]

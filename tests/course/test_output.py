@@ -111,6 +111,12 @@ def test_models_are_compared(python, tmp_path):
     assert (done.returncode, done.stderr) == (0, "") and "gr\\xf6\\xdfe.json" in done.stdout
 
 
+def test_a_notebook_is_handed_in(forked, source, tmp_path):
+    flags = [source / "exercise.ipynb", "--out", tmp_path / "für →"]
+    done = forked("submit.py", *flags, env=ENCODINGS[0] | STRICT)
+    assert (done.returncode, done.stderr) == (0, "") and "\\u2192" in done.stdout
+
+
 def test_a_verdict_reaches_any_output(tmp_path):
     notebook = tmp_path / "größe→.ipynb"
     notebook.write_bytes(b"{")

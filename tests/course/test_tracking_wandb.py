@@ -48,7 +48,7 @@ def logged(tmp_path_factory, python, short_run, solutions):
         "1",
         "--wandb",
         "--wandb_project",
-        "my-project",
+        "my-team/my-project",
     ]
     done = python(
         "train.py", *arguments, "--rewards", solutions, "--output_dir", folder,
@@ -79,7 +79,7 @@ def logged(tmp_path_factory, python, short_run, solutions):
 
 def test_run_has_the_conventions_name_and_the_chosen_project(logged):
     assert logged["run"].display_name == "smoke_exponential_kl-forward"
-    assert logged["run"].project == "my-project"
+    assert (logged["run"].entity, logged["run"].project) == ("my-team", "my-project")
 
 
 def test_chosen_run_name_wins_and_a_resumed_run_keeps_its_id(tmp_path, monkeypatch):
@@ -118,7 +118,17 @@ def test_training_metrics_are_logged_for_every_step(logged):
     steps = [line for line in logged["history"] if "train/reward" in line]
     written = [line for line in load_run(logged["folder"]).history if "reward" in line]
     assert [line["train/global_step"] for line in steps] == [1, 2]
-    for name in ("loss", "reward", "learning_rate", "sentiment", "ref_log_prob", "reward_std"):
+    for name in (
+        "loss",
+        "reward",
+        "learning_rate",
+        "sentiment",
+        "ref_log_prob",
+        "reward_std",
+        "tokens_per_second",
+        "peak_memory_gb",
+        "kl_ref",
+    ):
         assert [line[f"train/{name}"] for line in steps] == pytest.approx(
             [line[name] for line in written]
         )

@@ -135,3 +135,23 @@ def test_ctrl_c_is_exit_130_with_advice_and_the_run_can_go_on(stopped):
     assert "Traceback" not in done.stderr
     assert "--resume" in done.stderr.splitlines()[-1]
     assert (folder / "checkpoints" / "checkpoint-2" / "trainer_state.json").is_file()
+
+
+def test_a_run_killed_after_its_last_checkpoint_takes_no_further_step(
+    python, trained, short_run, solutions, source, tmp_path
+):
+    folder = tmp_path / "outputs"
+    program = (
+        "import os, signal, sys, train; from lab.tracking import Tracker\n"
+        "Tracker.finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "train.main(sys.argv[1:])"
+    )
+    command = [*short_run, "--rewards", solutions, "--output_dir", folder]
+    done = python("-c", program, *command, env={"PYTHONPATH": source})
+    assert done.returncode == -signal.SIGKILL
+    assert train.main([*map(str, command), "--resume"]) == 0
+    (steps, validations), (expected, expected_validations) = history(folder), history(trained)
+    assert [line["step"] for line in steps] == [line["step"] for line in expected]
+    assert validations == expected_validations
+    mine, undisturbed = weights(folder / "final"), weights(trained / "final")
+    assert all(torch.equal(mine[name], undisturbed[name]) for name in mine)

@@ -13,7 +13,7 @@ from gate import ROOT
 from gate.calibration import faults, rate, report
 from gate.cases import cases
 from gate.figures import run_key
-from gate.gate import Request, bars, check, not_trained
+from gate.gate import Request, bars, not_trained
 from gate.mark import DRAWN, training_mark
 from gate.report import html, junit, schema
 from gate.statistics import paired_gain
@@ -23,6 +23,7 @@ from grader.assignment import load_assignment
 from grader.submission.preflight import Submission
 from lab import thresholds
 from lab.config import PRESETS, TrainConfig
+from lab.thresholds import checked
 
 GOOD = {
     "gain": 0.4,
@@ -145,7 +146,7 @@ def verdict(**changed):
         more = {"gain_high": 0.5, "judge_gain": 0.2, "vader_gain": 0.2, "base": 0.5, "trained": 0.9,
                 "judge_base": 0.5, "judge_trained": 0.7, "vader_base": 0.1, "vader_trained": 0.6,
                 "positive_ratio_base": 0.5, "positive_ratio_trained": 0.9}  # fmt: skip
-        checks = [check(threshold, measured, "smoke") for threshold in THRESHOLDS]
+        checks = [checked(threshold, measured, "smoke") for threshold in THRESHOLDS]
         seeds.append({"seed": seed, "passed": all(c["passed"] for c in checks), "figures": more | measured,
                       "checks": checks, "seconds": {"train": 20.0, "validation": 2.0}, "run": f"seed-{seed}"})  # fmt: skip
     passed = all(seed["passed"] for seed in seeds)

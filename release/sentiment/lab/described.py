@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.collections import PolyCollection
 from matplotlib.container import BarContainer
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon
@@ -35,6 +36,10 @@ def plot_words(plot: "Axes") -> Iterator[str]:
         name = name if label.startswith("_") else label
         if words := line_words(line):
             yield f"{name}, markers: {words}." if label.startswith("_") and name else f"{words}."
+    for band in plot.collections:
+        label = str(band.get_label())
+        if isinstance(band, PolyCollection) and label and not label.startswith("_"):
+            yield f"{label}: {band_words(band)}."
     for patch in plot.patches:
         label = str(patch.get_label())
         if label and not label.startswith("_"):
@@ -55,6 +60,17 @@ def line_words(line: Line2D) -> str:
     words = f"{name}{y0:.3g} at {x0:.3g}, {y1:.3g} at {x1:.3g}"
     inner = [(w, p) for w, p in (("lowest", low), ("highest", high)) if p[1] not in (y0, y1)]
     return ", ".join([words, *(f"{w} {y:.3g} at {x:.3g}" for w, (x, y) in inner)])
+
+
+def band_words(band: PolyCollection) -> str:
+    """Return where a band between two curves begins and ends: from its lower edge to its upper one."""
+    (path,) = band.get_paths()
+    corners = [(float(x), float(y)) for x, y in np.asarray(path.vertices)]
+    ends = [min(x for x, _ in corners), max(x for x, _ in corners)]
+    edges = [[y for x, y in corners if x == end] for end in ends]
+    return ", ".join(
+        f"{min(ys):.3g} to {max(ys):.3g} at {end:.3g}" for end, ys in zip(ends, edges, strict=True)
+    )
 
 
 def bar_words(plot: "Axes", bars: Sequence[Patch]) -> str:

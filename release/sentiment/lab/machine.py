@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 
 from lab import pretrained
@@ -42,13 +43,21 @@ def plan(config: TrainConfig, taken: Mapping[str, str]) -> str:
     )
 
 
-def time_left(seconds: float) -> str:
-    """Return a time in words.
+def peak_memory() -> float:
+    """Return the most memory that this process has held until now, in GB: the GPU's where there is one, else the machine's."""
+    import torch
 
-    >>> time_left(8), time_left(780)
-    ('10 s', '13 min')
-    """
-    return f"{max(1, round(seconds / 10)) * 10} s" if seconds < 120 else f"{round(seconds / 60)} min"  # fmt: skip
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated(pretrained.device()) / 1e9
+    if os.name == "nt":
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 1e9
+    import resource
+
+    # kilobytes, but bytes on macOS
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
 def no_compiler() -> str:

@@ -1,10 +1,12 @@
 """What a training run leaves on disk, written as it happens and read back by `--resume`, the notebook and the plots.
 
-<output_dir>/run.json          settings, versions, device, seconds, evaluation before and after
+<output_dir>/run.json          settings, command, commit, versions, device, seconds, evaluation before and after
+<output_dir>/config.yaml       the settings, as `--config` takes them
 <output_dir>/history.jsonl     one line per log and per validation, each with its step
 <output_dir>/completions.json  what the model wrote on the held-out prompts, before and after
 <output_dir>/checkpoints/      the last two checkpoints
-<output_dir>/final/            the trained model and its tokenizer
+<output_dir>/final/            the trained model, its tokenizer and its card
+<output_dir>/report.html       all of that on one page
 """
 
 import itertools
@@ -69,10 +71,7 @@ def load_run(folder: str | Path) -> Run:
     return Run(
         name=record["run_name"],
         config=record["config"],
-        history=[
-            json.loads(line)
-            for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
-        ],
+        history=history_lines(folder),
         before={**record["baseline"], "completions": completions["before"]},
         after={**record["final"], "completions": completions["after"]},
         seconds=record["seconds"],
@@ -149,6 +148,13 @@ def checkpoint_step(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
+def history_lines(folder: Path) -> list[dict[str, Any]]:
+    """Return the lines of history.jsonl; none where there is no such file."""
+    path = folder / "history.jsonl"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def drop_after(folder: Path, step: int) -> None:
     """Cut history.jsonl back to what was logged up to `step`: the steps after it are done again."""
     path = folder / "history.jsonl"
@@ -167,12 +173,13 @@ def move_aside(folder: Path, run_name: str) -> Path:
 
 
 def check_same_settings(record: dict[str, Any], config: TrainConfig) -> None:
-    """Raise ConfigError when a run to resume was started with other settings."""
-    ignored = {"resume", "output_dir", "wandb", "wandb_project", "wandb_run_name"}
+    """Raise ConfigError when a run to resume was started with other settings; one that its version did not have is the default."""
+    ignored = {"resume", "output_dir", "report_to", "wandb", "wandb_project", "wandb_run_name"}
+    began_with = {**TrainConfig().as_dict(), **record["config"]}
     different = [
-        f"{name} is {value} here and was {record['config'].get(name)}"
+        f"{name} is {value} here and was {began_with[name]}"
         for name, value in config.as_dict().items()
-        if name not in ignored and record["config"].get(name) != value
+        if name not in ignored and began_with[name] != value
     ]
     if different:
         raise ConfigError(f"--resume needs the settings the run began with: {'; '.join(different)}")

@@ -61,9 +61,10 @@ def build_trainer(
     ways: Ways,
 ) -> "GRPOTrainer":
     """Return TRL's trainer for this configuration, before its first step; `reward` is `compose_reward`'s function."""
-    with hidden_module("wandb", hide=not config.wandb):
+    with_wandb = "wandb" in config.loggers
+    with hidden_module("wandb", hide=not with_wandb), hidden_module("trackio", hide=True):
         from trl import GRPOConfig, GRPOTrainer
-    if config.wandb:
+    if with_wandb:
         show_wandb()
     from transformers import PrinterCallback
 
@@ -97,7 +98,7 @@ def grpo_settings(config: TrainConfig) -> dict[str, Any]:
         "output_dir": str(Path(config.output_dir) / "checkpoints"),
         "gradient_accumulation_steps": config.accumulation,
         "save_total_limit": 2,
-        "report_to": ["wandb"] if config.wandb else [],
+        "report_to": ["wandb"] if "wandb" in config.loggers else [],
         "run_name": config.wandb_run_name or config.run_name,
         "disable_dropout": True,
         "activation_checkpointing": False,
@@ -124,6 +125,13 @@ def check_machine(config: TrainConfig) -> None:
             f"{torch.cuda.device_count()} GPUs are visible: pick one (CUDA_VISIBLE_DEVICES=0 python train.py …) or use them "
             f"all (accelerate launch --num_processes {torch.cuda.device_count()} train.py …)"
         )
+
+
+def load_step(trainer: "GRPOTrainer", step: int) -> "PreTrainedModel":
+    """Put the weights of an earlier step's checkpoint back into the model that was trained; return it."""
+    trainer.state.best_model_checkpoint = str(Path(trainer.args.output_dir) / f"checkpoint-{step}")
+    trainer._load_best_model()
+    return trainer.accelerator.unwrap_model(trainer.model)
 
 
 def save_final(trainer: "GRPOTrainer", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Weights & Biases: what is checked before a run, and what a run logs there."""
 
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from lab.config import TrainConfig
 from lab.errors import ConfigError
 from lab.measure import Evaluation
 
+ENTITY = re.compile(r"[\w.-]+")
 SAMPLE_ROWS = 16  # completions in the table at each validation
 
 
@@ -21,14 +23,26 @@ def check_wandb(config: TrainConfig) -> None:
     """
     import wandb
 
-    team, _, project = config.wandb_project.rpartition("/")
-    instead = (
-        f"; a team is named by WANDB_ENTITY={team} and --wandb_project {project}" if team else ""
-    )
-    with refusals("--wandb_project", instead):
-        wandb.Settings(project=config.wandb_project)
+    _, project = entity_and_project(config.wandb_project)
+    with refusals("--wandb_project"):
+        wandb.Settings(project=project)
     with refusals("--wandb", "; or set WANDB_MODE=offline to log to files"):
         wandb.login()
+
+
+def entity_and_project(name: str) -> tuple[str | None, str]:
+    """Return the team or user, None for one's own, and the project that `--wandb_project` names.
+
+    Raises:
+        ConfigError: it is neither `project` nor `entity/project`.
+
+    >>> entity_and_project("my-team/sentiment"), entity_and_project("sentiment")
+    (('my-team', 'sentiment'), (None, 'sentiment'))
+    """
+    entity, slash, project = name.rpartition("/")
+    if not project or (slash and not ENTITY.fullmatch(entity)):
+        raise ConfigError(f"--wandb_project {name}: give project, or entity/project")
+    return entity or None, project
 
 
 @contextmanager
@@ -52,9 +66,11 @@ def start_wandb(config: TrainConfig, record: dict[str, Any]) -> Any:
 
     record.setdefault("wandb_id", secrets.token_hex(4))
     Path(config.output_dir).mkdir(parents=True, exist_ok=True)
+    entity, project = entity_and_project(config.wandb_project)
     with refusals("--wandb"):
         return wandb.init(
-            project=config.wandb_project,
+            entity=entity,
+            project=project,
             name=config.wandb_run_name or config.run_name,
             id=record["wandb_id"],
             resume="allow",
@@ -63,30 +79,40 @@ def start_wandb(config: TrainConfig, record: dict[str, Any]) -> Any:
         )
 
 
-def log_validation(
-    wandb_run: Any, step: int, metrics: dict[str, float], result: Evaluation
-) -> None:
-    """Log one validation: its metrics and a table of sample completions."""
-    import wandb
+class WandbLogger:
+    """A W&B run; transformers' own callback logs training figures to it."""
 
-    stride = max(1, len(result.completions) // SAMPLE_ROWS)
-    rows = [
-        [step, item["prompt"], item["completion"], item["score"]]
-        for item in result.completions[::stride]
-    ]
-    samples = wandb.Table(columns=["step", "prompt", "completion", "P(positive)"], data=rows)
-    wandb_run.log({**metrics, "validation/completions": samples, "train/global_step": step})
+    def __init__(self, config: TrainConfig, record: dict[str, Any], step: int) -> None:
+        self.run = start_wandb(config, record)
 
+    def training(self, step: int, logs: Mapping[str, Any]) -> None:
+        """Nothing: transformers does it."""
 
-def summarize(wandb_run: Any, record: dict[str, Any]) -> None:
-    """Put the evaluation before and after, and the improvement, into the W&B summary."""
-    for when in ("baseline", "final"):
-        wandb_run.summary.update(
-            {f"{when}/{name}": value for name, value in record[when].items() if name != "model"}
+    def validation(self, step: int, metrics: dict[str, float], result: Evaluation) -> None:
+        """Log one validation: its metrics and a table of sample completions."""
+        import wandb
+
+        stride = max(1, len(result.completions) // SAMPLE_ROWS)
+        rows = [
+            [step, item["prompt"], item["completion"], item["score"]]
+            for item in result.completions[::stride]
+        ]
+        samples = wandb.Table(columns=["step", "prompt", "completion", "P(positive)"], data=rows)
+        self.run.log({**metrics, "validation/completions": samples, "train/global_step": step})
+
+    def summary(self, record: Mapping[str, Any]) -> None:
+        """Put the evaluation before and after, and the improvement, into the W&B summary."""
+        for when in ("baseline", "final"):
+            self.run.summary.update(
+                {f"{when}/{name}": value for name, value in record[when].items() if name != "model"}
+            )
+        self.run.summary.update(
+            {
+                f"improvement/{name}": record["final"][name] - record["baseline"][name]
+                for name in ("mean_sentiment", "positive_ratio")
+            }
         )
-    wandb_run.summary.update(
-        {
-            f"improvement/{name}": record["final"][name] - record["baseline"][name]
-            for name in ("mean_sentiment", "positive_ratio")
-        }
-    )
+
+    def close(self) -> None:
+        """End the run."""
+        self.run.finish()

@@ -6,10 +6,12 @@ replaces the preset.
 
 import math
 import os
+import sys
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from lab.command import OneLineErrors
+from lab.config_file import from_file
 from lab.errors import ConfigError
 from lab.exercises import ROWS
 from lab.reader import no_file
@@ -35,13 +37,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     "full": {"max_steps": 300},
 }
 DEFAULT_KL_COEF = 0.1
+DISTINCT_FLOOR = 0.7  # what a run must show as well: lab/thresholds.py
 LARGEST_SEED = 2**32 - 1  # NumPy's
 POSITIVE = (
     *("shaping_temperature", "temperature", "learning_rate", "max_steps", "max_completion_length"),
     *("per_device_train_batch_size", "completions_per_step", "validation_samples"),
     *("save_steps", "logging_steps"),
 )
-NOT_NEGATIVE = ("kl_coef", "beta", "validation_steps", "seed")
+NOT_NEGATIVE = ("kl_coef", "beta", "validation_steps", "seed", "stop_when", "distinct_floor")
 
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
@@ -96,10 +99,15 @@ class TrainConfig:
     use_peft: bool = option(
         False, "train a LoRA adapter instead of all weights (merged in <output_dir>/final)"
     )
-    wandb: bool = option(False, "log to Weights & Biases")
-    wandb_project: str = option("sentiment-grpo", "W&B project")
+    report_to: str = option(
+        "none",
+        "log to wandb (Weights & Biases), trackio or tensorboard as well",
+        choices=["none", "wandb", "trackio", "tensorboard"],
+    )
+    wandb: bool = option(False, "short for --report_to wandb; beside another --report_to, both")
+    wandb_project: str = option("sentiment-grpo", "W&B project, or entity/project; trackio project")
     wandb_run_name: str = option(
-        "", "W&B run name; without it made from the preset, the shaping and the KL term"
+        "", "name of the run there; without it made from the preset, the shaping and the KL term"
     )
     output_dir: str = option(
         "./outputs", "where the run goes; an earlier run found there is moved aside, not lost"
@@ -110,6 +118,19 @@ class TrainConfig:
         10, "steps between validations on held-out prompts (0: only before and after)"
     )
     validation_samples: int = option(4, "completions per held-out prompt at each validation")
+    keep: str = option(
+        "last",
+        "which model becomes final/: that of the last step, or of the best validation (highest P(positive) among those that hold "
+        "--distinct_floor)",
+        choices=["last", "best"],
+    )
+    stop_when: float = option(
+        0.0, "stop at a validation with this P(positive) that holds --distinct_floor (0: never)"
+    )
+    distinct_floor: float = option(
+        DISTINCT_FLOOR,
+        "of --keep best and --stop_when: distinct-2 must be at least this share of the base model's",
+    )
     save_steps: int = option(10, "steps between checkpoints: the most that a killed run loses")
     logging_steps: int = option(1, "steps between log lines")
 
@@ -155,6 +176,12 @@ class TrainConfig:
         """Completions one step really learns from: at least what one pass on every device holds."""
         return self.per_device_train_batch_size * world_size() * self.accumulation
 
+    @property
+    def loggers(self) -> list[str]:
+        """What a run's figures go to beside its folder, as packages are called."""
+        asked = ["wandb"] if self.wandb else []
+        return [*asked, *({self.report_to} - {"none", *asked})]
+
     def required_exercises(self) -> list[str]:
         """Return the stems of the exercises that this run calls."""
         return [row.stem for row in ROWS if row.is_used(self)]
@@ -177,7 +204,18 @@ class TrainConfig:
                 raise ConfigError(
                     f"--{name} {getattr(self, name)}: it must be 0 or more, and finite"
                 )
+        self.check_best()
         self.check_batch()
+
+    def check_best(self) -> None:
+        """Raise ConfigError when no validation could be kept, or be good enough to stop."""
+        if self.stop_when > 1:
+            raise ConfigError(f"--stop_when {self.stop_when}: P(positive) is at most 1")
+        asked = "--keep best" if self.keep == "best" else f"--stop_when {self.stop_when:g}"
+        if not self.validation_steps and (self.keep == "best" or self.stop_when):
+            raise ConfigError(
+                f"{asked} needs validations on the way: give --validation_steps above 0"
+            )
 
     def check_batch(self) -> None:
         """Raise ConfigError when the completions of a step are no whole groups or no whole passes."""
@@ -201,13 +239,24 @@ class TrainConfig:
         return asdict(self)
 
 
+@dataclass
+class Command:
+    """What a command line asks for: a configuration, and the seeds to train with one after another, [] for its own alone."""
+
+    config: TrainConfig
+    seeds: list[int]
+
+
 def world_size() -> int:
     """Return the number of processes of this run, as `accelerate launch` and torchrun announce it."""
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
-def parse_args(argv: list[str] | None = None) -> TrainConfig:
-    """Return the configuration that a command line asks for; one line on stderr and exit 2 when it cannot work."""
+def parse_command(argv: list[str] | None = None) -> Command:
+    """Return what a command line asks for; one line on stderr and exit 2 when it cannot work.
+
+    Of two values for a setting a flag's counts before one of `--config`, that before the preset's.
+    """
     from transformers import HfArgumentParser
 
     class Parser(OneLineErrors, HfArgumentParser):
@@ -215,13 +264,48 @@ def parse_args(argv: list[str] | None = None) -> TrainConfig:
 
     # mypy does not follow transformers, whose parser begins with the dataclass
     parser = Parser(TrainConfig, description=__doc__, allow_abbrev=False)  # type: ignore[arg-type]
+    text = (
+        "YAML file of settings, as <output_dir>/config.yaml; a flag beats it, it beats the preset"
+    )
+    parser.add_argument("--config", metavar="FILE", help=text)
+    text = "several runs, one a seed, each in <output_dir>/seed_<N>; then a table and a figure with their mean and interval"
+    parser.add_argument("--seeds", type=int, nargs="+", metavar="N", help=text)
     named, _ = parser.parse_known_args(argv)
-    parser.set_defaults(**PRESETS[named.preset])
-    config = TrainConfig(**vars(parser.parse_args(argv)))
+    words = sys.argv[1:] if argv is None else argv
     try:
+        written = from_file(named.config, fields(TrainConfig)) if named.config else {}
+        preset = preset_of(named.preset, written, named.config)
+        parser.set_defaults(**{"preset": preset, **PRESETS[preset], **written})
+        settings = vars(parser.parse_args(argv))
+        seeds = settings.pop("seeds") or []
+        del settings["config"]
+        config = TrainConfig(**settings)
         config.check()
         if config.rewards and (reason := no_file(config.rewards)):
             raise ConfigError(f"--rewards {config.rewards}: {reason}")
+        if seeds and any(word.partition("=")[0] == "--seed" for word in words):
+            raise ConfigError("--seed and --seeds: give one of them")
     except ConfigError as error:
         parser.error(str(error))
-    return config
+    return Command(config, seeds)
+
+
+def parse_args(argv: list[str] | None = None) -> TrainConfig:
+    """Return the configuration that a command line asks for; one line on stderr and exit 2 when it cannot work."""
+    return parse_command(argv).config
+
+
+def preset_of(flag: str, written: dict[str, Any], file: str | None) -> str:
+    """Return the preset that a flag or a file names; the flag's default where neither does.
+
+    Raises:
+        ConfigError: they name two, and the file's other values would belong to the wrong one.
+    """
+    named = written.get("preset", flag)
+    if named not in PRESETS:
+        raise ConfigError(f"--config {file}: unknown preset {named!r}: choose {', '.join(PRESETS)}")
+    if flag not in (named, TrainConfig.preset):
+        raise ConfigError(
+            f"--preset {flag}: {file} has the preset {named} and values that go with it; change it there, or leave --config out"
+        )
+    return str(named)

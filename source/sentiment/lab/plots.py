@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from lab.described import described
+from lab.intervals import over_runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,6 +86,34 @@ def reward_curve(
     plot.set(xlabel="optimiser step", ylabel=label)
     if key == "sentiment":
         plot.set_title("lines: training batches; markers: held-out prompts", fontsize=9)
+    plot.legend(frameon=False)
+    return figure
+
+
+def over_seeds(
+    runs: "Sequence[Run]",
+    key: str = "sentiment",
+    label: str = "P(positive)",
+) -> Figure:
+    """Plot the mean of a logged quantity over runs that differ in their seed, with its 95 % interval as a band, and the same of validations.
+
+    A step counts where every run has it.
+    """
+    figure, (plot,) = axes()
+    shown: list[tuple[str, str, dict[str, Any]]] = [
+        (key, "training batches", {"linestyle": STYLES[0]})
+    ]
+    if key == "sentiment":
+        look: dict[str, Any] = {"linestyle": STYLES[1], "marker": MARKERS[1]}
+        shown.append(("validation/mean_sentiment", "held-out prompts", look))
+    for index, (name, what, look) in enumerate(shown):
+        curves = [dict(zip(*run.curve(name), strict=True)) for run in runs]
+        steps = sorted(set.intersection(*map(set, curves)))
+        found = [over_runs([curve[step] for curve in curves]) for step in steps]
+        colour = COLOURS[index]
+        plot.plot(steps, [i.mean for i in found], color=colour, label=f"{what}, mean of {len(runs)} seeds", **look)  # fmt: skip
+        plot.fill_between(steps, [i.low for i in found], [i.high for i in found], color=colour, alpha=0.25, linewidth=0, label=f"{what}, 95 % interval")  # fmt: skip
+    plot.set(xlabel="optimiser step", ylabel=label)
     plot.legend(frameon=False)
     return figure
 

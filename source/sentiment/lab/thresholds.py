@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.config import PRESETS
+from lab.config import DISTINCT_FLOOR, PRESETS, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ THRESHOLDS = (
         "distinct_2",
         "distinct_2_ratio",
         "at least",
-        always(0.7),
+        always(DISTINCT_FLOOR),
         "the text is still varied: its distinct-2, divided by the base model's",
         "a collapsed run writes a few phrases again and again: far below (docs/calibration.md)",
         "text",
@@ -104,3 +104,43 @@ def text_figures(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[st
         "repetition_rise": after["repetition"] - before["repetition"],
         "perplexity_ratio": after["perplexity"] / before["perplexity"],
     }
+
+
+def run_figures(run: Any) -> dict[str, float]:
+    """Return what THRESHOLDS look at of a finished run (`lab.runs.Run`)."""
+    return {"gain": run.gain, **text_figures(run.before, run.after)}
+
+
+def checked(threshold: Threshold, figures: Mapping[str, float], preset: str) -> dict[str, Any]:
+    """Return one bound with what was measured, as reports show it."""
+    return {
+        "name": threshold.name,
+        "figure": threshold.figure,
+        "sense": threshold.sense,
+        "bound": threshold.bounds[preset],
+        "claim": threshold.claim,
+        "reason": threshold.reason,
+        "group": threshold.group,
+        "value": figures[threshold.figure],
+        "passed": threshold.holds(figures, preset),
+    }
+
+
+def flaw(run: Any) -> str:
+    """Return what the first figure out of bounds says of a run, or ""."""
+    figures, preset = run_figures(run), run.config["preset"]
+    for threshold in THRESHOLDS:
+        if not threshold.holds(figures, preset):
+            words = FELL if threshold.name == "gain" and run.gain < 0 else threshold.flaw
+            return words.format(before=run.before, after=run.after, bound=threshold.bounds[preset])
+    return ""
+
+
+def other_settings(config: Mapping[str, Any]) -> list[str]:
+    """Return the settings of a run that exercise 5 asks for otherwise, as "kl_coef 10 (asked for: 0.1)"."""
+    asked = TrainConfig.from_preset(config["preset"], **EXERCISE_5).as_dict()
+    return [
+        f"{name} {config[name]} (asked for: {value})"
+        for name, value in asked.items()
+        if name in DECIDING and config.get(name, value) != value
+    ]

@@ -6,18 +6,21 @@ Validation never touches the trainer's own metrics or random state: it writes be
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback
 
+from lab import best
 from lab.config import TrainConfig
 from lab.decoding import Decoder
-from lab.machine import time_left
+from lab.loggers import start_loggers
 from lab.measure import Evaluation, evaluate_model, new_decoder
-from lab.runs import write_json
-from lab.wandb_runs import log_validation, start_wandb, summarize
+from lab.runs import history_lines, write_json
+from lab.time_left import Pace, say
 from lab.ways import Ways
 
 if TYPE_CHECKING:
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
         TrainingArguments,
     )
 
-STEPS_TIMED = 3  # the first of which warms up
 VALIDATION_TEMPERATURE = 0.7  # the same for every run, whatever it trains at
 
 
@@ -44,6 +46,7 @@ class Tracker(TrainerCallback):
         record: dict[str, Any],
         is_main: bool,
         ways: Ways,
+        pace: Pace,
     ) -> None:
         self.config, self.base, self.tokenizer = config, base, tokenizer
         self.record, self.is_main = record, is_main
@@ -52,10 +55,14 @@ class Tracker(TrainerCallback):
         self.seconds_before = dict(record["seconds"])
         self.started, self.validation_seconds = time.perf_counter(), 0.0
         self.after: Evaluation | None = None
-        self.validations, self.step_ends = 0, list[float]()
-        self.ways = ways
+        # steps whose validation stands in the history, and the newest one of this process
+        lines = history_lines(self.folder)
+        self.validated = {line["step"] for line in lines if "validation/kl" in line}
+        self.newest: tuple[int, Evaluation] | None = None
+        self.ways, self.pace = ways, pace
         self.decoder: Decoder | None = None  # of the model that trains, which is always the same
-        self.wandb_run = start_wandb(config, record) if config.wandb and is_main else None
+        step = max((line["step"] for line in lines), default=0)
+        self.loggers = start_loggers(config, record, step) if is_main else []
 
     def on_train_begin(
         self,
@@ -85,6 +92,8 @@ class Tracker(TrainerCallback):
         if not self.is_main or logs is None or "reward" not in logs:
             return
         self.append({"step": state.global_step, **logs})
+        for logger in self.loggers:
+            logger.training(state.global_step, logs)
         if state.global_step % max(1, self.config.max_steps // 10) == 0:
             parts = [
                 f"reward {logs['reward']:.3f} ± {logs['reward_std']:.3f}",
@@ -92,10 +101,7 @@ class Tracker(TrainerCallback):
             ]
             if "ref_log_prob" in logs:
                 parts.append(f"log P_ref {logs['ref_log_prob']:.2f}")
-            print(
-                f"step {state.global_step:>4}/{self.config.max_steps}  {'  '.join(parts)}",
-                flush=True,
-            )
+            say(f"step {state.global_step:>4}/{self.config.max_steps}  {'  '.join(parts)}")
 
     def on_step_end(
         self,
@@ -105,30 +111,27 @@ class Tracker(TrainerCallback):
         model: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Say once how long it will take; validate every `validation_steps` steps."""
-        if self.is_main:
-            self.tell_time_left(state.global_step)
+        """Validate every `validation_steps` steps, and do what follows from it."""
         every = self.config.validation_steps
-        if (
-            self.is_main
-            and every
-            and state.global_step % every == 0
-            and state.global_step < self.config.max_steps
-        ):
-            self.validate(model, state.global_step)
-
-    def tell_time_left(self, step: int) -> None:
-        """After the third step, say how long the rest takes at the pace of the second and third, validations included."""
-        now = time.perf_counter() - self.validation_seconds
-        self.step_ends.append(now)
-        if len(self.step_ends) != STEPS_TIMED or step == self.config.max_steps:
+        if not every or state.global_step % every or state.global_step >= self.config.max_steps:
             return
-        pace = (now - self.step_ends[0]) / (STEPS_TIMED - 1)
-        every = self.config.validation_steps
-        validations = 1 + ((self.config.max_steps - 1) // every - (step - 1) // every if every else 0)  # fmt: skip
-        each = self.validation_seconds / max(1, self.validations)
-        left = pace * (self.config.max_steps - step) + each * validations
-        print(f"step {step:>4}/{self.config.max_steps}  about {time_left(left)} to go", flush=True)
+        decision, reached = best.Decision(), 0.0
+        if self.is_main:
+            result = self.validate(model, state.global_step)
+            reached, base = result.mean_sentiment, self.record["baseline"]
+            decision = best.decide(self.config, base, result, state.best_metric)
+            if decision.stop:
+                self.tell_stop(result, state.global_step)
+        said = broadcast_object_list([*decision, reached])
+        best.follow(best.Decision(*said[:2]), said[2], state, control)
+
+    def tell_stop(self, result: Evaluation, step: int) -> None:
+        """Say, and note, that training stops before its last step."""
+        figures = best.figures_of(result, self.record["baseline"])
+        why = f"{figures}: --stop_when {self.config.stop_when:g} is reached"
+        self.record["stopped"] = {"step": step, "because": why}
+        self.write_record()
+        say(f"stopped at step {step} of {self.config.max_steps}: {why}")
 
     def on_train_end(
         self,
@@ -138,9 +141,39 @@ class Tracker(TrainerCallback):
         model: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Measure the trained model."""
-        if self.is_main:
-            self.after = self.validate(model, state.global_step)
+        """Measure the trained model, unless the last step was a validation."""
+        if not self.is_main:
+            return
+        step = self.record["step"] = state.global_step
+        done = self.newest and self.newest[0] == step
+        self.after = self.newest[1] if self.newest and done else self.validate(model, step)
+        decision = best.decide(self.config, self.record["baseline"], self.after, state.best_metric)
+        if decision.best:
+            state.best_metric, state.best_global_step = self.after.mean_sentiment, step
+
+    def kept(self, step: int | None, load: Callable[[int], "PreTrainedModel"]) -> None:
+        """Note which step's model becomes final/, and have it measured where it is not the last one's.
+
+        Args:
+            step: the best validation's, None where none counts.
+            load: puts that step's weights back, and gives the model.
+        """
+        if self.config.keep == "last":
+            return
+        assert self.after is not None, "training has ended"
+        if step and step != self.record["step"]:
+            self.after = self.evaluate(load(step), step)
+        if step:
+            words = best.figures_of(self.after, self.record["baseline"])
+            because = f"the best validation: {words}"
+        else:
+            because = (
+                f"no validation had distinct-2 at {self.config.distinct_floor:g} times the base model's or more, so none "
+                "is the best: this is the last step's model"
+            )
+        step = step or int(self.record["step"])
+        self.record["kept"] = {"step": step, "because": because}
+        say(f"final/ is the model of step {step} of {self.record['step']}: {because}")
 
     def on_save(
         self,
@@ -155,7 +188,23 @@ class Tracker(TrainerCallback):
             self.write_record()
 
     def validate(self, model: "PreTrainedModel", step: int) -> Evaluation:
-        """Evaluate on the held-out prompts; append to the history, print, and log to W&B."""
+        """Evaluate on the held-out prompts; append to the history, print, and tell the loggers."""
+        result = self.evaluate(model, step)
+        self.newest = step, result
+        metrics = {f"validation/{name}": value for name, value in result.figures().items()}
+        if step not in self.validated:  # as of a run that was killed at its end
+            self.append({"step": step, **metrics})
+            self.validated.add(step)
+        say(
+            f"step {step:>4}/{self.config.max_steps}  held-out prompts: P(positive) {result.mean_sentiment:.3f} ± {result.std_sentiment:.3f}, "
+            f"positive {result.positive_ratio:.0%}, distinct-2 {result.distinct_2:.2f}, perplexity {result.perplexity:.1f}"
+        )
+        for logger in self.loggers:
+            logger.validation(step, metrics, result)
+        return result
+
+    def evaluate(self, model: "PreTrainedModel", step: int) -> Evaluation:
+        """Measure a model on the held-out prompts; the time that takes is no training."""
         started = time.perf_counter()
         model = getattr(model, "module", model)  # under DistributedDataParallel
         settings: dict[str, Any] = {
@@ -174,17 +223,9 @@ class Tracker(TrainerCallback):
             decoder=self.decoder,
             **settings,
         )
-        metrics = {f"validation/{name}": value for name, value in result.figures().items()}
-        self.append({"step": step, **metrics})
-        print(
-            f"step {step:>4}/{self.config.max_steps}  held-out prompts: P(positive) {result.mean_sentiment:.3f} ± {result.std_sentiment:.3f}, "
-            f"positive {result.positive_ratio:.0%}, distinct-2 {result.distinct_2:.2f}, perplexity {result.perplexity:.1f}",
-            flush=True,
-        )
-        if self.wandb_run:
-            log_validation(self.wandb_run, step, metrics, result)
-        self.validation_seconds += time.perf_counter() - started
-        self.validations += 1
+        seconds = time.perf_counter() - started
+        self.validation_seconds += seconds
+        self.pace.validated(step, seconds)
         return result
 
     def append(self, line: dict[str, Any]) -> None:
@@ -211,10 +252,10 @@ class Tracker(TrainerCallback):
         write_json(path, {"before": before, "after": self.after.completions})
         self.write_record()
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
-        if self.wandb_run:
-            summarize(self.wandb_run, self.record)
+        for logger in self.loggers:
+            logger.summary(self.record)
 
     def close(self) -> None:
-        """End the W&B run, also when training failed."""
-        if self.wandb_run:
-            self.wandb_run.finish()
+        """Close what the figures went to, also when training failed."""
+        for logger in self.loggers:
+            logger.close()
