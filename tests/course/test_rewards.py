@@ -374,12 +374,16 @@ def test_annotations_and_dataclasses_work_as_in_a_notebook(tmp_path):
     assert load_rewards(path)["kl_estimate"]() == 3
 
 
-@pytest.mark.parametrize("slip", ["T", "mine", "policy", "scores", "plot"])
+@pytest.mark.parametrize("slip", ["T", "mine", "policy", "scores", "plot", "second"])
 def test_a_name_left_over_from_a_figure_never_starts_a_training(
     tmp_path, slip, source, monkeypatch
 ):
     trained = []
-    monkeypatch.setattr("train.experiment", lambda *run: trained.append(run))
+    monkeypatch.setattr("train.experiment", lambda *run: trained.append(1_000))
+    # nor the sampling of thousands of completions, as the second judge needs them
+    monkeypatch.setattr(
+        "lab.measure.Decoder.sample", lambda _, ids: trained.append(len(ids)) or [[0]] * len(ids)
+    )
     book = nbformat.read(source / "exercise.ipynb", as_version=4)
     for cell in book.cells:
         if cell.metadata.get("nbgrader", {}).get("grade_id") == "exponential_shaping":
@@ -387,4 +391,4 @@ def test_a_name_left_over_from_a_figure_never_starts_a_training(
     path = tmp_path / "exercise.ipynb"
     nbformat.write(book, path)
     assert "exponential_shaping" in load_rewards(path).functions
-    assert not trained
+    assert sum(trained) < 1_000
