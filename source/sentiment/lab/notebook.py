@@ -18,7 +18,7 @@ from lab.exercises import TABLE
 from lab.slices import IN_NOTEBOOKS, Nothing, Statement, describe, needed_statements, parse
 
 # a statement that uses these trains, or samples by the thousand: never run here, whoever needs its names
-TRAINING = {"train", "experiment", "new_decoder"}
+TRAINING = {"train", "experiment", "base_samples"}
 
 
 def exercises_of(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
