@@ -33,15 +33,16 @@ SLOW_FIXTURES = {
     "tried", "ungrouped",
 }  # fmt: skip
 SLOW_FILES = {
-    "bank/test_strategies.py", "course/test_evaluate.py", "course/test_output.py", "course/test_submit.py",
-    "course/test_train_settings.py", "e2e/test_formgrader.py", "e2e/test_grade_one.py", "e2e/test_gradescope.py",
-    "e2e/test_installed.py", "e2e/test_leaks.py", "e2e/test_smoke.py", "gate/test_judges.py", "gate/test_replay.py",
-    "gate/test_walled_rewards.py", "grader/test_assignments.py", "grader/test_batch.py", "grader/test_cluster.py",
-    "grader/test_command.py", "grader/test_containers.py", "grader/test_environment.py", "grader/test_forged.py",
-    "grader/test_fuzz.py", "grader/test_gradients.py", "grader/test_new.py", "grader/test_patience.py",
-    "grader/test_preflight.py", "grader/test_wall_ends.py", "grader/test_wall_limits.py", "grader/test_wall_lost.py",
-    "grader/test_wall_timers.py", "lms/test_classroom.py", "lms/test_download.py", "lms/test_publish.py",
-    "lms/test_serve_one.py", "lms/test_systems.py", "tools/test_build.py", "tools/test_models.py",
+    "bank/test_strategies.py", "course/test_decoding_models.py", "course/test_evaluate.py", "course/test_output.py",
+    "course/test_submit.py", "course/test_train_settings.py", "e2e/test_formgrader.py", "e2e/test_grade_one.py",
+    "e2e/test_gradescope.py", "e2e/test_installed.py", "e2e/test_leaks.py", "e2e/test_smoke.py", "gate/test_judges.py",
+    "gate/test_replay.py", "gate/test_walled_rewards.py", "grader/test_assignments.py", "grader/test_batch.py",
+    "grader/test_cluster.py", "grader/test_command.py", "grader/test_containers.py", "grader/test_environment.py",
+    "grader/test_explain.py", "grader/test_forged.py", "grader/test_fuzz.py", "grader/test_gradients.py",
+    "grader/test_new.py", "grader/test_patience.py", "grader/test_preflight.py", "grader/test_replays.py",
+    "grader/test_wall_ends.py", "grader/test_wall_limits.py", "grader/test_wall_lost.py", "grader/test_wall_timers.py",
+    "lms/test_classroom.py", "lms/test_download.py", "lms/test_publish.py", "lms/test_serve_one.py",
+    "lms/test_systems.py", "tools/test_build.py", "tools/test_models.py",
 }  # fmt: skip
 # `make long` alone: each says again, of other cases or at length, what a test beside it says.
 LONG = (
