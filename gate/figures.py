@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from gate import ROOT, SOURCE
-from gate.judges import JUDGE, Judge, vader_scores
+from gate.judges import JUDGE, Judge
 from gate.statistics import paired_gain
 from lab.config import TrainConfig
 from lab.machine import device_name
 from lab.pretrained import model_path
 from lab.runs import Run, new_record, read_record
 from lab.thresholds import text_figures
+from lab.vader import vader_scores
 from rewards import Rewards
 from train import run
 
@@ -33,6 +34,7 @@ SPECTATORS = {
     "explore",
     "loggers",
     "origin",
+    "overoptimisation",
     "plots",
     "progress",
     "report",

@@ -14,9 +14,8 @@ from safetensors.numpy import load_file
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from gate import ROOT
-from lab.vader import check_texts, vader_scores
+from lab.vader import check_texts
 
-__all__ = ["JUDGE", "Judge", "vader_scores"]
 JUDGE = ROOT / "models" / "ngram-judge"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lab.intervals import Interval, bootstrap, cluster_means
+from lab.intervals import Interval, clustered_change
 
 LEAST_PROMPTS = 40  # clusters below this number make the percentile interval too narrow
 
@@ -27,5 +27,4 @@ def paired_gain(
     """
     if len(set(prompts)) < LEAST_PROMPTS:
         raise ValueError(f"{len(set(prompts))} prompts are too few: {LEAST_PROMPTS} or more")
-    differences = [second - first for first, second in zip(before, after, strict=True)]
-    return bootstrap(cluster_means(prompts, differences))
+    return clustered_change(prompts, before, after)

@@ -21,8 +21,8 @@ from lab import vader
 from lab.command import OneLineErrors, says_errors
 from lab.config import PRESETS
 from lab.errors import ModelUnavailable
-from lab.intervals import Interval, bootstrap, cluster_means
-from lab.measure import Evaluation, check_length, evaluate_model
+from lab.intervals import Interval, clustered, clustered_change
+from lab.measure import Evaluation, check_length, evaluate_model, first_of_each_prompt, spread
 from lab.pretrained import load_language_model
 
 COLUMNS = (
@@ -66,14 +66,13 @@ def intervals(evaluations: Sequence[Evaluation]) -> list[dict[str, Interval]]:
     found = []
     for index, e in enumerate(evaluations):
         scores = [item["score"] for item in e.completions]
-        of_model = {"P(positive)": scores}
+        of_model = {"P(positive)": clustered(prompts, scores)}
         if index:
-            of_model["change"] = [b - a for a, b in zip(first, scores, strict=True)]
+            of_model["change"] = clustered_change(prompts, first, scores)
         if vader.installed():
-            of_model["VADER"] = vader.vader_scores([item["completion"] for item in e.completions])
-        found.append(
-            {name: bootstrap(cluster_means(prompts, values)) for name, values in of_model.items()}
-        )
+            second = vader.vader_scores([item["completion"] for item in e.completions])
+            of_model["VADER"] = clustered(prompts, second)
+        found.append(of_model)
     return found
 
 
@@ -95,11 +94,8 @@ def intervals_text(models: Sequence[str], found: Sequence[Mapping[str, Interval]
 def before_and_after(evaluations: Sequence[Evaluation], count: int = 3) -> str:
     """Return the first completions of `count` prompts spread over the set, every model's below each other."""
     items = evaluations[0].completions
-    firsts = [
-        i for i, item in enumerate(items) if i == 0 or item["prompt"] != items[i - 1]["prompt"]
-    ]
     lines = []
-    for index in firsts[:: max(1, len(firsts) // count)][:count]:
+    for index in spread(first_of_each_prompt(items), count):
         lines.append(f"\n{items[index]['prompt']} …")
         for e in evaluations:
             item = e.completions[index]

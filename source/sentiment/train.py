@@ -11,7 +11,6 @@ reward = shaping(sentiment_reward(completions)) + KL term of log P_ref(completio
 import errno
 import functools
 import gc
-import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from data import SPLITS, prompt_texts
 from lab import seeds
 from lab.card import write_card
 from lab.command import says_errors
-from lab.config import TrainConfig, parse_command
+from lab.config import TrainConfig, is_first_process, parse_command
 from lab.config_file import write_settings
 from lab.errors import ConfigError, OutOfMemory, out_of_memory
 from lab.exercises import call_exercise, chosen
@@ -163,7 +162,7 @@ def reported(finished: Run) -> Run:
     """Write the report on a finished run, in one process; return the run."""
     from lab.report import write_report
 
-    if os.environ.get("RANK", "0") == "0":
+    if is_first_process():
         print(write_report(finished), flush=True)
     return finished
 
@@ -236,7 +235,7 @@ def begun(config: TrainConfig) -> dict[str, Any]:
     kept = read_record(folder) if config.resume else None
     record = kept or {**new_record(config, device_name()), "git": commit()}
     record["commands"] = [*record.get("commands", []), command_line()]
-    if int(os.environ.get("RANK", "0")) == 0:
+    if is_first_process():
         write_settings(folder / "config.yaml", config.as_dict())
     return record
 
@@ -291,7 +290,7 @@ def train_one(config: TrainConfig, rewards: Rewards) -> None:
         finished = reported(run(config, rewards))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(after_ctrl_c(config)) from None
-    if os.environ.get("RANK", "0") == "0":
+    if is_first_process():
         print(
             f"P(positive) {finished.before['mean_sentiment']:.3f} → {finished.after['mean_sentiment']:.3f} on held-out prompts"
         )

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from gate import ROOT, judges
-from gate.judges import Judge, vader_scores
+from gate.judges import Judge
+from lab.vader import vader_scores
 from tools.recipes import judge, measure, reviews
 
 FOLDER = ROOT / "models" / "ngram-judge"

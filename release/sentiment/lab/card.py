@@ -3,20 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from lab.measure import FIGURES
 from lab.runs import write_whole
 
 # settings that say where a run went, not what the model is
 NOT_OF_THE_MODEL = {
     "resume", "output_dir", "report_to", "wandb", "wandb_project", "wandb_run_name", "save_steps", "logging_steps", "rewards",
 }  # fmt: skip
-FIGURES = {
-    "mean_sentiment": "P(positive), mean",
-    "positive_ratio": "share of completions above 0.5",
-    "distinct_2": "distinct-2",
-    "repetition": "repetition",
-    "perplexity": "perplexity under the base model",
-    "kl": "log π - log P_ref, nats per token",
-}
 CARD = """---
 library_name: transformers
 pipeline_tag: text-generation
@@ -69,7 +62,7 @@ def write_card(folder: Path, record: dict[str, Any], prompts: int, held_out: int
     git = record.get("git")
     figures = [
         f"| {words} | {record['baseline'][name]:.3f} | {record['final'][name]:.3f} |"
-        for name, words in FIGURES.items()
+        for name, words in {"mean_sentiment": "P(positive), mean", **FIGURES}.items()
     ]
     settings = [
         f"| `{name}` | {code(value)} |"

@@ -252,6 +252,11 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
+def is_first_process() -> bool:
+    """Tell whether this is the process of a run, or the only one, that writes and speaks."""
+    return int(os.environ.get("RANK", 0)) == 0
+
+
 def parse_command(argv: list[str] | None = None) -> Command:
     """Return what a command line asks for; one line on stderr and exit 2 when it cannot work.
 

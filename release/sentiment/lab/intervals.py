@@ -54,6 +54,18 @@ def bootstrap(means: np.ndarray) -> Interval:
     return Interval(float(means.mean()), quantile(found, tail), quantile(found, 1 - tail))
 
 
+def clustered(prompts: Sequence[str], values: Sequence[float]) -> Interval:
+    """Return the mean of a figure of completions with its interval, prompts as clusters; ValueError as `cluster_means`."""
+    return bootstrap(cluster_means(prompts, values))
+
+
+def clustered_change(
+    prompts: Sequence[str], before: Sequence[float], after: Sequence[float]
+) -> Interval:
+    """Return the mean of after - before, paired by completion, with its interval; ValueError as `cluster_means`."""
+    return clustered(prompts, [b - a for a, b in zip(before, after, strict=True)])
+
+
 def quantile(ordered: np.ndarray, share: float) -> float:
     """Return a quantile of sorted values, between two of them in proportion.
 

@@ -5,11 +5,11 @@ The gate's own report is made of the same parts.
 
 import base64
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.intervals import Interval, bootstrap, cluster_means
+from lab.intervals import Interval, clustered, clustered_change
+from lab.measure import FIGURES, first_of_each_prompt, spread
 from lab.runs import Run, read_record, write_whole
 from lab.thresholds import THRESHOLDS, checked, flaw, other_settings, run_figures
 
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_PROMPTS = 6  # pairs of completions
-FIGURES = (
-    ("share above 0.5", "positive_ratio"),
-    ("distinct-2", "distinct_2"),
-    ("repetition", "repetition"),
-    ("perplexity under the base model", "perplexity"),
-    ("log π - log P_ref, nats per token", "kl"),
-)
 
 
 def write_report(run: Run) -> str:
@@ -86,23 +79,25 @@ def figure_rows(run: Run) -> list[dict[str, str]]:
     """Return the figures before and after, as text; P(positive) with its interval."""
     sides = {"before": run.before, "after": run.after}
     rows = [{"name": "P(positive)", **{w: shown(interval(side)) for w, side in sides.items()}}]
-    for name, key in FIGURES:
+    for key, name in FIGURES.items():
         rows.append({"name": name, **{who: f"{side[key]:.3f}" for who, side in sides.items()}})
     return rows
 
 
+def columns(side: dict[str, Any]) -> tuple[list[str], list[float]]:
+    """Return the prompt and the score of each completion."""
+    return [c["prompt"] for c in side["completions"]], [c["score"] for c in side["completions"]]
+
+
 def interval(side: dict[str, Any]) -> Interval:
     """Return P(positive) of an evaluation with its interval."""
-    prompts, scores = zip(*((c["prompt"], c["score"]) for c in side["completions"]), strict=True)
-    return bootstrap(cluster_means(prompts, scores))
+    return clustered(*columns(side))
 
 
 def paired(run: Run) -> Interval:
     """Return the change of P(positive) with its interval."""
-    both = zip(run.before["completions"], run.after["completions"], strict=True)
-    rows = [(before["prompt"], after["score"] - before["score"]) for before, after in both]
-    prompts, differences = zip(*rows, strict=True)
-    return bootstrap(cluster_means(prompts, differences))
+    prompts, before = columns(run.before)
+    return clustered_change(prompts, before, columns(run.after)[1])
 
 
 def shown(found: Interval, sign: str = "") -> str:
@@ -115,7 +110,7 @@ def pictures(run: Run, label: str) -> dict[str, dict[str, str]]:
     from lab import plots
 
     sides = {"base": run.before, "trained": run.after}
-    scores = {who: [c["score"] for c in side["completions"]] for who, side in sides.items()}
+    scores = {who: columns(side)[1] for who, side in sides.items()}
     return {
         "curve": picture(plots.reward_curve({label: run})),
         "histogram": picture(plots.sentiment_histograms(scores)),
@@ -134,16 +129,8 @@ def picture(figure: "Figure") -> dict[str, str]:
 
 def pairs(run: Run) -> list[dict[str, Any]]:
     """Return a few prompts, spread over the set, with the first completion of each model and its score."""
-    both: Sequence[Any] = list(
-        zip(run.before["completions"], run.after["completions"], strict=True)
-    )
-    firsts = [
-        pair
-        for i, pair in enumerate(both)
-        if i == 0 or pair[0]["prompt"] != both[i - 1][0]["prompt"]
-    ]
-    stride = max(1, len(firsts) // SHOWN_PROMPTS)
+    before, after = run.before["completions"], run.after["completions"]
     return [
-        {"prompt": before["prompt"], "before": before, "after": after}
-        for before, after in firsts[::stride][:SHOWN_PROMPTS]
+        {"prompt": before[i]["prompt"], "before": before[i], "after": after[i]}
+        for i in spread(first_of_each_prompt(before), SHOWN_PROMPTS)
     ]

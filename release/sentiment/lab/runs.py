@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import COURSE
+from lab.command import nbgrader_executes
 from lab.config import TrainConfig
 from lab.errors import ConfigError
 
@@ -81,7 +82,7 @@ def load_run(folder: str | Path) -> Run:
 
 def saved_run(name: str) -> Run | None:
     """Return the saved results of a run when nbgrader executes the notebook, else None: nbgrader never trains."""
-    return load_run(SAVED_RUNS / name) if os.environ.get("NBGRADER_EXECUTION") else None
+    return load_run(SAVED_RUNS / name) if nbgrader_executes() else None
 
 
 def new_record(config: TrainConfig, device_name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from transformers import TrainerCallback
 
 from lab.config import TrainConfig
 from lab.machine import peak_memory
+from lab.measure import kl_ref
 from lab.time_left import Pace
 
 if TYPE_CHECKING:
@@ -46,15 +47,3 @@ class Speed(TrainerCallback):
         logs["peak_memory_gb"] = peak_memory()
         if self.config.temperature == 1 and {"entropy", "ref_log_prob"} <= logs.keys():
             logs["kl_ref"] = kl_ref(logs["entropy"], logs["ref_log_prob"])
-
-
-def kl_ref(entropy: float, ref_log_prob: float) -> float:
-    """Return an estimate of KL(policy ‖ reference), nats a token, from two figures of a step's completions that are there anyway.
-
-    KL = E[log π] - E[log P_ref], and -E[log π] is the entropy where completions are sampled at temperature 1. `ref_log_prob` is a mean over
-    completions, `entropy` one over tokens: with completions of unequal length the two weigh tokens otherwise.
-
-    >>> round(kl_ref(3.1, -3.4), 6)
-    0.3
-    """
-    return -entropy - ref_log_prob

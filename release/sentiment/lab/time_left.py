@@ -3,7 +3,6 @@
 Where neither is there, as in a log, one line says after the third step how long the rest takes; where nbgrader executes the notebook, nothing does.
 """
 
-import os
 import shutil
 import sys
 import time
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 from transformers import TrainerCallback
 
-from lab.command import in_notebook
+from lab.command import in_notebook, nbgrader_executes
 
 if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
@@ -37,7 +36,11 @@ class Pace:
 
     def training(self) -> float:
         """Return the seconds since the begin that no validation took."""
-        return time.perf_counter() - self.started - sum(self.validations)
+        return time.perf_counter() - self.started - self.validating()
+
+    def validating(self) -> float:
+        """Return the seconds that validations took."""
+        return sum(self.validations)
 
     def begin(self, step: int) -> None:
         """Note the step that a run begins or goes on at."""
@@ -68,7 +71,7 @@ class Pace:
         if self.every:
             last = max(self.step - 1, self.validated_at)
             to_come += max(0, (self.steps - 1) // self.every - last // self.every)
-        each = sum(self.validations) / max(1, len(self.validations))
+        each = self.validating() / max(1, len(self.validations))
         return pace * (self.steps - self.step) + each * to_come
 
 
@@ -218,7 +221,7 @@ class Cell:
 
 def bar_shower() -> Any:
     """Return what shows a bar here, None in a log and where nbgrader executes the notebook."""
-    if os.environ.get("NBGRADER_EXECUTION"):
+    if nbgrader_executes():
         return None
     if in_notebook():
         return Cell()

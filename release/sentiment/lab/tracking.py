@@ -53,7 +53,6 @@ class Tracker(TrainerCallback):
         self.folder = Path(config.output_dir)
         # what earlier parts of a resumed run have spent
         self.seconds_before = dict(record["seconds"])
-        self.started, self.validation_seconds = time.perf_counter(), 0.0
         self.after: Evaluation | None = None
         # steps whose validation stands in the history, and the newest one of this process
         lines = history_lines(self.folder)
@@ -223,9 +222,7 @@ class Tracker(TrainerCallback):
             decoder=self.decoder,
             **settings,
         )
-        seconds = time.perf_counter() - started
-        self.validation_seconds += seconds
-        self.pace.validated(step, seconds)
+        self.pace.validated(step, time.perf_counter() - started)
         return result
 
     def append(self, line: dict[str, Any]) -> None:
@@ -235,11 +232,9 @@ class Tracker(TrainerCallback):
 
     def write_record(self) -> None:
         """Write run.json, with the seconds spent so far: validations apart from the rest."""
-        training = time.perf_counter() - self.started - self.validation_seconds
-        self.record["seconds"] = {
-            "train": round(self.seconds_before["train"] + training, 2),
-            "validation": round(self.seconds_before["validation"] + self.validation_seconds, 2),
-        }
+        spent = {"train": self.pace.training(), "validation": self.pace.validating()}
+        before = self.seconds_before
+        self.record["seconds"] = {what: round(before[what] + spent[what], 2) for what in spent}
         self.record["ways"] = asdict(self.ways)
         write_json(self.folder / "run.json", self.record)
 

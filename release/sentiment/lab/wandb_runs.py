@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.config import TrainConfig
 from lab.errors import ConfigError
-from lab.measure import Evaluation
+from lab.measure import Evaluation, spread
 
 ENTITY = re.compile(r"[\w.-]+")
 SAMPLE_ROWS = 16  # completions in the table at each validation
@@ -92,10 +92,9 @@ class WandbLogger:
         """Log one validation: its metrics and a table of sample completions."""
         import wandb
 
-        stride = max(1, len(result.completions) // SAMPLE_ROWS)
         rows = [
             [step, item["prompt"], item["completion"], item["score"]]
-            for item in result.completions[::stride]
+            for item in spread(result.completions, SAMPLE_ROWS)
         ]
         samples = wandb.Table(columns=["step", "prompt", "completion", "P(positive)"], data=rows)
         self.run.log({**metrics, "validation/completions": samples, "train/global_step": step})

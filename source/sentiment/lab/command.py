@@ -5,6 +5,7 @@ import atexit
 import functools
 import gc
 import io
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
@@ -39,6 +40,11 @@ def shell() -> Any:
 def in_notebook() -> bool:
     """Tell whether a notebook's kernel runs this code."""
     return getattr(shell(), "kernel", None) is not None
+
+
+def nbgrader_executes() -> bool:
+    """Tell whether nbgrader executes the notebook: nobody watches, and nothing trains."""
+    return bool(os.environ.get("NBGRADER_EXECUTION"))
 
 
 def print_anything() -> None:

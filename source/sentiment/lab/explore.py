@@ -1,14 +1,13 @@
 """Two figures to play with: a slider for T or c where ipywidgets is installed, else a still picture for several values."""
 
 import importlib.util
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lab import plots
-from lab.command import in_notebook
+from lab.command import in_notebook, nbgrader_executes
 
 if TYPE_CHECKING:
     from lab.plots import Picture
@@ -107,5 +106,5 @@ def slider(
 
 def can_slide() -> bool:
     """Tell whether ipywidgets is installed and a person may move a slider: not where nbgrader executes the notebook."""
-    live = in_notebook() and not os.environ.get("NBGRADER_EXECUTION")
+    live = in_notebook() and not nbgrader_executes()
     return live and importlib.util.find_spec("ipywidgets") is not None

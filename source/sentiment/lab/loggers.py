@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from lab.config import TrainConfig
 from lab.errors import ConfigError
-from lab.measure import Evaluation
+from lab.measure import Evaluation, spread
 from lab.wandb_runs import WandbLogger, check_wandb
 
 SAMPLES = 8  # completions in TensorBoard's text at each validation
@@ -73,10 +73,9 @@ class TensorBoardLogger:
         """Add a validation's figures, and some of what the model wrote."""
         for name, value in metrics.items():
             self.writer.add_scalar(name, value, step)
-        stride = max(1, len(result.completions) // SAMPLES)
         texts = {
             f"{item['prompt']} … [{item['score']:.2f}]": item["completion"]
-            for item in result.completions[::stride]
+            for item in spread(result.completions, SAMPLES)
         }
         self.writer.add_text("validation/completions", code_block(texts), step)
         self.writer.flush()

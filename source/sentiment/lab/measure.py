@@ -7,7 +7,7 @@ repetition), fluency (perplexity under the base model) and divergence beside it.
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sentiment
 from data import SPLITS, prompt_texts
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 POSITIVE = 0.5  # a completion counts as positive when its score is above this
 ROWS = 16  # completions in one forward pass that keeps all its logits
 SAMPLED_ROWS = 192  # completions sampled side by side
+# what pages call figures of an Evaluation
+FIGURES = {
+    "positive_ratio": "share above 0.5",
+    "distinct_2": "distinct-2",
+    "repetition": "repetition",
+    "perplexity": "perplexity under the base model",
+    "kl": "log π - log P_ref, nats per token",
+}
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,33 @@ class Evaluation:
     def figures(self) -> dict[str, float]:
         """Return the numbers alone."""
         return {name: value for name, value in self.metrics().items() if not isinstance(value, str)}
+
+
+def spread(items: Sequence[Item], count: int) -> Sequence[Item]:
+    """Return at most `count` of the items, as far from each other as they go.
+
+    >>> spread("abcdefg", 3)
+    'ace'
+    """
+    return items[:: max(1, len(items) // count)][:count]
+
+
+def first_of_each_prompt(completions: Sequence[dict[str, Any]]) -> list[int]:
+    """Return the place of each prompt's first completion, where completions of a prompt stand together."""
+    prompts = [item["prompt"] for item in completions]
+    return [i for i, prompt in enumerate(prompts) if i == 0 or prompt != prompts[i - 1]]
+
+
+def kl_ref(entropy: float, ref_log_prob: float) -> float:
+    """Return an estimate of KL(policy ‖ reference), nats a token, from two figures of a step's completions that are there anyway.
+
+    KL = E[log π] - E[log P_ref], and -E[log π] is the entropy where completions are sampled at temperature 1. `ref_log_prob` is a mean over
+    completions, `entropy` one over tokens: with completions of unequal length the two weigh tokens otherwise.
+
+    >>> round(kl_ref(3.1, -3.4), 6)
+    0.3
+    """
+    return -entropy - ref_log_prob
 
 
 def check_length(

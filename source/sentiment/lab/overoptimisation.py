@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lab.measure import kl_ref
 from rewards import Rewards
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def path(run: "Run") -> dict[str, "np.ndarray[Any, Any]"]:
         return found
 
     nats = [
-        (-line["ref_log_prob"] - line["entropy"]) * line["completions/mean_length"]
+        kl_ref(line["entropy"], line["ref_log_prob"]) * line["completions/mean_length"]
         for line in lines
     ]
     same = {"proxy": "sentiment", "judge": "judge", "entropy": "entropy"}
