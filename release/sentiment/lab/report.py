@@ -129,8 +129,9 @@ def picture(figure: "Figure") -> dict[str, str]:
 
 def pairs(run: Run) -> list[dict[str, Any]]:
     """Return a few prompts, spread over the set, with the first completion of each model and its score."""
-    before, after = run.before["completions"], run.after["completions"]
+    sides = {"before": run.before["completions"], "after": run.after["completions"]}
+    places = spread(first_of_each_prompt(sides["before"]), SHOWN_PROMPTS)
     return [
-        {"prompt": before[i]["prompt"], "before": before[i], "after": after[i]}
-        for i in spread(first_of_each_prompt(before), SHOWN_PROMPTS)
+        {"prompt": sides["before"][i]["prompt"], **{who: side[i] for who, side in sides.items()}}
+        for i in places
     ]
