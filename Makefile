@@ -24,7 +24,7 @@ $(STAMP):
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
-demo: setup  ## the whole course once: release, notebook, training, evaluation (CPU, offline, about 2 minutes)
+demo: setup  ## the whole course once: release, notebook, training, evaluation (CPU, offline, about 5 minutes)
 	$(BIN)/python -m tools.demo
 
 test: setup lint  ## everything that needs no GPU and no network
