@@ -1,11 +1,12 @@
 """Sampling: completions drawn token by token from a language model, faster than `model.generate` draws them.
 
-The distribution is the one of `model.generate(do_sample=True, temperature=T, top_k=0, top_p=1.0)`; five things are
+The distribution is the one of `model.generate(do_sample=True, temperature=T, top_k=0, top_p=1.0)`; six things are
 done otherwise. Each distinct prompt is read once, and its keys and values are copied to its completions. A token
 costs one random number (its cumulative probabilities are searched) instead of one for each of V tokens. Nothing is
 built anew from token to token: every tensor keeps its place in memory. So on a GPU one step is recorded once as a CUDA
 graph and then replayed, which spares launching hundreds of small kernels for each token. Matrices are rounded to half
-precision once a rollout (`half.py`) instead of once a token.
+precision once a rollout (`half.py`) instead of once a token. GPT-2's step is written out (`gpt2.py`), and a small model
+on a CPU keeps to one thread (`threads.py`).
 """
 
 import functools
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 GRAPH_WIDTH = 16  # prompts are padded to a multiple of this before a graph: few widths, few graphs
 # steps between questions whether all rows have ended, which a GPU has to be waited for
 CHECK_EVERY = 8
+BLOCK = 64  # tokens whose probabilities are added up together
 PROOF_ROWS = 4  # rows whose text a plain forward pass reads at the first use
 # of the two distributions, in total variation: rounding to bfloat16 moves a few hundredths, a wrong position most of it
 FARTHEST = 0.2
@@ -86,10 +88,12 @@ class Decoder:
         """
         import torch
 
+        from lab.threads import one_thread
+
         was_training = self.model.training
         self.model.eval()
         try:
-            with torch.inference_mode(), autocast():
+            with torch.inference_mode(), autocast(), one_thread(self.model):
                 completions = None if OWN_LOOP in self.ways.left else self.tried_loop(prompt_ids)
                 return self.generate(prompt_ids) if completions is None else completions
         finally:
@@ -171,6 +175,10 @@ class Decoder:
 
     def read_newest(self, rows: "Rows") -> "torch.Tensor":
         """Read every row's newest token; return the logits [B, V] that follow."""
+        from lab import gpt2
+
+        if gpt2.is_gpt2(self.model):
+            return gpt2.read_newest(self.model, rows)
         return self.model(
             input_ids=rows.tokens, attention_mask=rows.mask, position_ids=rows.positions,
             past_key_values=rows.cache, use_cache=True, logits_to_keep=1,
@@ -270,15 +278,28 @@ class Decoder:
 def draw(logits: "torch.Tensor", temperature: float) -> "torch.Tensor":
     """Draw one token a row, [B, 1], from softmax(logits / temperature), logits [B, V], by inverting its cumulative sum.
 
-    The sum is float64: in float32 it would swallow tokens less probable than 1e-7.
+    Sums are float64: in float32 one would swallow tokens less probable than 1e-7. They are taken of blocks of tokens, and
+    then within the one block in which a row's random number falls.
     """
     import torch
+    from torch.nn.functional import pad
 
+    vocabulary = logits.shape[-1]
     probabilities = (logits.float() / temperature).softmax(dim=-1)
-    cumulative = probabilities.cumsum(dim=-1, dtype=torch.float64)
+    if rest := -vocabulary % BLOCK:
+        probabilities = pad(probabilities, (0, rest))
+    blocks = probabilities.unflatten(1, (-1, BLOCK))
+    ends = blocks.sum(dim=2, dtype=torch.float64).cumsum(dim=1)
     uniform = torch.rand(len(logits), 1, dtype=torch.float64, device=logits.device)
-    tokens = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True)
-    return tokens.clamp_(max=logits.shape[-1] - 1)  # the product may be rounded up to the whole sum
+    target = uniform * ends[:, -1:]
+    block = torch.searchsorted(ends, target, right=True).clamp_(max=ends.shape[1] - 1)
+    inside = blocks.gather(1, block[:, :, None].expand(-1, -1, BLOCK))[:, 0]
+    rest_of_target = target - pad(ends, (1, 0)).gather(1, block)
+    place = torch.searchsorted(
+        inside.cumsum(dim=1, dtype=torch.float64), rest_of_target, right=True
+    )
+    tokens = block * BLOCK + place.clamp_(max=BLOCK - 1)
+    return tokens.clamp_(max=vocabulary - 1)  # the product may be rounded up to the whole sum
 
 
 def obstacle(model: "PreTrainedModel") -> str | None:

@@ -8,9 +8,11 @@ as GPT-2, takes for another place in the text than the one its completion was sa
 import functools
 from typing import TYPE_CHECKING, Any
 
+from lab.config import world_size
 from lab.decoding import OWN_LOOP, RECORDED, Decoder, obstacle
 from lab.errors import out_of_memory
 from lab.machine import no_compiler
+from lab.pretrained import autocast
 from lab.ways import Ways, in_a_line
 
 if TYPE_CHECKING:
@@ -95,7 +97,9 @@ def token_log_probs(
         with trainer.accelerator.autocast():
             if ways.taken["loss"] == FUSED_HEAD and not hasattr(trainer, "course_fused_head"):
                 trainer.course_fused_head = prove_fused_head(trainer, model, inputs, logits_to_keep)
-            compute = with_fused_head if ways.taken["loss"] == FUSED_HEAD else with_logits
+            compute = (
+                with_fused_head if ways.taken["loss"] == FUSED_HEAD else with_logits_side_by_side
+            )
             parts.append(compute(model, inputs, logits_to_keep, trainer.temperature))
     log_probs, entropies = zip(*parts, strict=True)
     return torch.cat(log_probs), None if entropies[0] is None else torch.cat(entropies), None
@@ -170,3 +174,29 @@ def with_logits(
         entropies = -log_probs.exp().mul_(log_probs).sum(dim=-1)
     completion_ids = inputs["input_ids"][:, -count:, None]
     return log_probs.gather(-1, completion_ids).squeeze(-1), entropies
+
+
+def with_logits_side_by_side(
+    model: "PreTrainedModel", inputs: dict[str, "torch.Tensor"], count: int, temperature: float
+) -> tuple["torch.Tensor", "torch.Tensor"]:
+    """Do as `with_logits`, forward and back: a small model on a CPU with some of the rows on each thread."""
+    import torch
+
+    from lab.threads import SideBySide, parts, side_by_side
+
+    def compute(part: slice) -> tuple["torch.Tensor", "torch.Tensor"]:
+        with autocast():
+            return with_logits(
+                model, {name: t[part] for name, t in inputs.items()}, count, temperature
+            )
+
+    whole = world_size() > 1  # processes wrap the model in what knows no threads
+    rows = [slice(None)] if whole else parts(model, len(inputs["input_ids"]))
+    if len(rows) == 1:
+        return compute(rows[0])
+    if not torch.is_grad_enabled():
+        log_probs, entropies = zip(*side_by_side(compute, rows), strict=True)
+        return torch.cat(log_probs), torch.cat(entropies)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    both: tuple[torch.Tensor, torch.Tensor] = SideBySide.apply(compute, rows, *trained)  # type: ignore[no-untyped-call]
+    return both

@@ -112,12 +112,30 @@ class Reference:
             )
             # the position before a completion predicts its first token; those before that, in all rows, are left out
             first = max(0, int(mask.any(dim=0).int().argmax()) - 1)
-            kept = ids.shape[1] - first
-            with torch.no_grad(), autocast():
-                output = self.model(input_ids=ids, attention_mask=attention, logits_to_keep=kept)
-            tensors = output.logits.float(), ids[:, first:], mask[:, first:]
-            results.append(self.mean_log_probs(*tensors))
+            logits = self.logits(ids, attention, first)
+            results.append(self.mean_log_probs(logits, ids[:, first:], mask[:, first:]))
         return torch.cat(results)
+
+    def logits(
+        self, token_ids: "torch.Tensor", attention_mask: "torch.Tensor", first: int
+    ) -> "torch.Tensor":
+        """Return the reference model's logits, float32 [b, T - first, V], from position `first` on."""
+        import torch
+
+        from lab.threads import parts, side_by_side
+
+        kept = token_ids.shape[1] - first
+
+        def compute(part: slice) -> "torch.Tensor":
+            with torch.no_grad(), autocast():
+                output = self.model(
+                    input_ids=token_ids[part],
+                    attention_mask=attention_mask[part],
+                    logits_to_keep=kept,
+                )
+            return output.logits
+
+        return torch.cat(side_by_side(compute, parts(self.model, len(token_ids)))).float()
 
     def mean_log_probs(self, *tensors: "torch.Tensor") -> "torch.Tensor":
         """Call the exercise with tensors on their device; on the CPU from where it fails there and does not on the CPU on."""
