@@ -20,7 +20,7 @@ import train
 from data import load_prompts, prompt_texts
 from gate import ROOT
 from lab.config import TrainConfig
-from lab.measure import generate
+from lab.measure import generate, new_decoder
 from lab.pretrained import load_language_model, model_path
 from lab.reference import Reference
 from lab.tracking import VALIDATION_TEMPERATURE
@@ -93,7 +93,8 @@ def held_out_score(
     """Return P(positive) of what a model writes on the held-out prompts."""
     most = config.max_completion_length
     prompts = prompt_texts("eval")
-    ids = generate(model, tokenizer, prompts, samples, most, VALIDATION_TEMPERATURE, seed)
+    decoder = new_decoder(model, tokenizer, most, VALIDATION_TEMPERATURE)
+    ids = generate(decoder, tokenizer, prompts, samples, seed)
     scores = get_sentiment_scores(tokenizer.batch_decode(ids, skip_special_tokens=True))
     return sum(scores) / len(scores)
 
