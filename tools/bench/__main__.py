@@ -13,11 +13,12 @@ import tempfile
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scipy import stats
 
 from gate import ROOT
+from lab.command import print_anything
 from tools.bench.machine import add_run_options, configuration, hardware
 
 if TYPE_CHECKING:
@@ -54,19 +55,19 @@ def interval(values: list[float]) -> str:
     return f"{statistics.mean(values):+.3f} ± {half:.3f}"
 
 
-def report(runs: list) -> dict[str, object]:
+def report(runs: list["Timing"]) -> dict[str, Any]:
     """Print the comparison and return its figures."""
     ours, theirs = ([r for r in runs if r.contender == name] for name in ("course", "TRL"))
     ratios = [a.rate / b.rate for a, b in zip(ours, theirs, strict=True)]
     print(f"\n{'steps per second':<28} course {spread([r.rate for r in ours])}")
     print(f"{'':<28} TRL    {spread([r.rate for r in theirs])}")
     print(f"{'':<28} ratio  {spread(ratios)}")
-    figures: dict[str, object] = {"steps_per_second_ratio": statistics.median(ratios)}
+    figures: dict[str, Any] = {"steps_per_second_ratio": statistics.median(ratios)}
     if ours[0].peak_gib is not None:
         for r in (ours[0], theirs[0]):
             print(f"{'peak GPU memory, GiB':<28} {r.contender:<6} {r.peak_gib:7.2f}")
     if ours[0].held_out:
-        times = {r.contender: [] for r in (ours[0], theirs[0])}
+        times: dict[str, list[float | None]] = {r.contender: [] for r in (ours[0], theirs[0])}
         for r in runs:
             times[r.contender].append(r.seconds_to(GAIN))
         for name, values in times.items():
@@ -98,14 +99,14 @@ def compare(config: "TrainConfig", seeds: int, every: int, folder: Path) -> list
         config.seed = seed
         for name in ("course", "TRL") if seed % 2 == 0 else ("TRL", "course"):
             runs.append(timed_run(name, config, reward, folder / "run", every, base))
-            gain = "" if runs[-1].gain is None else f"  gain {runs[-1].gain:+.3f}"
+            gain = f"  gain {runs[-1].gain:+.3f}" if every else ""
             print(f"seed {seed}  {name:<6} {runs[-1].rate:6.3f} steps/s{gain}", flush=True)
     return runs
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the comparison, print the table, write the JSON."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     args = parse_args(argv)
     warnings.filterwarnings("ignore", category=FutureWarning)
     import sentiment

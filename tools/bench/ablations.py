@@ -16,6 +16,7 @@ from typing import Any
 
 from gate import ROOT
 from gate.number_format import float32_throughout, patched
+from lab.command import print_anything
 from tools.bench.machine import add_run_options, configuration, hardware
 
 AS_IT_IS, QUICK_START = "the course as it is", "TRL's quick start"
@@ -26,7 +27,17 @@ def draw_by_multinomial(logits: Any, temperature: float) -> Any:
     return (logits.float() / temperature).softmax(dim=-1).multinomial(1)
 
 
-def every_row(prompt_ids: Any) -> tuple[list, list[int]]:
+def draw_from_one_sum(logits: Any, temperature: float) -> Any:
+    """Draw from the cumulative sum of all probabilities."""
+    import torch
+
+    cumulative = (logits.float() / temperature).softmax(dim=-1).cumsum(dim=-1, dtype=torch.float64)
+    uniform = torch.rand(len(logits), 1, dtype=torch.float64, device=logits.device)
+    tokens = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True)
+    return tokens.clamp_(max=logits.shape[-1] - 1)
+
+
+def every_row(prompt_ids: Any) -> tuple[list[Any], list[int]]:
     """Take every row's prompt for one of its own."""
     return list(prompt_ids), list(range(len(prompt_ids)))
 
@@ -39,7 +50,7 @@ def attach_sampling_only(trainer: Any, ways: Any) -> None:
     del trainer._get_per_token_logps_and_entropies
 
 
-def with_setting(name: str, value: Any) -> Callable:
+def with_setting(name: str, value: Any) -> Callable[..., Any]:
     """Return `grpo_settings` with one of them replaced."""
     from lab.trainer import grpo_settings
 
@@ -55,12 +66,16 @@ def fused_attention(name: str) -> Any:
     return model, tokenizer
 
 
-def undone() -> dict[str, Callable]:
+def undone() -> dict[str, Callable[..., Any]]:
     """Return, by what is undone, the context in which it is; the first is the course as it is."""
     return {
         AS_IT_IS: contextlib.nullcontext,
         "`model.generate` instead of `decoding.py`": patched(("lab.decoding.obstacle", lambda _: "ablation")),
         "a random number for every token of the vocabulary (`multinomial`)": patched(("lab.decoding.draw", draw_by_multinomial)),
+        "probabilities added up all at once, not in blocks": patched(("lab.decoding.draw", draw_from_one_sum)),
+        "GPT-2's step by transformers instead of `gpt2.py`": patched(("lab.gpt2.is_gpt2", lambda _: False)),
+        "sampling on all threads": patched(("lab.threads.one_thread", contextlib.nullcontext)),
+        "loss and reference: threads share operations, not rows": patched(("lab.threads.parts", lambda _, rows: [slice(0, rows)])),
         "each prompt read once for each of its completions": patched(("lab.decoding.distinct", every_row)),
         "TRL's own log-probabilities": patched(("lab.trainer.attach", attach_sampling_only)),
         "float32 throughout": float32_throughout,
@@ -74,9 +89,11 @@ def measure(config: Any, rounds: int, folder: Path) -> dict[str, list[float]]:
     """Return milliseconds a step of every round, by what is undone."""
     from tools.bench.contenders import shared_reward, timed_run
 
-    reward, found = shared_reward(config), {}
+    reward = shared_reward(config)
+    found: dict[str, list[float]] = {}
     for number in range(rounds):
-        for name, context in {**undone(), QUICK_START: contextlib.nullcontext}.items():
+        contexts: dict[str, Callable[..., Any]] = {**undone(), QUICK_START: contextlib.nullcontext}
+        for name, context in contexts.items():
             with context():
                 who = "TRL" if name == QUICK_START else "course"
                 timing = timed_run(who, config, reward, folder / "run")
@@ -98,7 +115,7 @@ def show(found: dict[str, list[float]]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print the table, write the JSON."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     parser = argparse.ArgumentParser(
         prog="python -m tools.bench.ablations", description=__doc__.splitlines()[0]
     )

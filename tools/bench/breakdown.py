@@ -20,6 +20,7 @@ from typing import Any
 from unittest import mock
 
 from gate import ROOT
+from lab.command import print_anything
 from tools.bench.machine import WARM_UP, add_run_options, configuration, hardware
 
 PARTS = ("sampling", "classifier", "reference", "exercises", "loss", "backward", "optimiser")
@@ -54,7 +55,7 @@ class Seams:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
 
-    def around(self, part: str, function: Callable) -> Callable:
+    def around(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function with a timer around it."""
 
         @functools.wraps(function)
@@ -66,7 +67,7 @@ class Seams:
 
 
 def measure(
-    name: str, config: Any, reward: Callable, seams: Seams, folder: Path
+    name: str, config: Any, reward: Callable[..., Any], seams: Seams, folder: Path
 ) -> dict[str, float]:
     """Train once and return milliseconds a step, part by part, after the warm-up."""
     from transformers import TrainerCallback
@@ -80,7 +81,9 @@ def measure(
     trainer.accelerator.backward = seams.around("backward", trainer.accelerator.backward)
 
     class Steps(TrainerCallback):
-        def on_step_end(self, args: Any, state: Any, control: Any, optimizer: Any = None, **_: Any):
+        def on_step_end(
+            self, args: Any, state: Any, control: Any, optimizer: Any = None, **_: Any
+        ) -> None:
             if state.global_step == 1:
                 optimizer.step = seams.around("optimiser", optimizer.step)
             if state.global_step == WARM_UP:
@@ -130,7 +133,7 @@ def show(results: dict[str, dict[str, float]]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure the contenders named, print the table, write the JSON."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     parser = argparse.ArgumentParser(
         prog="python -m tools.bench.breakdown", description=__doc__.splitlines()[0]
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gate import ROOT
+from lab.command import print_anything
 from tools.bench.grading import StockCourse, command, distinct, timed
 from tools.bench.machine import hardware
 from tools.classroom import Classroom
@@ -82,7 +83,7 @@ def measured(
 
 def main(argv: list[str] | None = None) -> int:
     """Measure both, print, write the JSON."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     parser = argparse.ArgumentParser(
         prog="python -m tools.bench.class_size", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )  # fmt: skip

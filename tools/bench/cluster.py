@@ -9,6 +9,7 @@ python -m tools.bench.cluster --notebooks 2000    # a quick look
 
 import argparse
 import asyncio
+import functools
 import json
 import logging
 import multiprocessing
@@ -114,6 +115,10 @@ def one(count: int, cost: float, notebooks: int, verdict: Verdict, folder: Path)
     judge = Grader(load_assignment(ROOT / "tests/hidden"))
     path, root = ROOT / "source/sentiment/exercise.ipynb", folder / "course"
     cluster = Simulated(address, cost, verdict)
+
+    def keep(name: str, made: Verdict) -> None:
+        StateFile(root, "sentiment", name).change(verdict=made)
+
     try:
         with Verdicts(judge, cluster, ROOM) as verdicts:
             while len(cluster.able) < count:
@@ -124,9 +129,7 @@ def one(count: int, cost: float, notebooks: int, verdict: Verdict, folder: Path)
                 verdicts.submit(
                     path,
                     name=f"s{n}",
-                    keep=lambda made, n=n: StateFile(root, "sentiment", f"s{n}").change(
-                        verdict=made
-                    ),
+                    keep=functools.partial(keep, f"s{n}"),
                 )
                 for n in range(notebooks)
             ]

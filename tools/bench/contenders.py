@@ -49,9 +49,9 @@ class Timing:
         return (len(self.steps) - WARM_UP) / (self.steps[-1] - self.steps[WARM_UP - 1])
 
     @property
-    def gain(self) -> float | None:
-        """P(positive) after the last validation minus before training."""
-        return self.held_out[max(self.held_out)] - self.held_out[0] if self.held_out else None
+    def gain(self) -> float:
+        """P(positive) after the last validation minus before training, of a run that was validated."""
+        return self.held_out[max(self.held_out)] - self.held_out[0]
 
     def seconds_to(self, gain: float) -> float | None:
         """Training seconds until validations reached a gain, interpolated between two of them; None if never."""
@@ -99,12 +99,12 @@ def held_out_score(
     return sum(scores) / len(scores)
 
 
-def course(config: TrainConfig, reward: Callable) -> GRPOTrainer:
+def course(config: TrainConfig, reward: Callable[..., Any]) -> GRPOTrainer:
     """Return the trainer of train.py, which also saves checkpoints and logs every step."""
     return build_trainer(config, reward, *load_language_model(config.model), Ways())
 
 
-def quick_start(config: TrainConfig, reward: Callable) -> GRPOTrainer:
+def quick_start(config: TrainConfig, reward: Callable[..., Any]) -> GRPOTrainer:
     """Return TRL's trainer with nothing set but what both must share."""
     same = ["per_device_train_batch_size", "num_generations", "max_completion_length", "temperature",
             "learning_rate", "max_steps", "seed"]  # fmt: skip
@@ -130,7 +130,7 @@ def quick_start(config: TrainConfig, reward: Callable) -> GRPOTrainer:
 CONTENDERS = {"course": course, "TRL": quick_start}
 
 
-def shared_reward(config: TrainConfig) -> Callable:
+def shared_reward(config: TrainConfig) -> Callable[..., Any]:
     """Return the reward function that every contender is given: the reference solution's."""
     rewards = load_rewards(SOLUTIONS)
     base, tokenizer = load_language_model(config.model)
@@ -140,7 +140,12 @@ def shared_reward(config: TrainConfig) -> Callable:
 
 
 def timed_run(
-    name: str, config: TrainConfig, reward: Callable, folder: Path, every: int = 0, base: float = 0
+    name: str,
+    config: TrainConfig,
+    reward: Callable[..., Any],
+    folder: Path,
+    every: int = 0,
+    base: float = 0,
 ) -> Timing:
     """Train once and return how long each step took and what the validations said; `base` is the untrained score."""
     timing = Timing(name, config.seed, held_out={0: base} if every else {})

@@ -16,10 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from gate import ROOT
+from lab.command import print_anything
 from tools.bench.machine import hardware
 from tools.classroom import NOTEBOOK, Classroom
 
@@ -29,7 +31,7 @@ STOCK = (
 LAST = "policy_loss"  # the last exercise that laws judge
 
 
-def distinct(document: dict, number: int) -> bytes:
+def distinct(document: dict[str, Any], number: int) -> bytes:
     """Return the notebook as bytes, with a comment of its own in every solution cell."""
     document = copy.deepcopy(document)
     for cell in document["cells"]:
@@ -38,7 +40,7 @@ def distinct(document: dict, number: int) -> bytes:
     return json.dumps(document).encode()
 
 
-def shortened(document: dict) -> dict:
+def shortened(document: dict[str, Any]) -> dict[str, Any]:
     """Return the notebook as far as the last exercise that laws judge, its grade cell included."""
     ids = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in document["cells"]]
     return {**document, "cells": document["cells"][: ids.index(f"{LAST}_laws") + 1]}
@@ -69,7 +71,7 @@ class StockCourse:
         assert done.returncode == 0, done.stderr[-3000:]
 
 
-def timed(work, *arguments) -> float:
+def timed(work: Callable[..., object], *arguments: object) -> float:
     """Return the seconds that a call takes."""
     started = time.perf_counter()
     work(*arguments)
@@ -135,7 +137,7 @@ def phases(folder: Path) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print medians with least and greatest, write the JSON."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     parser = argparse.ArgumentParser(
         prog="python -m tools.bench.grading", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )  # fmt: skip
@@ -144,7 +146,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3, help="default: 3")
     parser.add_argument("--json", type=Path, default=ROOT / "build/bench/grading.json")
     args = parser.parse_args(argv)
-    machine, seconds, parts = hardware(), {}, {}
+    machine = hardware()
+    seconds: dict[str, list[float]] = {}
+    parts: dict[str, list[float]] = {}
     print("  ".join(f"{k} {v}" for k, v in machine.items() if v is not None), flush=True)
     for number in range(args.rounds):
         with tempfile.TemporaryDirectory() as folder:

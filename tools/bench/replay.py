@@ -8,13 +8,13 @@ are trained in a course whose assignment names no replayer, and their figures ar
 import argparse
 import json
 import re
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from gate.cases import CALLED
 from gate.submissions import read, replaced, solution_cell
+from lab.command import print_anything
 from tools.bench.grading import command, timed
 from tools.bench.machine import hardware
 from tools.classroom import Classroom
@@ -60,7 +60,7 @@ def graded(folder: Path, count: int, replayed: bool) -> tuple[float, list[dict[s
 
 def main(argv: list[str] | None = None) -> int:
     """Print the two figures and their ratio; 1 where a replayed figure is not the trained one."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+    print_anything()
     parser = argparse.ArgumentParser("python -m tools.bench.replay", description=__doc__)
     parser.add_argument("--students", type=int, default=100)
     parser.add_argument("--trained", type=int, default=8)

@@ -8,13 +8,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 from tools.bench.machine import hardware
+from tools.classroom import Classroom
 from tools.pretend import Pretend
 
 
-def timed(room):
+def timed(room: Classroom) -> tuple[float, float]:
     """Seconds of the command, Python's start included, and those of computing."""
     began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = room.run("grader", "report")
@@ -24,7 +28,7 @@ def timed(room):
     return time.perf_counter() - began, computing
 
 
-def found(report, copies):
+def found(report: dict[str, Any], copies: dict[str, str]) -> Iterator[tuple[str, int, int, int]]:
     """Per kind: pairs that copied and are in one group, of all that copied; pairs in one group that did not."""
     whose = {
         name: copies.get(name, name)
@@ -42,8 +46,10 @@ def found(report, copies):
         yield kind["kind"], right, asked, len(pairs) - right
 
 
-def main(argv=None):
-    sys.stdout.reconfigure(errors="backslashreplace")
+def main(argv: list[str] | None = None) -> int:
+    """Measure and print."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(prog="python -m tools.bench.report", description=__doc__)
     parser.add_argument("--students", type=int, default=500, help="default: 500")
     parser.add_argument("--rounds", type=int, default=3, help="default: 3")
