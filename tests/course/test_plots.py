@@ -1,5 +1,9 @@
 """The figures name what they show, tell runs apart without colour, and can be saved."""
 
+import base64
+import html
+import re
+
 import pytest
 from matplotlib.figure import Figure
 
@@ -125,7 +129,7 @@ def test_the_alternative_text_has_the_numbers(three_runs):
     data, about = figure._repr_mimebundle_()
     text = about["image/png"]["alt"]
     steps, values = run.curve("sentiment")
-    assert data == {"text/plain": text} and f"mine: {values[0]:.3g} at {steps[0]}" in text
+    assert data["text/plain"] == text and f"mine: {values[0]:.3g} at {steps[0]}" in text
     assert "Plot of P(positive) of training completions over optimiser step" in text
     _, after = run.curve("validation/mean_sentiment")
     assert f"{after[-1]:.3g} at {run.config['max_steps']}" in text.partition("mine, markers: ")[2]
@@ -145,7 +149,19 @@ def test_a_notebook_keeps_the_alternative_text_with_the_picture():
     formatter = DisplayFormatter()
     formatter.formatters["image/png"].for_type(Figure, lambda f: print_figure(f, "png"))
     data, about = formatter.format(sentiment_histograms(SCORES))
-    assert data["image/png"][:4] == b"\x89PNG" and "trained (mean" in about["image/png"]["alt"]
+    alternative = about["image/png"]["alt"]
+    assert data["image/png"][:4] == b"\x89PNG" and "trained (mean" in alternative
+
+
+def test_jupyterlab_s_picture_has_the_alternative_text(three_runs):
+    """JupyterLab shows HTML where there is any, and of a PNG no alternative text; what it shows is the same picture."""
+    figure = reward_curve({'a "name" <b>': three_runs["none"]})
+    data, about = figure._repr_mimebundle_()
+    (picture,) = re.findall(
+        r'<img alt="([^"<>]*)" src="data:image/png;base64,([^"]+)">', data["text/html"]
+    )
+    assert html.unescape(picture[0]) == about["image/png"]["alt"] == data["text/plain"]
+    assert base64.b64decode(picture[1], validate=True)[:4] == b"\x89PNG"
 
 
 @pytest.mark.parametrize(

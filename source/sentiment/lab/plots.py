@@ -6,6 +6,7 @@ markers differ too, so that a black-and-white print still reads. Every function 
 describes itself.
 """
 
+import html
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -42,9 +43,12 @@ class Picture(Figure):
         super().draw(renderer)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Add the alternative text to the picture that matplotlib's own formatter makes, and as text where none is shown."""
-        text = described(self)
-        return {"text/plain": text}, {"image/png": {"alt": text}}
+        """Add the alternative text: to HTML, for JupyterLab drops a PNG's own, to the PNG of matplotlib's formatter, and alone."""
+        from IPython.core.pylabtools import print_figure
+
+        text, png = described(self), print_figure(self, base64=True)
+        page = f'<img alt="{html.escape(text)}" src="data:image/png;base64,{png}">'
+        return {"text/html": page, "text/plain": text}, {"image/png": {"alt": text}}
 
 
 def axes(width: float = 7.0, height: float = 4.0, columns: int = 1) -> "tuple[Picture, list[Axes]]":
