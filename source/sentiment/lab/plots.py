@@ -46,7 +46,8 @@ class Picture(Figure):
         """Add the alternative text: to HTML, for JupyterLab drops a PNG's own, to the PNG of matplotlib's formatter, and alone."""
         from IPython.core.pylabtools import print_figure
 
-        text, png = described(self), print_figure(self, base64=True)
+        text = described(self)
+        png = print_figure(self, base64=True)  # type: ignore[no-untyped-call]
         page = f'<img alt="{html.escape(text)}" src="data:image/png;base64,{png}">'
         return {"text/html": page, "text/plain": text}, {"image/png": {"alt": text}}
 
