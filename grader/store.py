@@ -185,7 +185,7 @@ def sha256(data: bytes) -> str:
 def whole(path: Path) -> Iterator[Path]:
     """All or nothing, whenever the power goes: a place to write to, which takes the path's place at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
+    temporary = path.with_name(f"{path.name}.part")
     yield temporary
     temporary.replace(path)
 

@@ -40,8 +40,9 @@ def mutant_faults(submission, verdict):
     if own["outcome"] not in ("partial", "wrong"):
         faults.append(f"outcome {own['outcome']}")
     hints = [law["hint"] for law in own["laws"] if not law["passed"]]
-    if not any(submission.notes.get("hint", "") in hint for hint in hints):
-        faults.append(f"no hint says {submission.notes['hint']!r}: {hints}")
+    expected = submission.notes.get("hint", "")
+    if not any(expected in hint for hint in hints):
+        faults.append(f"no hint says {expected!r}: {hints}")
     return faults
 
 
