@@ -9,7 +9,7 @@ REQUIREMENTS := requirements.txt requirements-lock.txt source/sentiment/requirem
 STAMP  := $(VENV)/.installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test long check lint lint-ci release solutions package gradescope grade smoke calibrate bank walls fuzz cluster bench browser docs doctor models clean
+.PHONY: help setup demo test long check lint lint-ci release solutions package gradescope grade smoke calibrate bank walls fuzz cluster bench browser docs doctor models real clean
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## list the targets
