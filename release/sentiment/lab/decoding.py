@@ -284,9 +284,9 @@ def draw(logits: "torch.Tensor", temperature: float) -> "torch.Tensor":
     import torch
     from torch.nn.functional import pad
 
-    vocabulary = logits.shape[-1]
+    entries = logits.shape[-1]
     probabilities = (logits.float() / temperature).softmax(dim=-1)
-    if rest := -vocabulary % BLOCK:
+    if rest := -entries % BLOCK:
         probabilities = pad(probabilities, (0, rest))
     blocks = probabilities.unflatten(1, (-1, BLOCK))
     ends = blocks.sum(dim=2, dtype=torch.float64).cumsum(dim=1)
@@ -299,7 +299,7 @@ def draw(logits: "torch.Tensor", temperature: float) -> "torch.Tensor":
         inside.cumsum(dim=1, dtype=torch.float64), rest_of_target, right=True
     )
     tokens = block * BLOCK + place.clamp_(max=BLOCK - 1)
-    return tokens.clamp_(max=vocabulary - 1)  # the product may be rounded up to the whole sum
+    return tokens.clamp_(max=entries - 1)  # the product may be rounded up to the whole sum
 
 
 def obstacle(model: "PreTrainedModel") -> str | None:
