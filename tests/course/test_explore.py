@@ -40,7 +40,7 @@ def test_a_notebook_with_widgets_has_sliders_and_nbgrader_none(source, monkeypat
     for run, there in (("", True), ("validate", False)):
         monkeypatch.setenv("NBGRADER_EXECUTION", run)
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-        NotebookClient(book, resources={"metadata": {"path": str(source)}}).execute()
+        NotebookClient(book, timeout=120, resources={"metadata": {"path": str(source)}}).execute()
         kinds = {kind for output in book.cells[0].outputs for kind in output.get("data", {})}
         assert ("application/vnd.jupyter.widget-view+json" in kinds) is there
         assert ("image/png" in kinds) is not there
