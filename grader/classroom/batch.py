@@ -24,7 +24,6 @@ from grader.gradebook.database import cell_ids
 from grader.gradebook.history import History
 from grader.judging.feedback import missed
 from grader.judging.session import Grader
-from grader.judging.training_marks import state
 from grader.store import WORK, StateFile, alone, sha256
 from grader.submission import timestamps
 from grader.submission.choosing import Found
@@ -158,33 +157,27 @@ class Batch:
         return [WITHDRAWN] if student in gradebook.entered else []
 
     def _verdict(self, entry: Found, pool: Verdicts) -> Future[Verdict]:
-        """The staged copy's verdict: the kept one if all that it depends on is the same, or a job's, on its way."""
+        """The staged copy's verdict: the kept one if all that its laws depend on is the same, or a job's, on its way."""
         handed_in = self._stage(entry)
-        kept = self._state(entry).read()
+        kept, why_not = self._state(entry).read(), handed_in.why_not
         if (
             kept.verdict is not None
-            and (kept.stamp, kept.why_not) == (self.stamp, handed_in.why_not)
+            and (kept.stamp, kept.why_not) == (self.stamp, why_not)
             and kept.verdict["sha256"] == handed_in.sha256
             and kept.verdict["status"] != Status.INFRASTRUCTURE
-            and self._trained_so(kept.verdict)
         ):
+            verdict = self.judge.trained(kept.verdict, handed_in)
+            if verdict is not kept.verdict:
+                self._keep(entry, verdict)
             ready: Future[Verdict] = Future()
-            ready.set_result(kept.verdict)
+            ready.set_result(verdict)
             return ready
-        why_not = handed_in.why_not
         # kept as soon as it is there: those before it in the alphabet may take longer
         keep = partial(self._keep, entry)
         return pool.submit(self._staged(entry), name=entry.student, why_not=why_not, keep=keep)
 
     def _keep(self, entry: Found, verdict: Verdict) -> None:
         self._state(entry).change(stamp=self.stamp, why_not=entry.why_not, verdict=verdict)
-
-    def _trained_so(self, verdict: Verdict) -> bool:
-        """Whether the training mark that it was made with is still that which counts."""
-        if "training" not in verdict:
-            return True
-        uses = verdict["training"]["uses"]
-        return state(uses, self.judge.marks.read(verdict["sha256"], uses)) == verdict["training"]
 
     def _state(self, entry: Found) -> StateFile:
         return StateFile(self.root, self.assignment.name, entry.student)

@@ -10,7 +10,6 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -21,7 +20,7 @@ from grader.classroom.slots import Slot
 from grader.classroom.training import TrainingQueue, Untrained
 from grader.errors import CourseError
 from grader.judging.session import Grader
-from grader.judging.training_marks import TrainingMarks, state
+from grader.judging.training_marks import TrainingMarks
 from grader.store import StateFile, write
 from grader.submission.choosing import Found
 
@@ -263,23 +262,41 @@ def test_another_trainer_opens_the_exercise_again_until_it_has_trained(training_
     assert ended(training_class) == "" and training_class.marks() == {"ann": 4.0, "bob": 4.0}
 
 
-def test_a_mark_that_comes_while_a_notebook_is_judged_counts_in_the_next_run(assignment, tmp_path):
-    path = tmp_path / "submitted/ann/toy/exercise.ipynb"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"{}")
-    batch = Batch(Grader(assignment, training=tmp_path / "marks"), root=tmp_path)
-    batch.submitted, sha = tmp_path / "submitted", hashlib.sha256(b"{}").hexdigest()
-    seen = state("", batch.judge.marks.read(sha))
-    verdict = {"sha256": sha, "status": "partial", "training": seen}
-    StateFile(tmp_path, "toy", "ann").change(stamp=batch.stamp, verdict=verdict)
+def test_a_mark_that_comes_after_a_verdict_counts_in_the_next_run_which_asks_no_law_again(
+    assignment, tmp_path
+):
+    document = notebook()
+    document["cells"].append(training_cell())
+    for path in (
+        own := tmp_path / "source/toy/exercise.ipynb",
+        tmp_path / "submitted/ann/toy/exercise.ipynb",
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document))
+    trains = replace(assignment, notebook=own, training=("train",))
+    judge = Grader(trains, training=tmp_path / "marks")
+    batch = Batch(judge, root=tmp_path)
+    batch.submitted = tmp_path / "submitted"
+    with judge:
+        verdict = judge.check(path)
+    kept = StateFile(tmp_path, "toy", "ann")
+    kept.change(stamp=batch.stamp, verdict=verdict)
+    before = path.read_bytes(), verdict["exercises"]["basket_total"]
 
-    def asked():
-        pool = SimpleNamespace(submit=lambda *_, **__: "a job")
-        return batch._verdict(Found("ann", path), pool) == "a job"
+    def train():
+        """The training exercise's row, from the verdict that was kept: no executor is there to give another."""
+        found = batch._verdict(Found("ann", path), pool=None).result()
+        assert kept.read().verdict == found
+        assert (path.read_bytes(), found["exercises"]["basket_total"]) == before
+        return found["exercises"]["train"]
 
-    assert not asked()
-    write(tmp_path / f"marks/{sha}.json", {"share": 1.0})
-    assert asked()
+    assert train()["outcome"] == "needs_training"
+    mark = tmp_path / f"marks/{verdict['sha256']}.json"
+    for share in (1.0, 0.5):
+        write(mark, {"share": share})
+        assert train()["points"] == 2 * share
+    mark.unlink()
+    assert train()["outcome"] == "needs_training", "a mark that counts no longer"
 
 
 def test_training_dies_with_a_run_however_that_is_ended_and_is_done_by_the_next(training_class):
