@@ -27,7 +27,7 @@ SHARED = {
     "e2e/test_smoke.py::test_a_negative_control": "tried",
 }
 # A test that uses one of these starts commands, trains, judges many submissions, or waits for what never answers; so does every
-# test of these files.
+# test of these files, and what is marked so in its place.
 SLOW_FIXTURES = {
     "class_folder", "forked", "graded", "judged", "judged_behind_landlock", "python", "quick", "release", "room", "server", "term", "trained",
     "tried", "ungrouped",
@@ -39,10 +39,11 @@ SLOW_FILES = {
     "gate/test_replay.py", "gate/test_walled_rewards.py", "grader/test_assignments.py", "grader/test_batch.py",
     "grader/test_cluster.py", "grader/test_command.py", "grader/test_containers.py", "grader/test_environment.py",
     "grader/test_explain.py", "grader/test_forged.py", "grader/test_fuzz.py", "grader/test_gradients.py",
-    "grader/test_new.py", "grader/test_patience.py", "grader/test_preflight.py", "grader/test_replays.py",
-    "grader/test_wall_ends.py", "grader/test_wall_limits.py", "grader/test_wall_lost.py", "grader/test_wall_timers.py",
-    "lms/test_classroom.py", "lms/test_download.py", "lms/test_publish.py", "lms/test_serve_one.py",
-    "lms/test_systems.py", "tools/test_build.py", "tools/test_models.py",
+    "grader/test_marks.py", "grader/test_new.py", "grader/test_patience.py", "grader/test_preflight.py",
+    "grader/test_replays.py", "grader/test_sessions.py", "grader/test_wall_ends.py", "grader/test_wall_limits.py",
+    "grader/test_wall_lost.py", "grader/test_wall_timers.py", "lms/test_classroom.py", "lms/test_download.py",
+    "lms/test_publish.py", "lms/test_serve_one.py", "lms/test_systems.py", "tools/test_build.py",
+    "tools/test_models.py",
 }  # fmt: skip
 # `make long` alone: each says again, of other cases or at length, what a test beside it says.
 LONG = (

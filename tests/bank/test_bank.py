@@ -104,7 +104,7 @@ def test_the_bank_is_large(kind, least):
     [
         ("reads_the_course", [str(ROOT)]),
         ("follows_its_own_traces", []),
-        ("socket_buffers", []),
+        pytest.param("socket_buffers", [], marks=pytest.mark.slow),
     ],
 )
 def test_spies_do_find_what_is_there(name, where):

@@ -82,6 +82,7 @@ def test_run_has_the_conventions_name_and_the_chosen_project(logged):
     assert (logged["run"].entity, logged["run"].project) == ("my-team", "my-project")
 
 
+@pytest.mark.slow
 def test_chosen_run_name_wins_and_a_resumed_run_keeps_its_id(tmp_path, monkeypatch):
     from lab.config import TrainConfig
     from lab.wandb_runs import start_wandb

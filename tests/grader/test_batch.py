@@ -171,7 +171,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_gradebook(tmp_path):
     calm, killed = folders
     assert calm.grade("--jobs", "2", by=ClassFolder.start).returncode == 0
     chance = random.Random(1)
-    for _ in range(3):
+    for _ in range(10):
         process = subprocess.Popen(
             **killed.command(
                 sys.executable, "-m", "grader", "run", "--laws", "hidden", "--jobs", "2"

@@ -257,6 +257,7 @@ def test_the_schema_holds_on_verdicts_of_a_course_that_trains_nothing():
         jsonschema.validate(verdicts[0] | {"total": "all"}, verdict_schema())
 
 
+@pytest.mark.slow
 def test_the_front_page_shows_what_the_grader_says():
     slip = instructors(
         "groups.std(dim=1, keepdim=True)", "groups.std(dim=1, keepdim=True, unbiased=False)"
