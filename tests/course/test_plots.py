@@ -158,7 +158,8 @@ def test_jupyterlab_s_picture_has_the_alternative_text(three_runs):
     figure = reward_curve({'a "name" <b>': three_runs["none"]})
     data, about = figure._repr_mimebundle_()
     (picture,) = re.findall(
-        r'<img alt="([^"<>]*)" src="data:image/png;base64,([^"]+)">', data["text/html"]
+        r'<img style="max-width: 100%" alt="([^"<>]*)" src="data:image/png;base64,([^"]+)">',
+        data["text/html"],
     )
     assert html.unescape(picture[0]) == about["image/png"]["alt"] == data["text/plain"]
     assert base64.b64decode(picture[1], validate=True)[:4] == b"\x89PNG"

@@ -89,19 +89,20 @@ def bars(reviews: Sequence[str], policies: "dict[str, np.ndarray[Any, Any]]") ->
 def slider(
     draw: Callable[[float], "Picture"], name: str, low: float, high: float, first: float
 ) -> Any:
-    """Return a figure with a slider above it, which a cell shows; None where there can be no slider."""
+    """Return a figure with a slider above it, which a cell shows; None where there can be no slider.
+
+    The figure is a widget, too: whatever executes a notebook without a page hangs now and then at outputs within widgets (nbclient #312).
+    """
     if not can_slide():
         return None
     import ipywidgets
-    from IPython.display import display
-
-    def drawn(**at: float) -> None:
-        display(draw(at[name]))  # type: ignore[no-untyped-call]
 
     handle = ipywidgets.FloatLogSlider(
         base=10, min=np.log10(low), max=np.log10(high), value=first, step=0.02, description=name
     )
-    return ipywidgets.interactive(drawn, **{name: handle})
+    figure = ipywidgets.HTML(draw(first).as_html())
+    handle.observe(lambda moved: figure.set_trait("value", draw(moved["new"]).as_html()), "value")
+    return ipywidgets.VBox([handle, figure])
 
 
 def can_slide() -> bool:

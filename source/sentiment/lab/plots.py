@@ -42,14 +42,17 @@ class Picture(Figure):
                 artist.set_color(INK)
         super().draw(renderer)
 
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Add the alternative text: to HTML, for JupyterLab drops a PNG's own, to the PNG of matplotlib's formatter, and alone."""
+    def as_html(self) -> str:
+        """Return the figure as an `<img>` with its alternative text."""
         from IPython.core.pylabtools import print_figure
 
-        text = described(self)
         png = print_figure(self, base64=True)  # type: ignore[no-untyped-call]
-        page = f'<img alt="{html.escape(text)}" src="data:image/png;base64,{png}">'
-        return {"text/html": page, "text/plain": text}, {"image/png": {"alt": text}}
+        return f'<img style="max-width: 100%" alt="{html.escape(described(self))}" src="data:image/png;base64,{png}">'
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Add the alternative text: to HTML, for JupyterLab drops a PNG's own, to the PNG of matplotlib's formatter, and alone."""
+        text = described(self)
+        return {"text/html": self.as_html(), "text/plain": text}, {"image/png": {"alt": text}}
 
 
 def axes(width: float = 7.0, height: float = 4.0, columns: int = 1) -> "tuple[Picture, list[Axes]]":
