@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -100,7 +101,12 @@ def test_the_path_is_the_cross_entropy_minus_the_entropy_of_whole_completions():
                 "sentiment": step / 10, "judge": 0.5}  # fmt: skip
 
     history = [{"step": 0, "validation/kl": 0.0}, *map(line, range(11))]  # the eleventh is left out
-    way = path(Run("a", {}, history, {}, {}, {}, SAVED_RUNS))
+    with warnings.catch_warnings(action="error"):
+        way = path(Run("a", {"temperature": 1.0}, history, {}, {}, {}, SAVED_RUNS))
+    with pytest.warns(
+        UserWarning, match=r"sampled at temperature 0\.7, and log P_ref is that of temp"
+    ):
+        path(Run("a", {"temperature": 0.7}, history, {}, {}, {}, SAVED_RUNS))
     assert way["kl"] == pytest.approx([24 * (1 + 2), 24 * (1 + 7)])
     assert way["proxy"] == pytest.approx([0.2, 0.7]) and way["entropy"] == pytest.approx([5, 10])
     with pytest.raises(KeyError):

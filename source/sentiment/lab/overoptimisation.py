@@ -5,6 +5,7 @@ Gao et al. 2022 (arXiv 2210.10760): pushed far enough, the score that is trained
 
 import math
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 LEAST = 2  # completions that a pair of words must stand in before it says anything
 PRIOR = 2  # completions of average score that are added to those of each pair
+OTHER_TEMPERATURE = (
+    "these runs sampled at temperature {:g}, and log P_ref is that of temperature 1: their KL begins far from 0. Compare them with one "
+    "another, and with best-of-n by their scores alone"
+)
 STEPS = 5  # of a run that one point is the mean of: the KL of a single step is off by 2 nats or so
 
 
@@ -92,11 +97,14 @@ def path(run: "Run") -> dict[str, "np.ndarray[Any, Any]"]:
     """Return a watched run's way, a value for every STEPS steps: `kl`, `proxy` (mean score), `judge`, `entropy`.
 
     `kl` is KL(π ‖ P_ref) of whole completions of the training batches, in nats: cross-entropy minus entropy, both logged per token,
-    times their mean length. The log must have log P_ref (any KL term, even with coefficient 0) and rollouts of temperature 1.
+    times their mean length. The log must have log P_ref (any KL term, even with coefficient 0) and rollouts of temperature 1, or a
+    warning says so.
 
     Raises:
         KeyError: the run was not watched, or had no KL term.
     """
+    if (temperature := run.config.get("temperature", 1.0)) != 1.0:
+        warnings.warn(OTHER_TEMPERATURE.format(temperature), stacklevel=2)
     lines = [line for line in run.history if "entropy" in line]
     lines = lines[: len(lines) // STEPS * STEPS]
 
