@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import grader
-from gate.figures import figures, run_key, train_seed
+from gate.figures import KEY, figures, run_key, train_seed
 from gate.judges import Judge
 from gate.thresholds import THRESHOLDS
 from gate.walled_rewards import RunEnded, WalledRewards, score_batch
@@ -23,7 +23,7 @@ from grader.verdict import ExerciseVerdict, Outcome
 from lab.config import TrainConfig
 from lab.exercises import NUMBERS
 from lab.machine import device_name
-from lab.runs import Run, new_record
+from lab.runs import Run, move_aside, new_record, read_record
 from lab.thresholds import checked
 from rewards import Rewards
 
@@ -85,8 +85,21 @@ class Training:
         laws = self.judge_laws
         with WalledRewards(cells, laws.assignment, laws.sandbox, config, score) as rewards:
             asked = self.heard.listening(rewards) if self.heard else rewards
-            trained = train_seed(config, asked, run_key(cells, config))
+            key = run_key(cells, config)
+            spare(Path(config.output_dir), key)
+            trained = train_seed(config, asked, key)
         return seed_verdict(config, trained, self.judge)
+
+
+def spare(folder: Path, key: str) -> None:
+    """Move a finished run of other code, settings or threads aside, which would be begun anew in its place; `smoke` is too short to keep."""
+    record, kept = read_record(folder), folder / KEY
+    if record is None or record["status"] != "finished" or record["config"]["preset"] == "smoke":
+        return
+    if not (kept.is_file() and kept.read_text() == key):
+        print(
+            f"the run in {folder} is another: it is now in {move_aside(folder, record['run_name'])}"
+        )
 
 
 def run_gate(request: Request, judge_laws: Grader, prove: Proof | None = None) -> dict[str, Any]:

@@ -51,7 +51,7 @@ print("→ ± 🎬 ×")
 COMMANDS = [
     "grader", "tools.bench", "tools.bench.ablations", "tools.bench.breakdown", "tools.bench.grading", "tools.bench.cluster", "tools.bench.pools",
     "tools.bench.class_size", "tools.bench.replay", "tools.bench.report", "tools.clusters", "tools.real", "tools.recipes", "tests.bank", "tests.bank.hints",
-    "tests.bank.repeat", "tests.bank.walls", "tests.bank.words", "tools.build", "gate.calibrate", "tools.demo", "tools.gradescope", "tools.pictures", "gate",
+    "tests.bank.repeat", "tests.bank.replays", "tests.bank.walls", "tests.bank.words", "tools.build", "gate.calibrate", "tools.demo", "tools.gradescope", "tools.pictures", "gate",
     "source/sentiment/train.py", "source/sentiment/evaluate.py", "source/sentiment/checks.py", "source/sentiment/submit.py", "source/sentiment/rewards.py",
 ]  # fmt: skip
 

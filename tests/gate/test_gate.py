@@ -12,8 +12,8 @@ import torch
 from gate import ROOT
 from gate.calibration import faults, rate, report
 from gate.cases import cases
-from gate.figures import run_key
-from gate.gate import Request, bars, not_trained
+from gate.figures import KEY, run_key
+from gate.gate import Request, bars, not_trained, spare
 from gate.mark import DRAWN, training_mark
 from gate.report import html, junit, schema
 from gate.statistics import paired_gain
@@ -23,6 +23,7 @@ from grader.assignment import load_assignment
 from grader.submission.preflight import Submission
 from lab import thresholds
 from lab.config import PRESETS, TrainConfig
+from lab.runs import new_record, write_json
 from lab.thresholds import checked
 
 GOOD = {
@@ -34,6 +35,33 @@ GOOD = {
     "repetition_rise": 0.01,
     "perplexity_ratio": 1.2,
 }
+
+
+# --- runs that are there already
+
+
+@pytest.mark.parametrize(
+    ("preset", "status", "key", "stays"),
+    [
+        ("medium", "finished", "other", False),
+        ("medium", "finished", "same", True),
+        ("medium", "training", "other", True),
+        ("smoke", "finished", "other", True),
+    ],
+)
+def test_a_finished_run_of_hours_is_moved_aside_for_another(
+    tmp_path, capsys, preset, status, key, stays
+):
+    folder = tmp_path / "seed-42"
+    folder.mkdir()
+    record = new_record(TrainConfig.from_preset(preset), "CPU") | {"status": status}
+    write_json(folder / "run.json", record)
+    (folder / KEY).write_text(key)
+    spare(folder, "same")
+    assert folder.exists() is stays
+    assert (tmp_path / f"seed-42-{record['run_name']}/run.json").exists() is not stays
+    assert (record["run_name"] in capsys.readouterr().out) is not stays
+    spare(tmp_path / "none", "same")
 
 
 # --- the interval
