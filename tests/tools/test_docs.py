@@ -134,6 +134,14 @@ def test_every_field_of_a_verdict_is_documented():
 # --- what is said, is there
 
 
+def test_json_that_is_shown_is_json():
+    """`make site` stops where it is not."""
+    shown = [
+        found for text in TEXT.values() for found in re.findall(r"(?s)```json\n(.*?)```", text)
+    ]
+    assert shown and all(isinstance(json.loads(found), dict) for found in shown)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_link_leads_somewhere(page):
     dead = []
