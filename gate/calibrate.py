@@ -31,6 +31,7 @@ from lab.command import print_anything
 
 if TYPE_CHECKING:
     from gate.cases import Case
+    from gate.gate import Request
 
 RUNS = ROOT / "docs" / "calibration.jsonl"
 REPORT = ROOT / "docs" / "calibration.md"
@@ -65,22 +66,11 @@ def prepare() -> None:
 
 def try_case(case: "Case", seed: int, known: Row | None) -> Row:
     """Return one line of calibration.jsonl: the one that is `known`, if the run would be the same again."""
-    from gate.figures import run_key
-    from gate.gate import Request, run_gate
-    from grader.submission.preflight import repair
+    from gate.gate import run_gate
 
     assert grader is not None, "prepare has run in this process"
     with tempfile.TemporaryDirectory() as folder, case.number_format():
-        submission = repair(case.notebook, grader.assignment)
-        request = Request(
-            submission,
-            case.name,
-            Path(folder),
-            seeds=(seed,),
-            settings=case.settings,
-            laws={},
-        )
-        key = run_key(submission.cells, request.config(seed))[:16]
+        request, key = asked(case, seed, grader, Path(folder))
         if known and known["key"] == key:
             return {**known, "kind": case.kind, "trips": case.trips}
         verdict = run_gate(request, grader)
@@ -90,7 +80,7 @@ def try_case(case: "Case", seed: int, known: Row | None) -> Row:
         "name": case.name,
         "trips": case.trips,
         "seed": seed,
-        "figures": result["figures"] and {k: round(v, 4) for k, v in result["figures"].items()},
+        "figures": result["figures"] and rounded(result["figures"]),
         "stopped": verdict["stopped"],
         "seconds": result["seconds"] and round(result["seconds"]["train"], 1),
         "device": verdict["device"],
@@ -98,6 +88,22 @@ def try_case(case: "Case", seed: int, known: Row | None) -> Row:
         "date": date.today().isoformat(),
         "key": key,
     }
+
+
+def asked(case: "Case", seed: int, judge: Grader, out: Path) -> tuple["Request", str]:
+    """Return what the gate is asked of a case, with `out` for its run, and the run's key as a line has it."""
+    from gate.figures import run_key
+    from gate.gate import Request
+    from grader.submission.preflight import repair
+
+    submission = repair(case.notebook, judge.assignment)
+    request = Request(submission, case.name, out, seeds=(seed,), settings=case.settings, laws={})
+    return request, run_key(submission.cells, request.config(seed))[:16]
+
+
+def rounded(figures: dict[str, float]) -> dict[str, float]:
+    """Return a run's figures as a line has them."""
+    return {name: round(value, 4) for name, value in figures.items()}
 
 
 def recorded() -> dict[tuple[str, int], Row]:

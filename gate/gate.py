@@ -91,6 +91,7 @@ class Training:
         return seed_verdict(config, trained, self.judge)
 
 
+# not within train_seed: calibration's rows are of the figures.py that they were measured with
 def spare(folder: Path, key: str) -> None:
     """Move a finished run of other code, settings or threads aside, which would be begun anew in its place; `smoke` is too short to keep."""
     record, kept = read_record(folder), folder / KEY

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gate.calibrate import THREADS, Row, recorded
+from gate.calibrate import THREADS, Row, asked, recorded, rounded
 from grader.assignment import LAWS, load_assignment
 from grader.judging.session import Grader
 from lab.command import print_anything
@@ -23,20 +23,12 @@ SEED = 0
 KINDS = ["variant", "control", "mutant"]
 
 
-def rounded(figures: dict[str, float]) -> dict[str, float]:
-    """As a line of calibration.jsonl has them."""
-    return {name: round(value, 4) for name, value in figures.items()}
-
-
 def main() -> int:
     """A line a case; 1 where a replay's verdict is not that of training."""
     print_anything()
     os.environ["OMP_NUM_THREADS"] = str(THREADS)  # as the runs had
     rows, told = recorded(), Counter[tuple[str, str]]()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Grader(load_assignment(LAWS)) as judge,
-    ):
+    with tempfile.TemporaryDirectory() as folder, Grader(load_assignment(LAWS)) as judge:
         from gate.cases import SMALLEST, cases
         from gate.replay import Recordings, Replay
 
@@ -52,18 +44,13 @@ def main() -> int:
 
 def beside(case: "Case", row: Row | None, replay: "Replay", out: Path) -> str:
     """How a replay of one case went, beside its training run."""
-    from gate.figures import run_key
-    from gate.gate import Request
     from gate.replay import Differs
-    from grader.submission.preflight import repair
 
-    submission = repair(case.notebook, replay.judge_laws.assignment)
-    request = Request(submission, case.name, out, seeds=(SEED,), settings=case.settings, laws={})
-    config = request.config(SEED)
-    if row is None or row["key"] != run_key(submission.cells, config)[:16]:
+    request, key = asked(case, SEED, replay.judge_laws, out)
+    if row is None or row["key"] != key:
         return "WRONG, or to be measured anew by gate.calibrate: its training run was of other code"
     try:
-        verdict = replay(submission.cells, config)
+        verdict = replay(request.submission.cells, request.config(SEED))
     except Differs as reason:
         return f"differs, so it is trained with: {reason}"
     if rounded(verdict["figures"]) != row["figures"]:
