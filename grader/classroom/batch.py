@@ -141,10 +141,13 @@ class Batch:
         if outcomes & {Outcome.NEEDS_TRAINING, Outcome.INFRASTRUCTURE}:
             uses = verdict["training"]["uses"] if "training" in verdict else ""
             self.untrained[verdict["sha256"]] = Untrained(self._staged(entry), uses, known(verdict))
-        status, notes = verdict["status"], entry.notes + verdict["notes"]
-        if trouble := self._record(entry, verdict, gradebook, state):
-            status, notes = Status.INFRASTRUCTURE, [*notes, trouble]
-        return {"student": entry.student, "status": status, "verdict": verdict, "notes": notes}
+        return {
+            "student": entry.student,
+            "status": verdict["status"],
+            "verdict": verdict,
+            "notes": entry.notes + verdict["notes"],
+            "trouble": self._record(entry, verdict, gradebook, state),
+        }
 
     def _without(self, student: str, nobodys: Collection[str], gradebook: Gradebook) -> list[str]:
         """Notes on somebody whom the gradebook has, and submitted/ has not."""

@@ -32,15 +32,18 @@ def row(
     verdict: Verdict | None = None,
     notes: Sequence[str] = (),
     marks: Marks | None = None,
+    trouble: str = "",
 ) -> Row:
-    """One line of the table; `marks` are the gradebook's."""
+    """One line of the table; `marks` are the gradebook's; `trouble`: why that has not got the verdict."""
     made: Row = dict.fromkeys(FIELDS) | {"student": student, "status": status, "reasons": ""}
     notes = [*notes]
     if verdict:
         made |= {name: verdict[name] for name in ("total", "max_total", "sha256")}
-    if marks and marks.trouble:
-        made["status"], notes = Status.INFRASTRUCTURE, [*notes, marks.trouble]
-    elif marks and status in (Status.GRADED, Status.PARTIAL, Status.UNREADABLE):
+    ours = faults(verdict, marks) if verdict and status == Status.INFRASTRUCTURE else {}
+    trouble = trouble or (marks.trouble if marks else "")
+    if trouble:
+        made["status"], notes = Status.INFRASTRUCTURE, [*notes, trouble]
+    elif marks and not ours and (verdict or status in (Status.GRADED, Status.PARTIAL)):
         made["total"] = total_of(marks.raw, marks.penalty)
         notes += [UNCONFIRMED] if marks.unconfirmed else []
         notes += lateness(marks)
@@ -49,10 +52,10 @@ def row(
             made["status"] = Status.PARTIAL if waiting or marks.unconfirmed else Status.GRADED
             made["reasons"] = "; ".join(_reasons(verdict, marks))
     if verdict and made["status"] == Status.INFRASTRUCTURE:
-        ours = _ours(verdict)
         # not final, whatever part of it the gradebook has
         made |= {"total": None, "reasons": "; ".join(f"{stem}: infrastructure" for stem in ours)}
         notes += dict.fromkeys(map(fault, ours.values()))
+        notes += [UNCONFIRMED] if marks and marks.unconfirmed & ours.keys() else []
     return made | {"notes": "; ".join(notes)}
 
 
@@ -68,9 +71,14 @@ def _reasons(verdict: Verdict, marks: Marks) -> Iterable[str]:
             yield f"{stem}: {words(exercise)}"
 
 
-def _ours(verdict: Verdict) -> dict[str, ExerciseVerdict]:
+def faults(verdict: Verdict, marks: Marks | None) -> dict[str, ExerciseVerdict]:
+    """The exercises that a fault on our side leaves open: those without a hand mark, or with one that waits."""
     exercises = verdict["exercises"].items()
-    return {stem: e for stem, e in exercises if e["outcome"] == Outcome.INFRASTRUCTURE}
+    found = {stem: e for stem, e in exercises if e["outcome"] == Outcome.INFRASTRUCTURE}
+    if marks is None:
+        return found
+    scores, waiting = marks.scores, marks.unconfirmed
+    return {s: e for s, e in found.items() if scores.get(s) is None or s in waiting}
 
 
 def words(exercise: ExerciseVerdict) -> str:

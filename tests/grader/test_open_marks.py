@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import sys
 
 import pytest
 from nbgrader.api import Gradebook
@@ -53,9 +54,9 @@ def grades(folder):
         return {g.name: [g.auto_score, g.score, g.needs_manual_grade] for g in found}
 
 
-def mark_by_hand(folder, points, waits=False):
+def mark_by_hand(folder, points, waits=False, cell="essay"):
     with gradebook(folder) as book:
-        grade = book.find_grade("essay", "exercise", "toy", "ann")
+        grade = book.find_grade(cell, "exercise", "toy", "ann")
         grade.manual_score, grade.needs_manual_grade = points, waits
         book.db.commit()
 
@@ -108,6 +109,37 @@ def test_a_hand_mark_that_a_script_gives_this_very_notebook_needs_no_confirming(
     assert fuller.grade().returncode == 0
     row = fuller.status()["ann"]
     assert (row["total"], row["reasons"]) == ("4.5", "train: needs_training")
+
+
+def test_a_hand_mark_lifts_a_fault_of_ours_once_it_is_confirmed(fuller, tmp_path):
+    marks, data = tmp_path / "training", json.dumps(full()).encode()
+    marks.mkdir()
+    digest = hashlib.sha256(data).hexdigest()
+    (marks / f"{digest}.json").write_text("no mark")
+    row = graded_with(fuller, marks, 1)
+    assert (row["total"], row["reasons"]) == ("", "train: infrastructure")
+    mark_by_hand(fuller.folder, 1, cell="train_laws")
+    mark_by_hand(fuller.folder, 3)
+    row = graded_with(fuller, marks, 0)
+    assert (row["status"], row["total"], row["reasons"]) == ("graded", "6.0", "")
+    assert "training mark" not in row["notes"]
+    publish = fuller.run(sys.executable, "-m", "grader", "publish", "csv", "--laws", "hidden")
+    assert publish.returncode == 0, publish.stderr
+    assert fuller.marks() == {"ann": 6.0}
+    # another notebook: nobody knows yet whether the mark is for it
+    data = json.dumps(full("another answer")).encode()
+    (marks / f"{hashlib.sha256(data).hexdigest()}.json").write_text("no mark")
+    fuller.hand_in("ann", data)
+    row = graded_with(fuller, marks, 1)
+    assert (row["total"], row["reasons"]) == ("", "train: infrastructure")
+    assert "press Resolve" in row["notes"]
+
+
+def graded_with(folder, marks, code):
+    """The row of ann after a run with these training marks."""
+    done = folder.grade("--training", str(marks))
+    assert done.returncode == code, done.stderr
+    return folder.status()["ann"]
 
 
 def test_marks_by_hand_stand_whichever_command_grades_the_same_notebook_again(fuller):
