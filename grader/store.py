@@ -2,10 +2,12 @@
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ from grader.verdict import Made, MadeWith, Verdict
 WORK = Path("build/grading")  # below nbgrader's course
 REPORT = "report"  # below an assignment's folder there: what `grader report` makes anew
 PREVIEW = "preview"  # below nbgrader's course, beside its feedback/: early looks
+NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)  # none is there, or can be
 PACKAGES = ("hypothesis", "numpy", "pytest")  # what decides the examples and the numbers
 
 
@@ -61,8 +64,8 @@ class StateFile:
         self.path = root / WORK / assignment / "students" / f"{student}.json"
 
     def read(self) -> State:
-        """An empty one where nothing is known, or nothing can be read; parts that another version wrote do not count."""
-        known = load(self.path)
+        """An empty one where nothing is known; parts that another version wrote do not count. CourseError for a broken file."""
+        known = load_kept(self.path)
         names = [entry.name for entry in dataclasses.fields(State)]
         return State(**{name: known[name] for name in names if name in known})
 
@@ -187,6 +190,8 @@ def whole(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.part")
     yield temporary
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())  # else the name may be on disk before what it names
     temporary.replace(path)
 
 
@@ -196,8 +201,26 @@ def write(path: Path, document: Any) -> None:
         temporary.write_text(json.dumps(document), encoding="utf-8")
 
 
+def load_kept(path: Path) -> dict[str, Any]:
+    """The JSON object at this place; an empty one where no file is. CourseError for one that nobody can read, and nobody writes over."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        if error.errno in NO_FILE:
+            return {}
+        raise CourseError(f"{path}: {error.strerror}; mend it, run again") from error
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise CourseError(
+            f"{path} is broken, and stays as it is: put it back from a backup, or move it aside,"
+            " which forgets what it alone knew, and run again"
+        )
+    return found
+
+
 def load(path: Path) -> dict[str, Any]:
-    """The JSON object at this place; an empty one where there is none."""
+    """The JSON object at this place; an empty one where there is none, and of a broken file: for what can be made again."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

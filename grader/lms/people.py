@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from grader.lms.handins import Key
-from grader.store import WORK, load, write
+from grader.store import WORK, load_kept, write
 
 PLACE = WORK / "roster.json"  # below nbgrader's course
 ANY_CASE = {Key.EMAIL, Key.GITHUB, Key.LOGIN}
@@ -52,8 +52,8 @@ class Roster:
 
     @classmethod
     def kept(cls, root: Path) -> Self:
-        """What was saved there; empty where nothing was."""
-        rows = load(root / PLACE).get("people", [])
+        """What was saved there; empty where nothing was. CourseError for a file that cannot be read."""
+        rows = load_kept(root / PLACE).get("people", [])
         return cls(loaded(row) for row in rows)
 
 

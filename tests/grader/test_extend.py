@@ -172,6 +172,21 @@ def test_a_gradebook_that_cannot_be_written_stops_the_command_before_anything_ch
     assert not (course.folder / "build").exists()
 
 
+@pytest.mark.parametrize("left", [b"", b"[]", b'{"until": '])
+def test_a_broken_state_is_named_and_never_written_over(course, left):
+    course.hand_in("ann")
+    typed("ann", "--days", "1")
+    state = StateFile(course.folder, "toy", "ann")
+    state.path.write_bytes(left)
+    for command in (lambda: typed("ann", "--days", "2"), lambda: state.change(moment="x")):
+        with pytest.raises(CourseError, match=r"ann\.json is broken, and stays as it is"):
+            command()
+    assert state.path.read_bytes() == left
+    done = course.grade()
+    assert done.returncode == 2 and "ann.json is broken" in done.stderr.splitlines()[-1]
+    assert state.path.read_bytes() == left
+
+
 @pytest.mark.parametrize(
     ("text", "zone", "utc"),
     [

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from grader.store import WORK, load, sha256, whole, write
+from grader.store import WORK, load_kept, sha256, whole, write
 
 BY_HAND = "by hand"  # the system of what lay in submitted/ and came from no download
 
@@ -163,8 +163,8 @@ class Archive:
         return sorted(path.parent.name for path in self.folder.glob("*/index.json"))
 
     def read(self, student: str) -> Kept:
-        """What is known; nothing of it where the index cannot be read."""
-        found = load(self.folder / student / "index.json")
+        """What is known; CourseError for an index that cannot be read."""
+        found = load_kept(self.folder / student / "index.json")
         attempts = tuple(Attempt.loaded(row) for row in found.get("attempts", []))
         return Kept(attempts, found.get("chosen", ""), tuple(found.get("among", [])))
 
