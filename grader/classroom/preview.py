@@ -27,6 +27,7 @@ from grader.submission.handed_in import read
 from grader.text import clean, some_of
 from grader.verdict import ExerciseVerdict, Outcome, Status, Verdict, after_repair
 
+OURS = Outcome.INFRASTRUCTURE
 FAULT = "a fault on our side, which costs no look"
 
 
@@ -145,14 +146,16 @@ class Previews:
     def _keep(self, one: Asked, verdict: Verdict, looked: Looked) -> None:
         """The look into the state first: whoever kills the command in between gets the page from there the next time."""
         student = one.entry.student
-        if verdict["status"] == Status.INFRASTRUCTURE:
+        exercises, trained = verdict["exercises"], self.assignment.training
+        # a look has nothing to do with training, whatever became of that
+        if any(e["outcome"] == OURS and stem not in trained for stem, e in exercises.items()):
             looked.leave(FAULT, student)
             return
         if verdict["status"] == Status.UNREADABLE:
             looked.leave("no notebook that can be read, which costs no look", student)
             self._write(student, one.looks, looked, trouble=" ".join(verdict["notes"]))
             return
-        found = {stem: word(exercise) for stem, exercise in verdict["exercises"].items()}
+        found = {stem: word(exercise) for stem, exercise in exercises.items()}
         look = Look(self.now.isoformat(), one.known_as, self.batch.stamp, found)
         again = bool(one.looks) and one.looks[-1].known_as == one.known_as
         if again:  # with mended laws: it stands in the earlier one's place, and in its time

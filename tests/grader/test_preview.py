@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from nbgrader.api import Gradebook
 from test_batch import WRONG, encoded
-from toys import RIGHT
+from toys import RIGHT, notebook, training_cell
 
 from grader.gradebook.preview_policy import PreviewPolicy
 from grader.store import StateFile
@@ -124,6 +124,18 @@ def test_before_there_is_a_gradebook_there_is_none_after_it(class_folder, early)
 
 
 @pytest.mark.long
+def test_a_look_has_nothing_to_do_with_a_training_run_that_failed(class_folder, early, tmp_path):
+    document = notebook()
+    document["cells"].append(training_cell())
+    class_folder.change(document, 'training=("train",),')
+    data = json.dumps(document).encode()
+    class_folder.hand_in("ann", data)
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "marks" / f"{hashlib.sha256(data).hexdigest()}.json").write_text("no mark")
+    said, pages = early("--training", str(tmp_path / "marks"))
+    assert "1 pages made" in said and "holds" in pages["ann"], said
+
+
 def test_a_run_gives_the_marks_as_if_there_had_been_no_look(class_folder, early):
     class_folder.hand_in("ann", encoded(NO_ERROR))
     early()
