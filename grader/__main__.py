@@ -2,6 +2,7 @@
 
 import argparse
 import atexit
+import errno
 import gc
 import sys
 from io import TextIOWrapper
@@ -16,6 +17,8 @@ from grader.options import course_options
 from grader.report import command as report
 from grader.text import one_line, program
 
+# a machine's trouble, no fault of the grader's
+MACHINES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 EXAMPLES = """examples:
   python -m grader check my.ipynb                     what the hidden laws say about one notebook
   python -m grader check *.ipynb --json - --jobs 4    one JSON verdict a line, in the order given
@@ -39,7 +42,7 @@ exit codes:
   1    some are not judged for a reason on our side, or submitted/ holds what is no student's, which is said; collect:
        rows ask for something; publish: some marks or pages are not written; explain: --verify found another verdict;
        doctor: something is missing
-  2    stopped: the command line, the course, the gradebook or the sandbox cannot be used as they are
+  2    stopped: the command line, the course, the gradebook, the sandbox or the disk cannot be used as they are
   130  stopped by Ctrl-C; the same command goes on
 """
 
@@ -93,6 +96,13 @@ def main() -> int:
     except BrokenPipeError:  # the reader of our output has gone, `| head` for one
         sys.stdout = None
         return 1
+    except OSError as error:
+        if error.errno not in MACHINES:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        said = f"{place}{error.strerror}: mend it; the same command goes on"
+        print(f"error: {one_line(said, 2000)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)
         return 130

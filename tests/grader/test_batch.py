@@ -272,6 +272,19 @@ def test_infrastructure_trouble_is_named_ungraded_and_ends_with_1(class_folder):
     assert gradebook(class_folder.folder) == [("ann", "basket_total_laws", None, None, 1)]
 
 
+def test_a_full_disk_is_one_line_and_exit_code_2(class_folder):
+    class_folder.hand_in("ann")
+    states = class_folder.folder / "build/grading/toy/students"
+    states.mkdir(parents=True)
+    full = states / "ann.json.part"
+    full.symlink_to("/dev/full")
+    done = class_folder.grade()
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "error: No space left on device: mend it; the same command" in done.stderr
+    full.unlink()
+    assert class_folder.grade().returncode == 0 and class_folder.marks() == {"ann": 2.0}
+
+
 def test_an_assignment_that_the_gradebook_does_not_know_is_entered(class_folder):
     """As after `nbgrader db student import`, which makes a gradebook with students alone."""
     (class_folder.folder / "gradebook.db").unlink()
