@@ -9,7 +9,7 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -39,7 +39,7 @@ class State:
     # older, by exercise
     recorded: str | None = None
     by_hand: dict[str, float] = field(default_factory=dict)
-    # digest of the verdict that the gradebook has whole, "" as soon as anything begins to record another
+    # `recorded_as` of the verdict that the gradebook has whole, "" as soon as anything begins to record another
     whole: str = ""
     # what the marks are made of that the log of marks tells last (grader.gradebook.reasons.Basis); {} where it tells of none
     basis: dict[str, Any] = field(default_factory=dict)
@@ -55,6 +55,13 @@ class State:
     # an extension that was granted: seconds more than the due date gives, or the moment (ISO, UTC) that stands in its place
     longer: float = 0.0
     until: str = ""
+
+    @property
+    def kept_is_recorded(self) -> bool:
+        """Whether the gradebook has `verdict` whole: a run that is stopped keeps later ones first."""
+        if self.verdict is None:
+            return False
+        return self.whole.partition("+")[0] == recorded_as(self.verdict)
 
 
 class StateFile:
@@ -177,6 +184,12 @@ def files(path: Path) -> list[Path]:
 def unseen(parts: tuple[str, ...]) -> bool:
     """Whether a file at this place is none of the course's."""
     return any(part == "__pycache__" or part.startswith(".") for part in parts)
+
+
+def recorded_as(verdict: Verdict, more: Sequence[str] = ()) -> str:
+    """A digest by which a verdict in the gradebook is known: what it was made with changes no mark by itself; `more`: notes beside its own."""
+    own = sha256(json.dumps({**verdict, "made_with": None}).encode())
+    return f"{own}+{sha256(json.dumps([*more]).encode())}" if more else own
 
 
 def sha256(data: bytes) -> str:

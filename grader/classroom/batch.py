@@ -4,7 +4,6 @@ Every step leaves its result under build/grading/ before the next begins, so a r
 was: a verdict is reused while notebook, laws and grader are the same, and a student is done once the gradebook has him.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
@@ -24,7 +23,7 @@ from grader.gradebook.database import cell_ids
 from grader.gradebook.history import History
 from grader.judging.feedback import missed
 from grader.judging.session import Grader
-from grader.store import WORK, StateFile, alone, sha256
+from grader.store import WORK, StateFile, alone, recorded_as
 from grader.submission import timestamps
 from grader.submission.choosing import Found
 from grader.submission.collect import find_submissions, loose, unusable
@@ -135,8 +134,9 @@ class Batch:
         return {"student": entry.student, "status": Status.MISSING, "notes": notes}
 
     def _graded(self, entry: Found, verdict: Verdict, gradebook: Gradebook) -> dict[str, Any]:
-        state = self._state(entry)
-        verdict["notes"] += missed(verdict, entry.modules)
+        more = missed(verdict, entry.modules)
+        mark = recorded_as(verdict, more)
+        verdict["notes"] += more
         outcomes = {verdict["exercises"][stem]["outcome"] for stem in self.assignment.training}
         if outcomes & {Outcome.NEEDS_TRAINING, Outcome.INFRASTRUCTURE}:
             uses = verdict["training"]["uses"] if "training" in verdict else ""
@@ -146,7 +146,7 @@ class Batch:
             "status": verdict["status"],
             "verdict": verdict,
             "notes": entry.notes + verdict["notes"],
-            "trouble": self._record(entry, verdict, gradebook, state),
+            "trouble": self._record(entry, verdict, mark, gradebook),
         }
 
     def _without(self, student: str, nobodys: Collection[str], gradebook: Gradebook) -> list[str]:
@@ -209,13 +209,9 @@ class Batch:
         )
         return handed_in
 
-    def _record(
-        self, entry: Found, verdict: Verdict, gradebook: Gradebook, state: StateFile
-    ) -> str:
-        """Into the gradebook, unless this very verdict is already there, with this very timestamp; what went wrong, or ""."""
-        moment = timestamps.read_timestamp(self._staged(entry).parent)
-        # what a verdict was made with changes no mark by itself
-        mark = sha256(json.dumps({**verdict, "made_with": None}).encode())
+    def _record(self, entry: Found, verdict: Verdict, mark: str, gradebook: Gradebook) -> str:
+        """Into the gradebook, unless it is known there by this very `mark`, with this very timestamp; what went wrong, or ""."""
+        state, moment = self._state(entry), timestamps.read_timestamp(self._staged(entry).parent)
         if state.read().whole == mark and gradebook.has(entry.student, verdict, moment):
             return ""
         handed_in = HandedIn(self._staged(entry).read_bytes(), entry.why_not)

@@ -158,6 +158,9 @@ def seen(lines: list[Line], stem: str, grade: Grade) -> str:
 
 def notes(assignment: Assignment, verdict: Verdict | None, state: State) -> Iterator[str]:
     """What stands between the verdict and the marks."""
+    if verdict is None and state.whole:
+        yield f"a run was stopped before it recorded the verdict that is kept: these are the marks of an earlier one; `{program()} -m grader run` goes on"
+        return
     if verdict is None:
         yield f"no verdict on what the gradebook has is kept: another command recorded it, or build/ went; `{program()} -m grader run` gives one"
         return

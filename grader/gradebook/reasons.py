@@ -79,7 +79,7 @@ def basis_now(state: State, verdict: Verdict | None, held: Held) -> Basis:
         found = basis_of(verdict, state.why_not or verdict["sha256"], state.whole)
     elif state.whole and state.whole == told.get("of"):
         found = told
-    elif state.whole and state.verdict:
+    elif state.verdict and state.kept_is_recorded:
         made = state.verdict
         found = basis_of(made, state.why_not or made["sha256"], state.whole)
     elif verdict:  # it could not be recorded, or in part

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import sys
 
@@ -11,8 +12,11 @@ import pytest
 from test_open_marks import full
 from toys import RIGHT, ClassFolder, notebook
 
+from grader.store import StateFile
+
 WRONG = RIGHT.replace(" * (1 - discount)", "")
 RUN = "build/grading/training"
+PUBLISHED = "build/grading/toy/publish/csv.csv"
 CLAIM = "the total is what remains of the prices' sum after the discount"
 
 
@@ -109,6 +113,37 @@ def test_one_exercise_for_programs(graded):
     made = json.loads(again.stdout)
     assert made["exercises"] == told["verdict"]["exercises"], "the command that is shown"
     assert made["made_with"] == told["verdict"]["made_with"]
+
+
+def test_a_verdict_that_a_stopped_run_kept_explains_no_earlier_marks(graded, tmp_path):
+    shutil.copytree(graded.folder, tmp_path / "copy")
+    course = ClassFolder(tmp_path / "copy", None)
+    state = StateFile(course.folder, "toy", "bob")
+    verdict = state.read().verdict
+    basket = verdict["exercises"]["basket_total"]
+    basket |= {"points": 2.0, "outcome": "pass", "laws": []}
+    state.change(verdict=verdict)
+    done = command(course, "explain", "bob", "--verify")
+    assert done.returncode == 1 and "not verified" in done.stdout
+    assert "stopped before it recorded the verdict that is kept" in done.stdout
+    assert "basket_total: 0.8" in done.stdout
+    command(course, "publish", "csv")
+    [row] = [r for r in table(course.folder / PUBLISHED) if r["student"] == "bob"]
+    assert (row["basket_total"], row["outcomes"]) == ("0.8", "")
+    done = command(course, "run", "--training", RUN)
+    assert done.returncode == 0 and "2 points" in command(course, "explain", "bob").stdout
+
+
+def test_a_renamed_exercise_is_one_line_before_it_is_graded_anew(graded, tmp_path):
+    shutil.copytree(graded.folder, tmp_path / "copy")
+    course = ClassFolder(tmp_path / "copy", None)
+    for name in ("source/toy/exercise.ipynb", "hidden/assignment.py"):
+        path = course.folder / name
+        path.write_text(path.read_text().replace("train_laws", "drill_laws").replace('"train"', '"drill"'))
+    for words in (["explain", "ann", "--verify"], ["report"], ["publish", "csv"]):
+        done = command(course, *words)
+        assert done.returncode == 2 and "Traceback" not in done.stderr
+        assert "have different exercises (drill_laws, train_laws): " in done.stderr
 
 
 def test_who_handed_in_no_notebook_who_is_nobody_and_what_is_no_exercise(graded):

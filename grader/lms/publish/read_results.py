@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from grader.assignment import Assignment, Exercise, exercises
 from grader.classroom.status import row, words
 from grader.errors import CourseError
-from grader.gradebook.database import cell_ids, check, in_one_line, is_there, named
+from grader.gradebook.database import cell_ids, check, check_exercises, in_one_line, is_there, named
 from grader.gradebook.marks import Marks, is_open, is_unconfirmed, marks_of, stem_of
 from grader.lms.collect.strays import find_strays
 from grader.lms.handins import Key
@@ -45,7 +45,7 @@ def read_table(assignment: Assignment) -> Table:
 
     app.log.setLevel(logging.ERROR)
     root, plan = Path(app.coursedir.root), tuple(exercises(assignment))
-    _check(app.coursedir.db_url)
+    _check(app.coursedir.db_url, assignment)
     roster = {person.student: person for person in Roster.kept(root)}
     work = root / WORK / assignment.name
     with (
@@ -67,13 +67,14 @@ def read_table(assignment: Assignment) -> Table:
     return Table(assignment, plan, dict(sorted(results.items())), root, pages, release)
 
 
-def _check(url: str) -> None:
-    """CourseError unless there is a gradebook that can be read."""
+def _check(url: str, assignment: Assignment) -> None:
+    """CourseError unless there is a gradebook that can be read, with the assignment's exercises and marks."""
     if not is_there(url):
         raise CourseError(
             f"there is no gradebook ({named(url)}): nobody is graded yet; `{program()} -m grader run` does it"
         )
     check(url, writing=False)
+    check_exercises(url, assignment)
 
 
 def _found(
@@ -171,8 +172,11 @@ class _Reader:
 
 
 def verdict_of(state: State) -> Verdict | None:
-    """The verdict that the gradebook's marks are of: none where stock nbgrader has graded a later notebook."""
+    """The verdict that the gradebook's marks are of: none where stock nbgrader has graded a later notebook, or a run was stopped
+    before it recorded the one that is kept."""
     verdict = state.verdict
+    if state.whole and not state.kept_is_recorded:
+        return None
     known_as = state.why_not or (verdict["sha256"] if verdict else "")
     return verdict if state.recorded in (None, known_as) else None
 
