@@ -22,6 +22,7 @@ from grader.verdict import Made, MadeWith, Verdict
 
 WORK = Path("build/grading")  # below nbgrader's course
 REPORT = "report"  # below an assignment's folder there: what `grader report` makes anew
+PUBLISHED = "publish"  # there, too: what `grader publish` writes by itself
 PREVIEW = "preview"  # below nbgrader's course, beside its feedback/: early looks
 NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)  # none is there, or can be
 PACKAGES = ("hypothesis", "numpy", "pytest")  # what decides the examples and the numbers

@@ -6,19 +6,25 @@ import os
 import shutil
 import stat
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
+from grader.assignment import TRAINING
 from grader.errors import CourseError
 from grader.gradebook import people
 from grader.gradebook.history import log_removal
+from grader.gradebook.marks_log import MarksLog
 from grader.lms.people import Roster
-from grader.store import PREVIEW, REPORT, WORK, alone
+from grader.store import PREVIEW, PUBLISHED, REPORT, WORK, alone, sha256
 from grader.text import one_line, some_of
 
 BELOW = ("attempts", "submitted")  # folders of students below an assignment's in WORK
+# what names everybody, and is made anew: below WORK
+TABLES = (f"*/{REPORT}", f"*/{PUBLISHED}", "status.csv")
 
 
 def run(students: Sequence[str], dry_run: bool = False) -> int:
@@ -71,6 +77,25 @@ def parts(place: people.Course, student: str) -> Iterator[tuple[str, Path]]:
         for path in (*found, work / "students" / f"{student}.json"):
             if lies(path):
                 yield str(path.relative_to(place.root)), path
+    for path in trained(place.root, student):
+        if lies(path):
+            yield str(path.relative_to(place.root)), path
+
+
+def trained(root: Path, student: str) -> list[Path]:
+    """Where runs with the student's notebooks, and marks for them, lie; of those alone that nobody else has handed in."""
+    handed_in = defaultdict[str, set[str]](set)
+    for name in BELOW:
+        for path in (root / WORK).glob(f"*/{name}/*/**/*.ipynb"):
+            who = path.relative_to(root / WORK).parts[2]
+            handed_in[who].add(path.stem if name == "attempts" else sha256(path.read_bytes()))
+    log, there = MarksLog(root), {*handed_in, student}
+    for line in chain.from_iterable(log.read(name).lines for name in log.assignments()):
+        if line["student"] in there and line.get("notebook"):
+            handed_in[line["student"]].add(line["notebook"])
+    own = handed_in.pop(student, set()).difference(*handed_in.values())
+    found = [root / TRAINING / f"{digest}{end}" for digest in sorted(own) for end in ("", ".json")]
+    return [path for path in found if path.exists()]
 
 
 def lies(path: Path) -> bool:
@@ -146,13 +171,18 @@ def take_out(place: people.Course, student: str, held: dict[str, Path], entered:
     if entered:
         people.remove(place, student)
     for path in held.values():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    # it names the student, and is made anew without
-    for report in (place.root / WORK).glob(f"*/{REPORT}"):
-        shutil.rmtree(report)
+        delete(path)
+    # they name the student, and are made anew without
+    for table in chain.from_iterable((place.root / WORK).glob(each) for each in TABLES):
+        delete(table)
+
+
+def delete(path: Path) -> None:
+    """A folder with what it holds, a file, or a link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def list_of(held: dict[str, Path], entered: bool, listed: bool) -> str:

@@ -139,7 +139,9 @@ def test_a_renamed_exercise_is_one_line_before_it_is_graded_anew(graded, tmp_pat
     course = ClassFolder(tmp_path / "copy", None)
     for name in ("source/toy/exercise.ipynb", "hidden/assignment.py"):
         path = course.folder / name
-        path.write_text(path.read_text().replace("train_laws", "drill_laws").replace('"train"', '"drill"'))
+        path.write_text(
+            path.read_text().replace("train_laws", "drill_laws").replace('"train"', '"drill"')
+        )
     for words in (["explain", "ann", "--verify"], ["report"], ["publish", "csv"]):
         done = command(course, *words)
         assert done.returncode == 2 and "Traceback" not in done.stderr

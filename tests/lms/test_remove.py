@@ -9,6 +9,7 @@ from toys import ClassFolder
 
 from grader.errors import CourseError
 from grader.lms import removing
+from grader.store import sha256
 
 
 @pytest.fixture
@@ -75,6 +76,35 @@ def test_a_student_leaves_for_good_and_everything_is_in_one_zip(class_folder):
     command(class_folder, "collect", "--roster", "roster.csv", "--laws", "hidden")
     class_folder.grade()
     assert class_folder.status()["ann"]["status"] == "missing", "the roster's file names ann again"
+
+
+def test_training_runs_leave_with_the_student_unless_another_handed_in_the_same(class_folder):
+    here, training = class_folder.folder, class_folder.folder / "build/grading/training"
+    works = {"ann": b"{}", "bob": b"[]", "cat": b"[]", "dan": b"{ }"}
+    for student, data in works.items():
+        class_folder.hand_in(student, data)
+        run = training / sha256(data)
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "notebook.ipynb").write_bytes(data)
+    (training / f"{sha256(b'{}')}.json").write_text('{"share": 1.0}')
+    assert class_folder.grade().returncode == 0
+    published = here / "build/grading/toy/publish/csv.csv"
+    command(class_folder, "publish", "csv", "--laws", "hidden")
+    assert "ann" in published.read_text()
+    # an earlier notebook, which only the log knows, has had its run, too
+    class_folder.hand_in("ann", b"{} ")
+    assert class_folder.grade().returncode == 0
+    done = command(class_folder, "remove", "ann", "bob")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in training.iterdir()} == {sha256(b"[]"), sha256(b"{ }")}
+    assert not published.exists() and not (here / "build/grading/status.csv").exists()
+    [kept] = (here / "build/grading/removed").glob("ann-*.zip")
+    with zipfile.ZipFile(kept) as archive:
+        name = f"build/grading/training/{sha256(b'{}')}"
+        assert archive.read(f"{name}/notebook.ipynb") == b"{}"
+        assert f"{name}.json" in archive.namelist()
+    assert command(class_folder, "remove", "cat").returncode == 0
+    assert [path.name for path in training.iterdir()] == [sha256(b"{ }")]
 
 
 def test_unknown_names_are_one_line_and_nobody_is_removed(class_folder):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from grader.assignment import the_assignment
 from grader.options import course_options
+from grader.store import PUBLISHED
 from grader.text import from_here, one_line, program
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     from grader.lms.publish.sheets import publish_sheet
 
     table = read_table(the_assignment(options.laws, options.assignment))
-    options.default_out = table.work / f"publish/{options.system}.csv"
+    options.default_out = table.work / PUBLISHED / f"{options.system}.csv"
     options.out = options.out or options.default_out
     publish: Callable[[argparse.Namespace, Table], Report]
     publish = publish_sheet if hasattr(options, "sheet") else publish_table
