@@ -1,6 +1,7 @@
 """`grader run`: everybody in submitted/ graded into nbgrader's gradebook, on this machine or a cluster."""
 
 import argparse
+import contextlib
 import sys
 from functools import partial
 from itertools import chain
@@ -17,6 +18,7 @@ from grader.wall.choice import checked, isolation_option
 if TYPE_CHECKING:
     from grader.classroom.batch import Batch
     from grader.classroom.remote import Address
+    from grader.classroom.status import Row
     from grader.classroom.training import TrainingQueue
     from grader.classroom.verdicts import Judging
     from grader.judging.session import Grader
@@ -72,7 +74,8 @@ def run(options: argparse.Namespace) -> int:
     from grader.judging.session import Grader
     from grader.lms.collect.strays import Strangers
 
-    cluster, made = address(options), {}
+    cluster = address(options)
+    made: dict[str, list[Row]] = {}
     judging = cluster.verdicts if cluster else partial(here, count=options.jobs or cores())
     assignments = load_assignments(options.laws, options.assignment)
     isolation = checked(options.isolation).name
@@ -92,18 +95,26 @@ def run(options: argparse.Namespace) -> int:
     # what is wrong with the last assignment's laws is said before the first is graded
     for judge in judges[1:]:
         judge.validate()
-    for batch, queue in zip(batches, queues, strict=True):
-        with batch.alone(), in_one_line():
+
+    def written() -> "list[Row]":
+        rows = [*chain.from_iterable(made.values())]
+        write_status(rows, options.status)
+        return rows
+
+    with contextlib.ExitStack() as kept:
+        # all of them to the end: the last rows are of them all
+        for batch in batches:
+            kept.enter_context(batch.alone())
+        kept.enter_context(in_one_line())
+        for batch, queue in zip(batches, queues, strict=True):
             made[batch.assignment.name] = batch.run(judging)
-            write_status(chain.from_iterable(made.values()), options.status)
+            rows = written()
             if queue and queue.run(batch.untrained, options.audit):
                 made[batch.assignment.name] = batch.run(judging)
-                write_status(chain.from_iterable(made.values()), options.status)
-    rows = [*chain.from_iterable(made.values())]
-    if len(batches) > 1:
-        with in_one_line():
-            rows = [*chain.from_iterable(batch.rows() for batch in batches)]
-        write_status(rows, options.status)
+                rows = written()
+        if len(batches) > 1:
+            made = {batch.assignment.name: batch.rows() for batch in batches}
+            rows = written()
     place = "; ".join(batch.place for batch in batches)
     summary(rows, place)
     tell({b.assignment.name: b.regraded for b in batches}, options.changes)

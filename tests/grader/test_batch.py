@@ -13,6 +13,9 @@ import time
 
 import psutil
 from toys import RIGHT, ClassFolder, notebook
+from two import add_second
+
+from grader.store import alone
 
 WRONG = RIGHT.replace(" * (1 - discount)", "")
 
@@ -320,3 +323,15 @@ def test_two_runs_at_once_are_refused(class_folder):
         fcntl.flock(held, fcntl.LOCK_EX)
         done = class_folder.grade()
     assert done.returncode == 2 and "another run" in done.stderr
+
+
+def test_a_run_over_several_assignments_has_all_of_them_from_its_beginning(class_folder):
+    """Its last rows are of them all: whoever grades one meanwhile would have them old."""
+    class_folder.hand_in("ann")
+    add_second(class_folder.folder)
+    with alone(class_folder.folder / "build/grading/hw2"):
+        done = class_folder.grade()
+    assert done.returncode == 2 and "another run is grading here" in done.stderr
+    assert not (class_folder.folder / "build/grading/toy/students").exists()
+    assert class_folder.grade().returncode == 0
+    assert class_folder.marks() == {"ann": 2.0}
