@@ -40,7 +40,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--train", action="store_true", help=text)
     text = "train with this share of the notebooks that a replay has marked as well, and compare; 1: with all (default: %(default)s)"
     parser.add_argument("--audit", type=share, default=AUDIT, metavar="SHARE", help=text)
-    text = "judge everybody anew, say whose marks would change, law by law, and write nothing"
+    text = "judge as a run would, say whose marks would change, law by law, and write nothing"
     parser.add_argument("--dry-run", action="store_true", help=text)
     text = "an early look for students before their due date: whether each main law holds, on pages in preview/, and nothing else is written"
     parser.add_argument("--preview", action="store_true", help=text)

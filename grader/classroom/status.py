@@ -3,7 +3,7 @@
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ def row(
     notes = [*notes]
     if verdict:
         made |= {name: verdict[name] for name in ("total", "max_total", "sha256")}
-    ours = faults(verdict, marks) if verdict and status == Status.INFRASTRUCTURE else {}
+    marked = marks.confirmed if marks else set()
+    ours = faults(verdict, marked) if verdict and status == Status.INFRASTRUCTURE else {}
     trouble = trouble or (marks.trouble if marks else "")
     if trouble:
         made["status"], notes = Status.INFRASTRUCTURE, [*notes, trouble]
@@ -71,14 +72,13 @@ def _reasons(verdict: Verdict, marks: Marks) -> Iterable[str]:
             yield f"{stem}: {words(exercise)}"
 
 
-def faults(verdict: Verdict, marks: Marks | None) -> dict[str, ExerciseVerdict]:
-    """The exercises that a fault on our side leaves open: those without a hand mark, or with one that waits."""
-    exercises = verdict["exercises"].items()
-    found = {stem: e for stem, e in exercises if e["outcome"] == Outcome.INFRASTRUCTURE}
-    if marks is None:
-        return found
-    scores, waiting = marks.scores, marks.unconfirmed
-    return {s: e for s, e in found.items() if scores.get(s) is None or s in waiting}
+def faults(verdict: Verdict, marked: Collection[str]) -> dict[str, ExerciseVerdict]:
+    """The exercises that a fault on our side leaves open; `marked`: those with a mark that waits for nothing."""
+    return {
+        stem: exercise
+        for stem, exercise in verdict["exercises"].items()
+        if exercise["outcome"] == Outcome.INFRASTRUCTURE and stem not in marked
+    }
 
 
 def words(exercise: ExerciseVerdict) -> str:

@@ -1,6 +1,7 @@
 """`grader run --dry-run`: whose marks a run would change, found out without changing anything.
 
-Notebooks are judged as a run does it, with the student's kept state and timestamps copied into a folder that goes afterwards.
+Notebooks are judged as a run does it, with the student's kept state and timestamps copied into a folder that goes afterwards:
+a verdict that is kept and still good counts.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from grader.classroom.batch import Batch
+from grader.classroom.status import faults as ours
 from grader.classroom.verdicts import Judging
 from grader.errors import CourseError
 from grader.gradebook import people
@@ -24,17 +26,15 @@ from grader.gradebook.database import cell_ids, is_there
 from grader.gradebook.extensions import granted
 from grader.gradebook.held import Held, held
 from grader.gradebook.late import Penalties
+from grader.gradebook.marks import is_unconfirmed, stem_of
 from grader.gradebook.reasons import basis_now, basis_of, beside
 from grader.gradebook.settings import application
-from grader.store import StateFile
+from grader.store import State, StateFile
 from grader.submission.choosing import Found
 from grader.submission.collect import REFUSED, TIMESTAMP, find_submissions, unusable
 from grader.submission.timestamps import own_folder, read_bytes, read_timestamp
 from grader.text import program
 from grader.verdict import OPEN, Status, Verdict
-
-# when each notebook came in, by assignment and student; None where that is not known
-Moments = Mapping[tuple[str, str], datetime | None]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,14 @@ class Foreseen:
     verdict: Verdict
     moment: datetime | None
     known_as: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a run would make of one assignment's hand-ins, by student; `refused`: those that it could not grade."""
+
+    found: dict[str, Foreseen]
+    refused: list[str]
 
 
 @dataclass(frozen=True)
@@ -66,55 +74,88 @@ def foresee(batches: Sequence[Batch], judging: Judging) -> dict[str, Trial]:
                 f" `{program()} -m grader run`"
             )
     with contextlib.ExitStack() as kept:
-        found = {}
+        made = {}
         for batch in batches:
             kept.enter_context(batch.alone())
             folder = Path(kept.enter_context(tempfile.TemporaryDirectory()))
-            found[batch.assignment.name] = judged(batch, place, folder, judging)
-        moments = {(n, s): f.moment for n, entries in found.items() for s, f in entries.items()}
-        return {
-            batch.assignment.name: compare(batch, place, found[batch.assignment.name], moments)
-            for batch in batches
-        }
+            made[batch.assignment.name] = judged(batch, place, folder, judging)
+        book = kept.enter_context(people.opened(place, writing=False))
+        # nbgrader's own records as the run would leave them, in this session alone: nothing of it is ever sent
+        kept.enter_context(book.db.no_autoflush)
+        kept.callback(book.db.rollback)
+        # held until then: a session forgets what nobody holds
+        known = [entry for each in made for entry in come_in(book, each, made[each].found)]
+        trials = {b.assignment.name: compare(b, book, made[b.assignment.name]) for b in batches}
+        del known
+        return trials
 
 
-def compare(
-    batch: Batch, place: people.Course, found: Mapping[str, Foreseen], moments: Moments
-) -> Trial:
+def come_in(book: Any, name: str, found: Mapping[str, Foreseen]) -> list[Any]:
+    """nbgrader's records of these hand-ins, with the moments that a run would give them; of those who have none yet, new ones."""
+    from nbgrader.api import SubmittedAssignment
+
+    from grader.gradebook.prefetch import submissions
+
+    there, assignment = submissions(book, name), book.find_assignment(name)
+    for student in book.students:
+        if student.id in found.keys() - there.keys():
+            there[student.id] = SubmittedAssignment(assignment=assignment, student=student)
+    for student, foreseen in found.items():
+        if student in there:
+            there[student].timestamp = foreseen.moment
+    return [*there.values()]
+
+
+def compare(batch: Batch, book: Any, made: Judged) -> Trial:
     """What the run would change of one assignment, for those who have marks."""
-    assignment = batch.assignment
+    from grader.gradebook.prefetch import handed_in
+
+    assignment, found = batch.assignment, made.found
     penalties = Penalties(application(assignment))
-    faults = [s for s, f in found.items() if f.verdict["status"] == Status.INFRASTRUCTURE]
-    made = []
-    with people.opened(place, writing=False) as book:
-        now = held(book, assignment.name, assignment.notebook.stem)
-        for student in sorted(now.keys() & found.keys()):
-            known, foreseen = now[student], found[student]
-            state = StateFile(batch.root, assignment.name, student).read()
-            before = Before(known.marks, frozenset(known.by_hand), basis_now(state, None, known))
-            person = Student(book, book.find_student(student), moments)
-            try:
-                then = would_hold(known, foreseen, person, batch, penalties)
-            except CourseError:  # the course's own plugin fails with one student's marks
-                faults.append(student)
-                continue
-            basis = beside(basis_of(foreseen.verdict, foreseen.known_as), then)
-            made.append(compared(student, before, then, basis, assignment.training))
-    return Trial([entry for entry in made if entry.marks], len(found), faults)
+    now = held(book, assignment.name, assignment.notebook.stem)
+    records = {record.student.id: record for record in handed_in(book, assignment)}
+    faults, regraded = [*made.refused], []
+    for student, foreseen in found.items():
+        state = StateFile(batch.root, assignment.name, student).read()
+        marked = by_hand(records[student], state, foreseen) if student in records else set()
+        if foreseen.verdict["status"] == Status.INFRASTRUCTURE and ours(foreseen.verdict, marked):
+            faults.append(student)
+    for student in sorted(now):
+        known, then_has = now[student], found.get(student)
+        state = StateFile(batch.root, assignment.name, student).read()
+        before = Before(known.marks, frozenset(known.by_hand), basis_now(state, None, known))
+        try:
+            then = would_hold(known, then_has, records[student], penalties)
+        except CourseError:  # the course's own plugin fails with one student's marks
+            faults.append(student)
+            continue
+        basis = basis_of(then_has.verdict, then_has.known_as) if then_has else before.basis
+        entry = compared(student, before, then, beside(basis, then), assignment.training)
+        regraded += [entry] if entry.marks else []
+    return Trial(regraded, len({*now, *found}), sorted({*faults}))
 
 
-def judged(
-    batch: Batch, place: people.Course, folder: Path, judging: Judging
-) -> dict[str, Foreseen]:
+def by_hand(record: Any, state: State, foreseen: Foreseen) -> set[str]:
+    """The exercises with a hand mark that the run would take as one for this notebook."""
+    if foreseen.known_as != state.recorded:
+        return set()
+    given = {stem_of(g): g for g in record.grades if g.manual_score is not None}
+    waits = {s for s, g in given.items() if is_unconfirmed(g)}
+    return given.keys() - {s for s in waits if state.by_hand.get(s) == given[s].manual_score}
+
+
+def judged(batch: Batch, place: people.Course, folder: Path, judging: Judging) -> Judged:
     """Everybody's verdicts, as a run would make them; `folder`: where it may write."""
     shadow = shadow_of(batch, folder)
-    found = [e for e in hand_ins(batch, place) if e.anything and not unusable(e.student)]
+    there = hand_ins(batch, place)
+    refused = [e.student for e in there if unusable(e.student) or e.trouble]
+    found = [e for e in there if e.anything and not unusable(e.student)]
     made = {}
     for entry, verdict in judged_aside(batch, place, shadow, found, judging, "judging"):
         moment = read_timestamp(shadow.staged / entry.student / batch.assignment.name)
         known_as = entry.why_not or verdict["sha256"]
         made[entry.student] = Foreseen(verdict, moment, known_as)
-    return made
+    return Judged(made, refused)
 
 
 def hand_ins(batch: Batch, place: people.Course) -> list[Found]:
@@ -164,72 +205,21 @@ def copy_known(batch: Batch, submitted: Path, shadow: Batch, entry: Found) -> No
                 (there / name).write_bytes(data)
 
 
-def would_hold(
-    known: Held, foreseen: Foreseen, student: "Student", batch: Batch, penalties: Penalties
-) -> Held:
-    """The gradebook's marks after the run: those given by hand stay, and the penalty follows."""
-    exercises = foreseen.verdict["exercises"]
+def would_hold(known: Held, foreseen: Foreseen | None, record: Any, penalties: Penalties) -> Held:
+    """The gradebook's marks after the run: those given by hand stay, and the penalty follows. `foreseen`: None where nothing lies there now."""
+    from sqlalchemy.orm.attributes import set_committed_value
+
+    exercises = foreseen.verdict["exercises"] if foreseen else {}
     automatic = {s: None if e["outcome"] in OPEN else e["points"] for s, e in exercises.items()}
     grades = {
         stem: replace(grade, automatic=automatic.get(stem, grade.automatic))
         for stem, grade in known.grades.items()
     }
     raw = math.fsum(grade.score for grade in grades.values() if grade.score is not None)
-    most = math.fsum(exercise.max_points for exercise in batch.judge.plan)
-    submission = student.submission(batch.assignment.name)
-    penalty = penalties(Notebook(submission, raw, most)) or 0.0
+    set_committed_value(record, "score", raw)
+    penalty = penalties(record) or 0.0
+    submission = record.assignment
     due, moment = submission.assignment.duedate, submission.timestamp
     late = max(0.0, (moment - due).total_seconds()) if moment and due else 0.0
-    longer = granted(submission, batch.root) or timedelta()
+    longer = granted(submission, penalties.root) or timedelta()
     return Held(grades, round(penalty, 4), late, longer.total_seconds())
-
-
-class Student:
-    """What late penalties ask of nbgrader's record of a student, with hand-ins as the run would record them."""
-
-    def __init__(self, book: Any, recorded: Any, moments: Moments) -> None:
-        self.id = recorded.id
-        there = {
-            s.assignment.name: (s.assignment, s.timestamp, s.extension)
-            for s in recorded.submissions
-        }
-        for (name, student), moment in moments.items():
-            if student == self.id:
-                assignment, _, extension = there.get(name) or (
-                    book.find_assignment(name),
-                    None,
-                    None,
-                )
-                there[name] = assignment, moment, extension
-        self.submissions = [Submission(self, *parts) for parts in there.values()]
-
-    def submission(self, assignment: str) -> "Submission":
-        return next(s for s in self.submissions if s.name == assignment)
-
-
-@dataclass
-class Submission:
-    """What they ask of a hand-in."""
-
-    student: Student
-    assignment: Any
-    timestamp: datetime | None
-    extension: timedelta | None
-
-    @property
-    def name(self) -> str:
-        name: str = self.assignment.name
-        return name
-
-
-@dataclass
-class Notebook:
-    """What they ask of the notebook: its marks as they would be."""
-
-    assignment: Submission
-    score: float
-    max_score: float
-
-    @property
-    def student(self) -> Student:
-        return self.assignment.student

@@ -49,6 +49,11 @@ class Marks:
         """Their sum, open ones left out."""
         return math.fsum(score for score in self.scores.values() if score is not None)
 
+    @property
+    def confirmed(self) -> set[str]:
+        """The exercises that have a mark which waits for nothing."""
+        return {s for s, score in self.scores.items() if score is not None} - self.unconfirmed
+
 
 def scores_of(notebook: Any) -> dict[str, float | None]:
     """By exercise, None while it is open."""

@@ -11,6 +11,7 @@ import sys
 import pytest
 from test_open_marks import full
 from toys import RIGHT, ClassFolder, notebook
+from two import COUNTS, add_second, homework
 
 from grader.store import StateFile
 
@@ -218,3 +219,38 @@ def test_nobody_graded_is_nothing_to_compare(tmp_path):
     done = command(course, "run", "--dry-run")
     assert done.returncode == 2 and "nobody is graded for toy yet" in done.stderr
     assert snapshot(tmp_path) == before
+
+
+def test_a_dry_run_has_the_withdrawn_and_those_whom_nobody_can_grade(tmp_path):
+    course = ClassFolder(tmp_path)
+    course.configure("c.LatePolicy.percent_per_day = 10")
+    for student in ("ann", "bob", "cat"):
+        course.hand_in(student)
+    assert course.grade().returncode == 0
+    shutil.rmtree(tmp_path / "submitted/bob")
+    course.nbgrader("db", "assignment", "add", "toy", "--duedate", "2020-01-01 12:00:00 UTC")
+    course.hand_in("cat", b"{}", "toy/exercise (1).ipynb")
+    before = snapshot(tmp_path)
+    done = command(course, "run", "--dry-run")
+    assert done.returncode == 1 and snapshot(tmp_path) == before
+    assert "toy: 3 of 3 students would get another mark: 0 up, 3 down\n" in done.stdout
+    assert "toy: not judged for a reason on our side: cat\n" in done.stdout
+    done = course.grade()
+    assert done.returncode == 1 and "toy: 3 students have another mark now" in done.stderr
+
+
+def test_a_dry_run_knows_the_free_days_that_a_first_hand_in_uses(tmp_path):
+    course = ClassFolder(tmp_path)
+    course.configure("c.LatePolicy.percent_per_day = 10", "c.LatePolicy.free_late_days = 2")
+    add_second(tmp_path)
+    os.utime(course.hand_in("ann"), (1, 1795348800))  # two days late, and free
+    assert course.grade().returncode == 0
+    for name, due in (("toy", "2026-11-20 12:00:00 UTC"), ("hw2", "2026-11-18 12:00:00 UTC")):
+        course.nbgrader("db", "assignment", "add", name, "--duedate", due)
+    assert course.grade().returncode == 0 and course.marks() == {"ann": 2.0}
+    data = json.dumps(homework(COUNTS)).encode()
+    os.utime(course.hand_in("ann", data, "hw2/homework.ipynb"), (1, 1795348800 - 86400 * 2))
+    before = snapshot(tmp_path)
+    done = command(course, "run", "--dry-run")
+    assert done.returncode == 0 and snapshot(tmp_path) == before
+    assert "ann: 2 → 1.6 points\n  late penalty: 0 → 0.4, late penalty" in done.stdout
