@@ -92,11 +92,15 @@ def foresee(batches: Sequence[Batch], judging: Judging) -> dict[str, Trial]:
 
 def come_in(book: Any, name: str, found: Mapping[str, Foreseen]) -> list[Any]:
     """nbgrader's records of these hand-ins, with the moments that a run would give them; of those who have none yet, new ones."""
-    from nbgrader.api import SubmittedAssignment
+    from nbgrader.api import MissingEntry, SubmittedAssignment
 
     from grader.gradebook.prefetch import submissions
 
-    there, assignment = submissions(book, name), book.find_assignment(name)
+    try:
+        assignment = book.find_assignment(name)
+    except MissingEntry:  # the run would enter it
+        return []
+    there = submissions(book, name)
     for student in book.students:
         if student.id in found.keys() - there.keys():
             there[student.id] = SubmittedAssignment(assignment=assignment, student=student)

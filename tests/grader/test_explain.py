@@ -244,6 +244,10 @@ def test_a_dry_run_knows_the_free_days_that_a_first_hand_in_uses(tmp_path):
     course.configure("c.LatePolicy.percent_per_day = 10", "c.LatePolicy.free_late_days = 2")
     add_second(tmp_path)
     os.utime(course.hand_in("ann"), (1, 1795348800))  # two days late, and free
+    assert course.grade("--assignment", "toy").returncode == 0
+    command(course, "extend", "ann", "--days", "0.1", "--assignment", "hw2")  # graded nowhere yet
+    assert "hw2: 0 of 0 students" in command(course, "run", "--dry-run").stdout
+    command(course, "extend", "ann", "--none", "--assignment", "hw2")
     assert course.grade().returncode == 0
     for name, due in (("toy", "2026-11-20 12:00:00 UTC"), ("hw2", "2026-11-18 12:00:00 UTC")):
         course.nbgrader("db", "assignment", "add", name, "--duedate", due)
