@@ -81,7 +81,7 @@ def of_exercise(told: Explained, stem: str) -> list[str]:
     if told.verdict and stem in told.verdict["exercises"]:
         lines += exercise_text(stem, told.verdict["exercises"][stem]).rstrip("\n").split("\n")
     else:
-        lines.append(f"{stem}: {mark(grade.automatic)} by another command than `grader run`")
+        lines.append(f"{stem}: {mark(grade.automatic)}; its verdict is not kept")
     lines += _training(told, stem)
     if grade.manual is not None:
         instead = f", in the place of {grade.automatic:g}" if grade.automatic is not None else ""
