@@ -117,12 +117,13 @@ def run_gate(request: Request, judge_laws: Grader, prove: Proof | None = None) -
     if known is None:
         known = judge_laws.check(request.submission, stems)["exercises"]
     laws = {stem: known[stem] for stem in stems if stem in known}
-    verdict = header(request, configs[0], judge_laws.isolation.name, laws, prove.how)
+    verdict = header(request, configs[0], judge_laws.isolation.name, laws)
     failing = [stem for stem, row in laws.items() if bars(row)]
     if failing:
         ours = [stem for stem in failing if laws[stem]["outcome"] == Outcome.INFRASTRUCTURE]
         first = (ours or failing)[0]
         return ended(verdict, first, laws[first]["outcome"], not_trained(stems, failing, ours))
+    verdict["proof"] = prove.how
     try:
         for config in configs:
             verdict["seeds"].append(prove(request.submission.cells, config))
@@ -134,19 +135,20 @@ def run_gate(request: Request, judge_laws: Grader, prove: Proof | None = None) -
 
 
 def bars(exercise: ExerciseVerdict) -> bool:
-    """Return whether no run is made with an exercise: it gives wrong values, or its code hangs, dies or is not there.
+    """Return whether no run is made with an exercise: its main law does not hold, or a law could not be judged for a reason of ours.
 
-    What else its laws find wrong (a missing ValueError, a row without tokens) training never meets.
+    What lesser laws find wrong (a missing ValueError, no answer to a row without tokens) training may never meet; where it
+    does, the run ends there.
     """
     laws = exercise["laws"]
     right = any(law["passed"] for law in laws if law.get("value"))
-    return not right or any(law.get("outcome") for law in laws)
+    return not right or any(law.get("outcome") == Outcome.INFRASTRUCTURE for law in laws)
 
 
 def header(
-    request: Request, config: TrainConfig, isolation: str, laws: dict[str, Any], proof: str
+    request: Request, config: TrainConfig, isolation: str, laws: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what every verdict says first: what was run, on what, and how the laws went."""
+    """Return what every verdict says first: what is to be run, on what, and how the laws went."""
     record = new_record(config, device_name())
     unshown = {"output_dir", "seed", "resume", "save_steps", "rewards"}
     return {
@@ -155,7 +157,7 @@ def header(
         "sha256": request.submission.sha256,
         "grader": grader.__version__,
         "isolation": isolation,
-        "proof": proof,
+        "proof": None,  # nothing was run
         "config": {k: v for k, v in config.as_dict().items() if k not in unshown},
         "device": record["device"],
         "versions": record["versions"],
@@ -182,7 +184,7 @@ def not_trained(needed: Sequence[str], failing: Sequence[str], ours: Sequence[st
         return f"Not trained yet: {exercises(ours)} could not be graded for a reason on our side."
     keep = "does not keep its main law" if len(failing) == 1 else "do not keep their main laws"
     return (
-        f"Not trained, so 0 marks: {exercises(failing)} {keep}, or did not come to an end. "
+        f"Not trained, so 0 marks: {exercises(failing)} {keep}. "
         f"Training needs right values from {exercises(needed, names=False)}."
     )
 

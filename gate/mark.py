@@ -20,7 +20,7 @@ REPLAYED = (
 
 
 def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:
-    """Return share of the marks, outcome, note and one line a check, how it was proved and every seed's figures.
+    """Return share of the marks, outcome, note and one line a check, how it was proved if there was a run, and every seed's figures.
 
     All of them for a verdict that passes; half when the model provably learned but its text did not stay text; nothing
     without a proven gain, whatever the text is like: an untrained model writes well.
@@ -28,8 +28,9 @@ def training_mark(verdict: dict[str, Any]) -> dict[str, Any]:
     if verdict["stopped"]:
         stopped = verdict["stopped"]
         outcome = Outcome.WRONG if stopped["outcome"] in OTHERS else stopped["outcome"]
-        proof = {"proof": verdict["proof"], "figures": []}
-        return {"share": 0.0, "outcome": outcome, "note": stopped["words"], "laws": [], **proof}
+        proof = {"proof": verdict["proof"]} if verdict["proof"] else {}
+        mark = {"share": 0.0, "outcome": outcome, "note": stopped["words"], "laws": []}
+        return {**mark, **proof, "figures": []}
     learned = all(
         check["passed"]
         for seed in verdict["seeds"]

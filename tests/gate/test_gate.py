@@ -215,6 +215,7 @@ def test_marks_need_a_proven_gain_first_and_honest_text_for_the_rest(document, s
     assert (mark["share"], mark.get("outcome")) == (share, outcome)
     assert mark["note"]
     assert mark["figures"] == [seed["figures"] for seed in document["seeds"]]
+    assert mark["proof"] == "trained"
 
 
 def test_a_mark_says_how_it_was_proved():
@@ -229,8 +230,8 @@ def test_a_mark_says_how_it_was_proved():
 @pytest.mark.parametrize(
     ("failing", "ours", "words"),
     [
-        (["forward_kl_reward"], [], "Not trained, so 0 marks: exercise 3b (forward_kl_reward) does not keep its main law, or did not come to an end. "),
-        (["sentiment_reward", "sequence_log_probs"], [], "exercises 1 (sentiment_reward) and 3a (sequence_log_probs) do not keep their main laws, or did not come to an end. "),
+        (["forward_kl_reward"], [], "Not trained, so 0 marks: exercise 3b (forward_kl_reward) does not keep its main law. "),
+        (["sentiment_reward", "sequence_log_probs"], [], "exercises 1 (sentiment_reward) and 3a (sequence_log_probs) do not keep their main laws. "),
         (["sentiment_reward", "forward_kl_reward"], ["forward_kl_reward"], "Not trained yet: exercise 3b (forward_kl_reward) could not be graded for a reason on our side."),
     ],
 )  # fmt: skip
@@ -248,16 +249,26 @@ def test_who_is_not_trained_reads_which_exercises_are_missing(failing, ours, wor
         (True, False, "", False),
         (False, True, "", True),
         (False, False, "", True),
-        (True, False, "timeout", True),
+        (True, False, "not_implemented", False),
+        (True, False, "timeout", False),
+        (True, False, "crash", False),
         (True, False, "infrastructure", True),
     ],
 )
-def test_only_wrong_values_and_what_never_ends_bar_a_run(main, lesser, outcome, barred):
+def test_only_a_main_law_that_is_broken_or_a_fault_of_ours_bars_a_run(
+    main, lesser, outcome, barred
+):
     laws = [
         {"law": "values", "value": True, "passed": main, "outcome": ""},
         {"law": "an error", "value": False, "passed": lesser, "outcome": outcome},
     ]
     assert bars({"laws": laws}) is barred
+
+
+def test_a_mark_without_a_run_was_proved_by_nothing():
+    document = stopped("partial") | {"proof": None}
+    jsonschema.validate(document, schema())
+    assert "proof" not in training_mark(document)
 
 
 def test_without_laws_no_run_is_made():

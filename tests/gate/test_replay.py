@@ -7,7 +7,7 @@ import pytest
 
 from gate import ROOT
 from gate.cases import cases, solution
-from gate.gate import Request, Training, run_gate
+from gate.gate import Request, Training, bars, run_gate
 from gate.replay import Differs, Recording, Recordings, Replay
 from gate.submissions import read, replaced
 from grader.assignment import load_assignment
@@ -150,6 +150,15 @@ def test_on_a_gpu_nothing_is_proved_by_replay(judge, replay, config, monkeypatch
         replay(cells(judge, json.dumps(solution()).encode()), config)
 
 
+@pytest.mark.parametrize("ends", ["raise NotImplementedError('positive')", "os._exit(3)", "pass"])
+def test_right_values_are_trained_with_however_a_lesser_law_ends(judge, ends):
+    lesser = f"import os\n    if temperature <= 0:\n        {ends}\n    "
+    right = "return torch.exp(scores / temperature) - 1"
+    stem = "exponential_shaping"
+    row = judge.check(with_shaping(lesser + right), [stem])["exercises"][stem]
+    assert 0 < row["points"] < row["max_points"] and not bars(row)
+
+
 def test_the_gate_says_how_it_was_proved(judge, replay, config, tmp_path):
     submission = repair(json.dumps(solution()).encode(), judge.assignment)
     kept = [{"passed": True, "value": True, "outcome": ""}]
@@ -163,3 +172,4 @@ def test_the_gate_says_how_it_was_proved(judge, replay, config, tmp_path):
     missing = {"exponential_shaping": row | {"outcome": "partial", "laws": broken}}
     verdict = run_gate(replace(request, laws=missing), judge, replay)
     assert verdict["stopped"]["exercise"] == "exponential_shaping" and not verdict["seeds"]
+    assert verdict["proof"] is None, "nothing was replayed"
