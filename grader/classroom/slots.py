@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from grader.wall.cgroup import memory_left
+
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -28,9 +30,9 @@ def cores() -> int:
 
 
 def slots(memory_mb: int) -> list[Slot]:
-    """As many runs of `memory_mb` as fit in free memory, the machine's and a GPU's, and never more than cores; one at least."""
-    devices, fit = gpus(), psutil.virtual_memory().available // (memory_mb << 20)
-    most = max(1, min(cores(), fit))
+    """As many runs of `memory_mb` as fit in free memory, the machine's, the container's and a GPU's, and never more than cores; one at least."""
+    free = min(psutil.virtual_memory().available, memory_left())
+    devices, most = gpus(), max(1, int(min(cores(), free // (memory_mb << 20))))
     if not devices:
         alone = {VISIBLE: "", **dict.fromkeys(THREADS, "1")}
         return [Slot(f"core {n}", alone) for n in range(most)]

@@ -2,12 +2,15 @@
 
 Root has them, and so has an ordinary user to whom systemd has given a part of the tree (cgroup v2 only). Elsewhere the
 kernel limits each process by itself, and the worker's own doorman adds up their memory (grader/wall/inside/watch.py).
+The groups that this process itself is in, a container's for one, tell how much memory it may still take.
 """
 
 import contextlib
 import itertools
+import math
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +21,35 @@ OWN = Path("/proc/self/cgroup")
 # of what one ordinary process gets, however many a worker starts; less would cost an honest one its time on a busy machine
 SHARE = 0.5
 numbers = itertools.count()
+# of a group: its limit, what it has taken, and the name of the file cache that the kernel may take back
+V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+V2 = ("memory.max", "memory.current", "inactive_file")
+
+
+def memory_left() -> float:
+    """Bytes that this process may still take before a group that it is in, such as its container, is full; infinite without a limit."""
+    left = math.inf
+    for group, (limit, taken, cache) in own_groups():
+        # "max", or no such file: no limit there
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            most, now = (int((group / name).read_text()) for name in (limit, taken))
+            parts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+            left = min(left, most - now + int(parts[cache]))
+    return max(0, left)
+
+
+def own_groups() -> Iterator[tuple[Path, tuple[str, str, str]]]:
+    """The groups that count this process's memory, innermost first, with V1 or V2.
+
+    In a container the innermost may stand at the very top, whatever it is called outside.
+    """
+    for line in OWN.read_text().splitlines() if OWN.exists() else []:
+        _, controllers, name = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        top, files = (ROOT / "memory", V1) if controllers else (ROOT, V2)
+        own = top / name.lstrip("/")
+        yield from ((group, files) for group in (own, *own.parents) if group.is_relative_to(top))
 
 
 def hierarchies() -> dict[Path, tuple[str, ...]]:

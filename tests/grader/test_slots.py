@@ -7,6 +7,7 @@ import pytest
 
 import grader.classroom.slots
 from grader.classroom.slots import cores, slots
+from grader.wall.cgroup import V1, V2
 
 # what the driver's tool prints for --query-gpu=index,uuid,memory.free
 BIG, SMALL, SHY = "0, GPU-big, 16000", "1, GPU-small, 500", "2, GPU-shy, [N/A]"
@@ -29,6 +30,7 @@ def nvidia_smi(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(grader.classroom.slots, "cores", lambda: 16)
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1 << 40))
+    monkeypatch.setattr("grader.wall.cgroup.OWN", tmp_path / "own")
     return install
 
 
@@ -49,6 +51,30 @@ def test_the_machines_memory_bounds_the_runs_on_a_gpu_too(nvidia_smi, monkeypatc
     nvidia_smi("0, GPU-huge, 80000")
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=8 << 30))
     assert len(slots(2048)) == 4
+
+
+@pytest.mark.parametrize(
+    ("own", "folder", "limit", "taken", "cache"),
+    [
+        ("0::/a/b", "a", *V2),
+        ("0::/outside", "", *V2),  # a container's own tree
+        ("7:cpu:/a\n4:hugetlb,memory:/docker/1", "memory", *V1),
+    ],
+)
+def test_a_container_s_memory_bounds_the_runs(
+    nvidia_smi, tmp_path, monkeypatch, own, folder, limit, taken, cache
+):
+    nvidia_smi(code=9)
+    group = tmp_path / "groups" / folder
+    group.mkdir(parents=True)
+    (tmp_path / "own").write_text(own)
+    monkeypatch.setattr("grader.wall.cgroup.ROOT", tmp_path / "groups")
+    assert len(slots(2048)) == 16, "no limit is told"
+    (group / taken).write_text(f"{5 << 30}\n")
+    (group / "memory.stat").write_text(f"anon 1\n{cache} {3 << 30}\n")
+    for told, runs in ((8 << 30, 3), (1 << 30, 1), ("max", 16), (1 << 62, 16)):
+        (group / limit).write_text(f"{told}\n")
+        assert len(slots(2048)) == runs
 
 
 def test_processors_that_this_process_may_not_use_do_not_count():
