@@ -80,6 +80,8 @@ class Job:
         if self.process is not None and self.process.poll() is not None:
             self.close()  # it had nothing to do for long, or died by itself
         process = self.process or self.start()
+        if self.stopped:  # meanwhile
+            process.kill()
         questions, answers = _pipes(process)
         try:
             end = time.monotonic() + seconds

@@ -26,7 +26,7 @@ from grader.submission.handed_in import HandedIn, read
 from grader.verdict import Outcome, Verdict, open_verdict, verdict
 from grader.wall.sandbox import Sandbox
 
-DIFFER = "laws, grader or packages differ from those of whoever asks"
+DIFFER = "laws, grader or packages differ from those of whoever asks; if they were changed during this run, run it again"
 WARM: dict[str, Grader] = {}  # this process's one Grader, by its stamp
 
 

@@ -1,8 +1,10 @@
 """An assignment on its way to another machine, and jobs as an executor: what arrives is what was sent, or an error in words."""
 
 import dataclasses
+import json
 import shutil
 import threading
+import time
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from toys import TOY
 
 from grader.assignment import load_assignment
 from grader.classroom import bundle, jobs, verdicts
-from grader.classroom.jobs import Jobs
+from grader.classroom.jobs import Job, Jobs, call
 from grader.errors import CourseError, GraderError
 from grader.store import fingerprint
 
@@ -79,7 +81,7 @@ def test_jobs_are_an_executor_whose_errors_have_words(course):
     with made:
         question = {"data": "", "why_not": "", "exercises": None, "name": "ann"}
         wrong = made.submit(verdicts.judge, {**question, "stamp": "another"})
-        with pytest.raises(GraderError, match="differ from those of whoever asks"):
+        with pytest.raises(GraderError, match="differ from those of whoever asks; .* run it again"):
             wrong.result()
         verdict = made.submit(verdicts.judge, {**question, "stamp": stamp}).result()
         assert verdict["status"] == "unreadable" and verdict["submission"] == "ann"
@@ -90,6 +92,17 @@ def test_jobs_are_an_executor_whose_errors_have_words(course):
         pytest.raises(GraderError, match="differ from those of whoever asks"),
     ):
         other.submit(verdicts.judge, {**question, "stamp": "another"}).result()
+
+
+def test_a_job_that_is_stopped_while_it_starts_answers_nothing():
+    class Stopped(Job):
+        def start(self):
+            self.stop()
+            return super().start()
+
+    begun = time.monotonic()
+    assert Stopped([json.dumps(call(time.sleep, 0))]).ask(call(time.sleep, 60), 60) is None
+    assert time.monotonic() - begun < 20
 
 
 def test_a_job_that_ended_while_nobody_asked_is_replaced_in_silence(monkeypatch):
