@@ -1,13 +1,13 @@
 """Training marks by replay, before anything is trained: processes that ask a class's notebooks what a recorded run was asked.
 
 The assignment names the command (`Assignment.replayer`; gate/replay.py says why its marks are those that training would give). A share of
-the notebooks that it has marked is trained with as well: one difference, and no mark of this run is by replay.
+the notebooks whose run it has proved is trained with as well: one difference, and no mark of this run is by replay.
 """
 
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
@@ -17,25 +17,26 @@ from tqdm import tqdm
 
 from grader.assignment import Assignment
 from grader.classroom.jobs import Job
-from grader.classroom.slots import VISIBLE, Slot
-from grader.judging.training_marks import Mark, TrainingMarks, is_mark
+from grader.classroom.slots import VISIBLE, Slot, cpu
+from grader.judging.training_marks import Mark, TrainingMarks, failed, is_mark
 from grader.store import load, sha256, write
 from grader.wall import leash
 
 FOLDER = "replays"  # of the recordings, below the training marks
 AUDITED = "audited.json"  # in it: the notebooks that were trained with as well, and gave the same
+DEATHS = 3  # in a row, after which a process is not started again
 LEAST = 3  # notebooks: fewer are sooner trained with than a run is recorded and one of them audited
 
 
 class Replayer(Job):
-    """One process that replays, on a leash and in a slot; once it has died it answers nothing."""
+    """One process that replays, on a leash and in a slot; after some deaths in a row it answers nothing any more."""
 
     def __init__(self, command: Sequence[str], slot: Slot, log: Path) -> None:
         super().__init__([*command])
-        self.slot, self.log = slot, log
+        self.slot, self.log, self.deaths = slot, log, 0
 
     def start(self) -> subprocess.Popen[bytes]:
-        with self.log.open("w") as log:
+        with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 leash.command(*self.arguments),
                 env={**os.environ, **self.slot.environment},
@@ -47,9 +48,9 @@ class Replayer(Job):
         return self.process
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any] | None:
-        if self.process is None or self.process.poll() is not None:
-            return None
-        return super().ask(request, seconds)
+        answer = super().ask(request, seconds)
+        self.deaths = 0 if answer else self.deaths + 1
+        return answer
 
 
 class Replays:
@@ -66,20 +67,24 @@ class Replays:
         return count >= LEAST or bool(count and self.audited())
 
     def audited(self) -> list[str]:
-        """The notebooks whose training gave what the replay had said, with laws, grader and trainer as they are."""
+        """The notebooks whose training gave what the replay had said, with laws, grader, trainer and processor as they are."""
         kept = load(self.folder / AUDITED)
-        return kept.get("notebooks", []) if kept.get("inputs") == self.marks.inputs else []
+        return kept.get("notebooks", []) if kept.get("of") == self._of() else []
 
     def passed(self, notebooks: Sequence[str]) -> None:
         """Note that these were audited, and right."""
         known = list(dict.fromkeys([*self.audited(), *notebooks]))
-        write(self.folder / AUDITED, {"inputs": self.marks.inputs, "notebooks": known})
+        write(self.folder / AUDITED, {"of": self._of(), "notebooks": known})
+
+    def _of(self) -> list[str]:
+        """What an audit counts for: no more than a recording, which another processor makes anew."""
+        return [self.marks.inputs, cpu()]
 
     def failed(self) -> None:
         """Trust no recording any more: the next run makes its own."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def drawn(self, notebooks: Sequence[str], share: float) -> list[str]:
+    def drawn(self, notebooks: Collection[str], share: float) -> list[str]:
         """Those of the notebooks whose own hash draws them for the audit: this share, and one at least if none ever was."""
         order = {sha: int(sha256(f"audit {sha}".encode())[:12], 16) / 16**12 for sha in notebooks}
         found = [sha for sha in notebooks if order[sha] < share]
@@ -100,34 +105,45 @@ class Replays:
         command = [part.format(**places) for part in self.assignment.replayer]
         logs = [self.folder / f"log-{number}.txt" for number in range(len(requests))]
         jobs = [Replayer(command, slot, log) for slot, log in zip(slots, logs, strict=False)]
+        for log in logs:
+            log.unlink(missing_ok=True)
+        with tqdm(None, "replaying", len(requests), unit="notebook", disable=None) as bar:
+            answers = self._asked(requests, jobs, bar)
+        found = {sha: self._read(sha, answers.get(sha)) for sha in requests}
+        return {sha: mark for sha, mark in found.items() if mark}
+
+    def _asked(
+        self, requests: Mapping[str, dict[str, Any]], jobs: Sequence[Replayer], bar: tqdm
+    ) -> dict[str, Any]:
+        """What each request was answered; each job takes the next one that is left, as long as it lives."""
+        answers: dict[str, Any] = {}
+        left = iter([*requests])  # of all threads together
+
+        def serve(job: Replayer) -> None:
+            for sha in left:
+                answers[sha] = job.ask(requests[sha], self.assignment.training_seconds)
+                bar.update()
+                if job.deaths == DEATHS:
+                    return
+
+        # a thread a job, until all are done: a job's leash is that of the thread which starts it
         threads = ThreadPoolExecutor(len(jobs))
         try:
-            for job in jobs:
-                job.start()  # here: its leash is this thread's
-            idle = [*jobs]
-
-            def ask(sha: str) -> Mark | None:
-                job = idle.pop()
-                try:
-                    return self._read(sha, job.ask(requests[sha], self.assignment.training_seconds))
-                finally:
-                    idle.append(job)
-
-            answers = threads.map(ask, requests)
-            shown = tqdm(answers, "replaying", len(requests), unit="notebook", disable=None)
-            return {sha: mark for sha, mark in zip(requests, shown, strict=True) if mark}
+            list(threads.map(serve, jobs))
         finally:
             for job in jobs:
                 job.stop()  # the user has had enough
             threads.shutdown(cancel_futures=True)
             for job in jobs:
                 job.close()
+        return answers
 
     def _read(self, sha: str, answer: Any) -> Mark | None:
-        mark = (answer or {}).get("mark")
-        if is_mark(mark):
+        said = answer or {"differs": f"the process died or hung: see {self.folder}"}
+        mark = said.get("mark")
+        if is_mark(mark) and not failed(mark):
             return mark
-        reason = (answer or {}).get("differs", f"the process died or hung: see {self.folder}")
+        reason = said.get("differs") or (mark or {}).get("note", "no mark")
         (self.marks.runs(sha) / "replay.txt").write_text(f"not proved by replay: {reason}\n")
         return None
 

@@ -23,12 +23,20 @@ from grader.assignment import AUDIT, Assignment
 from grader.classroom.replays import Replays, unlike
 from grader.classroom.slots import Slot, slots
 from grader.errors import CourseError
-from grader.judging.training_marks import Mark, TrainingMarks, is_mark, open_mark
+from grader.judging.training_marks import (
+    Mark,
+    TrainingMarks,
+    by_machine,
+    failed,
+    is_mark,
+    open_mark,
+)
 from grader.store import load, sha256
 from grader.verdict import FATAL, Verdict
 from grader.wall import leash
 
 PAUSE = 0.1  # seconds between two looks at the runs, which take a minute
+DRAWS = 3  # for an audit, where the runs that were drawn fail for reasons of ours
 TOLD = ("passed", "value", "outcome")  # to a replay, of each law
 NOTEBOOK, MARK, LOG = "notebook.ipynb", "mark.json", "log.txt"  # in a run's own folder
 
@@ -153,6 +161,7 @@ class TrainingQueue:
             audit: the share of what a replay marks that is trained with as well.
         """
         self.uses = {sha: untrained.uses for sha, untrained in notebooks.items()}
+        self.proving = True
         missing = self._missing(notebooks)
         with ExitStack() as away:
             if missing and self.elsewhere:
@@ -165,11 +174,9 @@ class TrainingQueue:
         self, missing: Sequence[str], notebooks: Mapping[str, Untrained], audit: float
     ) -> None:
         first = list({self.uses[sha] or sha: sha for sha in reversed(missing)}.values())[::-1]
-        self._round(
-            {sha: notebooks[sha].notebook for sha in self._unproved(first, notebooks, audit)}
-        )
-        others = self._missing(sha for sha in missing if sha not in first)
-        self._round({sha: notebooks[sha].notebook for sha in others})
+        for shas in (first, [sha for sha in missing if sha not in first]):
+            left = self._unproved(self._missing(shas), notebooks, audit)
+            self._round({sha: notebooks[sha].notebook for sha in left})
 
     def _unproved(
         self, shas: list[str], notebooks: Mapping[str, Untrained], audit: float
@@ -177,7 +184,7 @@ class TrainingQueue:
         """Mark what a replay proves, if its audit confirms it; returns those that are to be trained with."""
         replays = Replays(self.assignment, self.marks)
         # machines of other kinds train otherwise, in the last digits
-        if self.elsewhere or not replays.worthwhile(len(shas), self.slots):
+        if self.elsewhere or not self.proving or not replays.worthwhile(len(shas), self.slots):
             return shas
         print(f"replaying a recorded run with {len(shas)} notebooks", file=sys.stderr)
         requests = {
@@ -186,16 +193,19 @@ class TrainingQueue:
             if self._copy(sha, notebooks[sha].notebook)
         }
         marks = replays.marked(requests, self.slots)
-        audited = replays.drawn([*marks], audit)
-        self._round({sha: notebooks[sha].notebook for sha in audited})
-        if not self._confirmed(marks, audited):
-            replays.failed()
-            return [sha for sha in requests if sha not in audited]
-        replays.passed(audited)
-        for sha in [sha for sha in marks if sha not in audited]:
+        # a notebook that its laws keep from training had no run that could be proved
+        proved = {sha: mark for sha, mark in marks.items() if "outcome" not in mark}
+        compared, drawn = self._audited(replays, proved, notebooks, audit)
+        confirmed = compared or replays.audited() or not drawn
+        self.proving = bool(confirmed) and not any(compared.values())
+        if not self.proving:
+            self._distrust(replays, compared)
+            return [sha for sha in requests if sha not in drawn]
+        replays.passed([*compared])
+        for sha in [sha for sha in marks if sha not in compared]:
             self.marks.write(marks[sha], sha, self.uses[sha])
         print(
-            f"proved by replay: {len(marks)} of {len(shas)}, {len(audited)} of them trained with as well, alike",
+            f"proved by replay: {len(proved)} of {len(shas)}, {len(compared)} of them trained with as well, alike",
             file=sys.stderr,
         )
         return [sha for sha in requests if sha not in marks]
@@ -205,17 +215,43 @@ class TrainingQueue:
         out = self.marks.runs(sha)
         return {"notebook": str(out / NOTEBOOK), "out": str(out), "laws": untrained.laws}
 
-    def _confirmed(self, marks: Mapping[str, Mark], audited: Iterable[str]) -> bool:
-        """Whether training gave what the replay had said; where it did not, the exercise is open."""
-        confirmed = True
-        for sha in audited:
-            trained = self.marks.read(sha, self.uses[sha])
-            if words := unlike(marks[sha], trained or {}):
-                confirmed = False
+    def _audited(
+        self,
+        replays: Replays,
+        proved: Mapping[str, Mark],
+        notebooks: Mapping[str, Untrained],
+        share: float,
+    ) -> tuple[dict[str, str], list[str]]:
+        """Train with some as well: what of them could be compared, each with the words of `unlike`; and all that were drawn.
+
+        A run that fails for a reason of ours tells nothing: others are drawn.
+        """
+        compared: dict[str, str] = {}
+        drawn: list[str] = []
+        for _ in range(DRAWS):
+            more = replays.drawn([sha for sha in proved if sha not in drawn], share)
+            self._round({sha: notebooks[sha].notebook for sha in more})
+            drawn += more
+            for sha in more:
+                trained = self.marks.read(sha, self.uses[sha])
+                if trained and by_machine(trained) and not failed(trained):
+                    compared[sha] = unlike(proved[sha], trained)
+            if compared or not more:
+                break
+        return compared, drawn
+
+    def _distrust(self, replays: Replays, compared: Mapping[str, str]) -> None:
+        """Say why no replay counts in this run; where training disagreed, the exercise is open."""
+        for sha, words in compared.items():
+            if words:
                 said = f"a replayed run and the same run trained disagree, so no run is replayed: {words}"
                 self.marks.withdraw(said, sha, self.uses[sha])
                 print(f"training: {said}", file=sys.stderr)
-        return confirmed
+        if compared:
+            replays.failed()
+        else:
+            said = "every run that was drawn to be compared with its replay failed for a reason on our side"
+            print(f"training: {said}, so no run is replayed", file=sys.stderr)
 
     def _missing(self, shas: Iterable[str]) -> list[str]:
         return [sha for sha in shas if not self.marks.done(sha, self.uses[sha])]

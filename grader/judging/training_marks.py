@@ -50,12 +50,15 @@ class TrainingMarks:
     def done(self, notebook: str, uses: str = "") -> bool:
         """Whether there is a mark, and one that says something about the student."""
         mark = self.read(notebook, uses)
-        return mark is not None and mark.get("outcome") != Outcome.INFRASTRUCTURE
+        return mark is not None and not failed(mark)
 
     def write(self, mark: Mark, notebook: str, uses: str = "") -> None:
-        """Keep what a run gave, under what it used if it went to its end."""
+        """Keep what a run gave, under what it used if it went to its end; an instructor's mark, which may have come meanwhile, stays."""
         name = uses if uses and "outcome" not in mark else notebook
-        write(self._kept() / f"{name}.json", {**mark, "made_of": self._made_of(name)})
+        path = self._kept() / f"{name}.json"
+        there = load(path)
+        if by_machine(there) or not is_mark(there):
+            write(path, {**mark, "made_of": self._made_of(name)})
 
     def withdraw(self, words: str, notebook: str, uses: str = "") -> None:
         """Leave the exercise open, whatever marks there are for the notebook, and say why."""
@@ -100,6 +103,11 @@ def is_mark(document: Any) -> bool:
         and isinstance(laws, list)
         and all(isinstance(law, dict) and {"law", "passed"} <= law.keys() for law in laws)
     )
+
+
+def failed(mark: Mark | None) -> bool:
+    """Whether it tells of a fault on our side, and so nothing of the student."""
+    return mark is not None and mark.get("outcome") == Outcome.INFRASTRUCTURE
 
 
 def open_mark(note: str) -> Mark:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from test_training import TRAINER, digest, notebooks
 
-from grader.classroom.replays import AUDITED, Replays, unlike
+from grader.classroom.replays import AUDITED, DEATHS, Replays, unlike
 from grader.classroom.slots import VISIBLE, Slot
 from grader.classroom.training import TrainingQueue
 from grader.judging.training_marks import TrainingMarks
@@ -27,8 +27,11 @@ for line in sys.stdin:
     source = open(asked["notebook"]).read()
     if "kills" in source:
         os._exit(3)
+    stopped = {"barred": "wrong", "fault": "infrastructure"}.get(source.split()[0])
     mark = {"share": 0.5, "note": "half", "laws": [], "figures": [{"gain": 0.5}], "proof": "replayed"}
-    answer = {"mark": mark} if source.startswith("right") else {"differs": "exercise 2, call 3"}
+    if stopped:
+        mark = {"share": 0.0, "outcome": stopped, "note": "no run for " + source, "figures": []}
+    answer = {"mark": mark} if source.startswith("right") or stopped else {"differs": "exercise 2, call 3"}
     print(json.dumps(answer if asked["laws"] == {} else {"differs": "laws"}), flush=True)
 """
 RIGHT = ("right 1", "right 2", "right 3", "right 4")
@@ -77,6 +80,63 @@ def test_who_answers_as_recorded_is_not_trained_with_but_for_the_audit(queue, tm
     assert queue.run(notebooks(tmp_path, *sources)) == 0, "all have their marks"
 
 
+def drawn_first(queue, prefix, others=RIGHT):
+    """A notebook that an audit draws before those others."""
+    names = (f"{prefix} {number}" for number in range(1000))
+    replays = Replays(queue.assignment, queue.marks)
+    found = [digest(source) for source in others]
+    return next(name for name in names if replays.drawn([*found, digest(name)], 1e-12) == [digest(name)])  # fmt: skip
+
+
+def test_a_notebook_without_a_run_audits_nothing(queue, tmp_path, capsys):
+    barred = drawn_first(queue, "barred")
+    (tmp_path / "drifts").touch()
+    queue.run(notebooks(tmp_path, *RIGHT, barred))
+    assert "gain: 0.5 replayed, 0.25 trained" in capsys.readouterr().err
+    assert "replayed" not in proofs(tmp_path, RIGHT)
+
+
+def test_what_the_replay_could_not_judge_is_trained_with(queue, tmp_path):
+    fault = drawn_first(queue, "fault")
+    queue.run(notebooks(tmp_path, *RIGHT, fault))
+    assert sorted(proofs(tmp_path, RIGHT)) == ["replayed"] * 3 + ["trained"]
+    assert proofs(tmp_path, [fault]) == ["trained"]
+    assert "no run for fault" in (tmp_path / "marks" / digest(fault) / "replay.txt").read_text()
+
+
+def test_an_audit_that_fails_says_nothing_and_another_is_drawn(queue, tmp_path, capsys):
+    breaks = drawn_first(queue, "right breaks")
+    queue.run(notebooks(tmp_path, *RIGHT, breaks))
+    assert runs(tmp_path, [breaks]) == [2] and sum(runs(tmp_path, RIGHT)) == 1
+    assert sorted(proofs(tmp_path, [*RIGHT, breaks])) == ["replayed"] * 4 + ["trained"]
+    assert "proved by replay: 5 of 5, 1 of them trained with as well" in capsys.readouterr().err
+
+
+def test_where_every_audit_fails_nothing_is_replayed_and_the_reason_is_kept(
+    queue, tmp_path, capsys
+):
+    sources = [f"right breaks {number}" for number in range(5)]
+    assert queue.run(notebooks(tmp_path, *sources)) == 5
+    assert all("exit code 1" in mark(tmp_path, source)["note"] for source in sources)
+    assert "drawn to be compared with its replay failed" in capsys.readouterr().err
+    assert list((tmp_path / "marks/replays").rglob("started")), "no recording was refuted"
+
+
+def test_an_audit_counts_for_one_processor(queue, tmp_path, monkeypatch):
+    queue.run(notebooks(tmp_path, *RIGHT))
+    monkeypatch.setattr("grader.classroom.replays.cpu", lambda: "another, 2 cores")
+    later = [f"right later {number}" for number in range(3)]
+    queue.run(notebooks(tmp_path, *later))
+    assert proofs(tmp_path, later).count("trained") >= 1
+
+
+def test_those_who_share_a_mark_that_a_law_denies_are_replayed_too(queue, tmp_path):
+    twins = [f"barred {number}" for number in range(4)]
+    queue.run(notebooks(tmp_path, *RIGHT, *twins, uses=dict.fromkeys(twins, "b" * 64)))
+    assert {mark(tmp_path, twin)["outcome"] for twin in twins} == {"wrong"}
+    assert runs(tmp_path, twins) == [0] * 4
+
+
 def test_one_audit_a_class_is_enough(queue, tmp_path):
     queue.run(notebooks(tmp_path, *RIGHT))
     queue.run(notebooks(tmp_path, "right late"))
@@ -117,10 +177,20 @@ def test_an_audit_that_disagrees_is_open_says_both_figures_and_ends_the_replay(
 
 
 def test_a_notebook_that_ends_the_replay_costs_nobody_a_mark(queue, tmp_path):
+    queue.slots = queue.slots[:1]
     sources = ("kills", *RIGHT, "kills too")
     assert queue.run(notebooks(tmp_path, *sources)) == 6
     assert all(mark(tmp_path, source)["share"] == 0.5 for source in sources)
     assert "died or hung" in (tmp_path / "marks" / digest("kills") / "replay.txt").read_text()
+    assert proofs(tmp_path, RIGHT).count("replayed") == 3, "another process has taken its place"
+
+
+def test_a_process_that_never_answers_is_not_started_for_ever(queue, tmp_path):
+    (tmp_path / "replayer.py").write_text("open('starts', 'a').write('1')\nraise SystemExit(1)\n")
+    sources = [f"right {number}" for number in range(8)]
+    queue.run(notebooks(tmp_path, *sources), 0)
+    assert proofs(tmp_path, sources) == ["trained"] * 8
+    assert len((tmp_path / "starts").read_text()) == 2 * DEATHS
 
 
 def test_the_bytes_that_were_graded_are_replayed_or_nothing(queue, tmp_path):

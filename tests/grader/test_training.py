@@ -161,6 +161,19 @@ def test_a_mark_counts_while_what_it_was_made_of_is_the_same(trained, queue, tmp
     assert counts() and counts(larger) and counts(isolation="none")
 
 
+def test_a_mark_that_the_instructor_gives_while_a_run_hangs_stays(trained, tmp_path):
+    by_hand = tmp_path / "marks" / f"{digest('good')}.json"
+    gives = f"import pathlib\npathlib.Path({str(by_hand)!r}).write_text('{{\"share\": 1.0}}')\n"
+    (tmp_path / "trainer.py").write_text(TRAINER + gives + "sys.exit(1)")
+    marks = TrainingMarks(trained, tmp_path / "marks", "bwrap")
+    queue = TrainingQueue(trained, marks)
+    queue.slots = [Slot("a", {})]
+    queue.run(notebooks(tmp_path, "good"))
+    assert json.loads(by_hand.read_text()) == {"share": 1.0}
+    marks.withdraw("they disagree", digest("good"))
+    assert marks.read(digest("good")) == {"share": 1.0}
+
+
 def test_notebooks_that_agree_in_what_is_used_share_the_mark_of_a_run_that_ended_well(
     queue, tmp_path
 ):
