@@ -85,6 +85,9 @@ def test_a_file_that_is_not_there_or_of_another_preset_is_one_line(file, tmp_pat
     missing, folder, other = capsys.readouterr().err.splitlines()
     assert "--config no.yaml: No such file" in missing and "Is a directory" in folder
     assert f"--preset full: {name} has the preset smoke" in other
+    with pytest.raises(SystemExit):
+        parse_args(["--config", name, "--preset", TrainConfig.preset])  # the default, but typed
+    assert f"--preset {TrainConfig.preset}: {name} has the preset smoke" in capsys.readouterr().err
     assert parse_args(["--config", name, "--preset", "smoke"]).preset == "smoke"
 
 

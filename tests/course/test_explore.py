@@ -12,13 +12,16 @@ from lab.described import described
 WORLD = (["fine", "good", "odd"], np.array([0.6, 0.3, 0.1]), np.array([0.5, 0.8, 0.9]))
 
 
-def test_still_pictures_where_nobody_can_slide():
+def test_still_pictures_where_nobody_can_slide(capsys):
     text = described(explore.shaping())
     for t in explore.TEMPERATURES:
         assert f"T = {t:.2g}: 0.8 to 0.9 gains {np.exp(0.7 / t):.3g} times" in text
     text = described(explore.toy_world(*WORLD))
     assert "reference: fine 0.60, good 0.30, odd 0.10." in text
     assert all(f"c = {c:g}: fine " in text for c in explore.COEFFICIENTS)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [float(c) for c, *_ in rows] == list(explore.MORE)
+    assert rows[1][1:] == ["good", "good"] and rows[-1][1:] == ["fine", "fine"]
 
 
 @pytest.mark.parametrize("c", [0.05, 0.2, 1.0])

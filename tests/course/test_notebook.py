@@ -361,3 +361,9 @@ def test_the_executed_notebook_tells_the_marks_that_the_notebook_has(graded):
 def words_of(output):
     """Return an output's text."""
     return output.get("text", "") or output.get("data", {}).get("text/plain", "")
+
+
+def test_what_cells_give_the_model_lies_where_the_model_does(notebook):
+    """`load_language_model` puts it on a GPU, where there is one; what a tokenizer makes stays on the CPU."""
+    asking = [cell.source for cell in notebook.cells if re.search(r"\bbase\(", cell.source)]
+    assert asking and all(".to(base.device)" in source for source in asking)

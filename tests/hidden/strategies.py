@@ -211,10 +211,10 @@ def close_rewards(draw):
 
 @st.composite
 def constant_groups(draw):
-    """Every group is one value: hundredths within ±3, or 32nds within ±4, which float32 holds and sums exactly."""
+    """Every group is one value: hundredths within ±3, or 64ths within ±2, which float32 holds and sums exactly."""
     size, groups = draw(st.integers(2, 16)), draw(st.integers(1, 4))
     values = _signed(_bytes(draw, groups))
-    values = draw(st.sampled_from([values / 32, np.round(values / 128 * 3, 2)]))
+    values = draw(st.sampled_from([values / 64, np.round(values / 128 * 3, 2)]))
     return np.repeat(values, size).astype(np.float32), size
 
 

@@ -277,9 +277,10 @@ def parse_command(argv: list[str] | None = None) -> Command:
     parser.add_argument("--seeds", type=int, nargs="+", metavar="N", help=text)
     named, _ = parser.parse_known_args(argv)
     words = sys.argv[1:] if argv is None else argv
+    typed = {word.partition("=")[0] for word in words}
     try:
         written = from_file(named.config, fields(TrainConfig)) if named.config else {}
-        preset = preset_of(named.preset, written, named.config)
+        preset = preset_of(named.preset if "--preset" in typed else None, written, named.config)
         parser.set_defaults(**{"preset": preset, **PRESETS[preset], **written})
         settings = vars(parser.parse_args(argv))
         seeds = settings.pop("seeds") or []
@@ -288,7 +289,7 @@ def parse_command(argv: list[str] | None = None) -> Command:
         config.check()
         if config.rewards and (reason := no_file(config.rewards)):
             raise ConfigError(f"--rewards {config.rewards}: {reason}")
-        if seeds and any(word.partition("=")[0] == "--seed" for word in words):
+        if seeds and "--seed" in typed:
             raise ConfigError("--seed and --seeds: give one of them")
     except ConfigError as error:
         parser.error(str(error))
@@ -300,16 +301,16 @@ def parse_args(argv: list[str] | None = None) -> TrainConfig:
     return parse_command(argv).config
 
 
-def preset_of(flag: str, written: dict[str, Any], file: str | None) -> str:
-    """Return the preset that a flag or a file names; the flag's default where neither does.
+def preset_of(flag: str | None, written: dict[str, Any], file: str | None) -> str:
+    """Return the preset that a flag or a file names; the default where neither does.
 
     Raises:
         ConfigError: they name two, and the file's other values would belong to the wrong one.
     """
-    named = written.get("preset", flag)
+    named = written.get("preset", flag or TrainConfig.preset)
     if named not in PRESETS:
         raise ConfigError(f"--config {file}: unknown preset {named!r}: choose {', '.join(PRESETS)}")
-    if flag not in (named, TrainConfig.preset):
+    if flag not in (named, None):
         raise ConfigError(
             f"--preset {flag}: {file} has the preset {named} and values that go with it; change it there, or leave --config out"
         )

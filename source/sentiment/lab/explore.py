@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lab.plots import Picture
 
 TEMPERATURES, COEFFICIENTS = (2.0, 0.5, 0.2), (0.05, 0.2, 1.0)
+MORE = (0.05, 0.1, 0.2, 0.5, 1.0)  # coefficients, where a policy is one word
 
 
 def shaping() -> Any:
@@ -37,9 +38,30 @@ def shaping_curves(temperatures: Sequence[float]) -> "Picture":
 def toy_world(
     reviews: Sequence[str], p_ref: "np.ndarray[Any, Any]", scores: "np.ndarray[Any, Any]"
 ) -> Any:
-    """Return what shows what the coefficient c of the terms does to the best policy: a slider, or a Picture."""
+    """Return what shows what the coefficient c of the terms does to the best policy: a slider, or a Picture below a table."""
     shown = slider(lambda c: best_policies(reviews, p_ref, scores, c), "c", 0.02, 2.0, 0.2)
-    return shown or tilted_policies(reviews, p_ref, scores)
+    if shown is None:
+        print(chosen(reviews, p_ref, scores))
+        shown = tilted_policies(reviews, p_ref, scores)
+    return shown
+
+
+def chosen(
+    reviews: Sequence[str], p_ref: "np.ndarray[Any, Any]", scores: "np.ndarray[Any, Any]"
+) -> str:
+    """Return a table of the one review on which each of the two terms puts everything, for several c."""
+    row = "{:>6}   {:<21} {}".format
+    lines = [row("c", *(name for name in terms(p_ref, scores, 1.0)))]
+    for c in MORE:
+        lines.append(row(c, *(reviews[int(v.argmax())] for v in terms(p_ref, scores, c).values())))
+    return "\n".join(lines)
+
+
+def terms(
+    p_ref: "np.ndarray[Any, Any]", scores: "np.ndarray[Any, Any]", c: float
+) -> "dict[str, np.ndarray[Any, Any]]":
+    """Return what each review is worth under the objective with either term, by the objective's name."""
+    return {"score + c log P_ref": scores + c * np.log(p_ref), "score - c / P_ref": scores - c / p_ref}  # fmt: skip
 
 
 def best_policies(
@@ -49,8 +71,7 @@ def best_policies(
     one = np.eye(len(reviews))
     policies = {
         "reference": p_ref,
-        "score + c log P_ref": one[(scores + c * np.log(p_ref)).argmax()],
-        "score - c / P_ref": one[(scores - c / p_ref).argmax()],
+        **{name: one[values.argmax()] for name, values in terms(p_ref, scores, c).items()},
         "score - c KL(π‖P_ref)": tilted(p_ref, scores, c),
     }
     return bars(reviews, policies)

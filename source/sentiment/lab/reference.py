@@ -1,7 +1,7 @@
 """log P_ref: how probable the frozen reference model finds each completion, given its prompt.
 
 The reference is the model that training started from. Its log-probabilities feed the KL terms of exercises 3b
-and 3c; the sum over tokens is yours: `sequence_log_probs`, exercise 3a.
+and 3c; the mean over a completion's tokens is yours: `sequence_log_probs`, exercise 3a.
 """
 
 import functools
