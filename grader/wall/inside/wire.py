@@ -8,6 +8,7 @@ A value is a JSON scalar, or a list that begins with its kind: ["l", items], ["t
 from __future__ import annotations
 
 import array
+import functools
 import json
 import math
 import sys
@@ -128,7 +129,7 @@ def _pack(value: Value, buffers: list[bytes], depth: int, budget: list[int], fir
         if budget[1] < 0 or not _holds(array.shape):
             raise TooLarge
         buffers.append(array.tobytes())
-        return ["a", str(array.dtype), list(array.shape), first + len(buffers) - 1]
+        return ["a", _name(array.dtype), list(array.shape), first + len(buffers) - 1]
     if value is None or isinstance(value, (bool, float, str)):
         return value
     if isinstance(value, int):
@@ -172,7 +173,13 @@ def as_array(value: Value) -> Array | None:
     pandas_empty = value.dtype == object and not value.size
     if value.dtype == numpy.longdouble or pandas_empty:
         value = value.astype(numpy.float64)
-    return value if str(value.dtype) in DTYPES else None
+    return value if _name(value.dtype) in DTYPES else None
+
+
+@functools.lru_cache(100)
+def _name(dtype: object) -> str:
+    """What `str` gives, for which NumPy takes as long as for all else here."""
+    return str(dtype)
 
 
 def unpack(
