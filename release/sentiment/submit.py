@@ -18,14 +18,13 @@ from lab import COURSE, reader
 from lab.alone import Surroundings
 from lab.command import OneLineErrors, says_errors
 from lab.errors import ExerciseError
-from lab.notebook import marks, readable
+from lab.notebook import marks, readable, unsaved
 from lab.progress import Progress, saved_progress
 from lab.runs import write_whole
 from rewards import NOTEBOOK
 
 OWN = {"checks", "data", "evaluate", "rewards", "sentiment", "submit", "train"}
 FOLDER, RECEIPT, EARLIER = "handin", "receipt.txt", "earlier"
-OLD = 600  # seconds since the last save, after which somebody may have worked on
 DIGEST = re.compile(r"^SHA-256 +([0-9a-f]{64})$", re.MULTILINE)
 GRADED = """\
 Graded: the functions of exercises 1 to 4, with what they need of your other cells; for exercise 5 a run that the grader makes
@@ -64,14 +63,12 @@ def is_ours(path: Path) -> bool:
 
 def warnings(path: Path, data: bytes) -> Iterator[str]:
     """Return what may make this the wrong file: not saved, another one newer, never run; and what stays behind."""
-    saved = path.stat().st_mtime
-    age = datetime.now().timestamp() - saved
-    if age > OLD:
-        yield f"{path.name} was last saved {age / 60:.0f} minutes ago: if you have worked on it since, save it (Ctrl-S) and run this again"
+    if words := unsaved(path):
+        yield words
     if path.name != NOTEBOOK.name:
         yield f"{path.name} is handed in under its proper name, {NOTEBOOK.name}"
     for other in sorted(path.parent.glob("*.ipynb*")):
-        if other != path and is_ours(other) and other.stat().st_mtime > saved:
+        if other != path and is_ours(other) and other.stat().st_mtime > path.stat().st_mtime:
             yield f"{other.name} was saved later than {path.name}: if that is your work, run `python submit.py {other.name}`"
     if all(cell.get("execution_count") is None for cell in reader.code_cells(reader.parse(data))):
         yield "no cell of the saved file was ever run: is this the file that you worked in?"

@@ -9,7 +9,6 @@ They catch slips early. The mark is decided by hidden laws, which try many more 
 import difflib
 import math
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from lab.command import OneLineErrors, says_errors
 from lab.config import TrainConfig
 from lab.errors import ExerciseError
 from lab.exercises import NUMBERS, TABLE
-from lab.notebook import marks, sources
+from lab.notebook import marks, sources, unsaved
 from lab.thresholds import flaw, other_settings
 from lab.trial import still_below, try_example
 from rewards import NOTEBOOK, Rewards, load_rewards
@@ -213,11 +212,8 @@ def notebook_warnings(path: Path) -> list[str]:
         warnings.append(
             f"this notebook is called {path.name}: rename it to {NOTEBOOK.name} before you submit"
         )
-    age = time.time() - path.stat().st_mtime
-    if age > 600:
-        warnings.append(
-            f"this notebook was last saved {age / 60:.0f} minutes ago: if you have worked on it since, save it (Ctrl-S) and run this again"
-        )
+    if words := unsaved(path):
+        warnings.append(words)
     return warnings
 
 

@@ -7,6 +7,7 @@ import linecache
 import math
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,15 @@ from lab.slices import IN_NOTEBOOKS, Nothing, Statement, describe, needed_statem
 
 # a statement that uses these trains, or samples by the thousand: never run here, whoever needs its names
 TRAINING = {"train", "experiment", "base_samples"}
+OLD = 600  # seconds since the last save, after which somebody may have worked on
+
+
+def unsaved(path: Path) -> str | None:
+    """Return a warning that a notebook may hold work that was not saved; None where it was saved just now."""
+    age = time.time() - path.stat().st_mtime
+    if age <= OLD:
+        return None
+    return f"{path.name} was last saved {age / 60:.0f} minutes ago: if you have worked on it since, save it (Ctrl-S) and run this again"
 
 
 def exercises_of(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
