@@ -86,7 +86,7 @@ THRESHOLDS = (
 )
 
 
-# what exercise 5 asks for beside a preset; the gate trains with the same
+# what exercise 5 asks for beside a preset, and the gate trains with: exercises 1, 2, 3a and 3b all take part
 EXERCISE_5 = {"reward_shaping": "exponential", "kl_type": "forward", "kl_coef": 0.1}
 # what else decides what the rewards teach; the other settings may have to fit a machine
 DECIDING = (*EXERCISE_5, "shaping_temperature", "beta", "learning_rate")
