@@ -7,6 +7,7 @@ python -m tools.clusters --students 4     # a smaller class
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from tools.clusters.processes import done, encryption
 from tools.clusters.slurm import head, slurm
 
 NEEDS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "openssl", "ip")
+MODULES = ("distributed", "dask_jobqueue")
 REMOTE = ("--executor", "dask", "--scheduler")
 Verdicts = dict[str, str]  # as JSON has them, by student
 
@@ -80,15 +82,13 @@ def once(room: Classroom, count: int, act: Callable[[], object]) -> None:
     act()
 
 
-def compared(here: Verdicts, others: dict[str, Verdicts | None]) -> int:
-    """Print in how many verdicts each differs from this machine's; 1 if any does."""
-    differing = 0
-    for name, found in others.items():
-        if found is not None:
-            count = sum(found.get(student) != here[student] for student in here)
-            print(f"{name}: {count} of {len(here)} verdicts differ from this machine's")
-            differing += count
-    return int(differing > 0)
+def differing(here: Verdicts, found: Verdicts | None) -> int:
+    """Print and return how many verdicts differ from this machine's."""
+    if found is None:
+        return 0
+    count = sum(found.get(student) != here[student] for student in here)
+    print(f"    {count} of {len(here)} verdicts differ from this machine's", flush=True)
+    return count
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -100,6 +100,8 @@ def main(argv: list[str] | None = None) -> int:
     students = parser.parse_args(argv).students
     if missing := [name for name in NEEDS if not shutil.which(name)]:
         sys.exit(f"{', '.join(missing)}: apt-get install slurm-wlm munge openssl iproute2")
+    if missing := [name for name in MODULES if not importlib.util.find_spec(name)]:
+        sys.exit(f"{', '.join(missing)}: `make cluster` installs what is missing")
     with tempfile.TemporaryDirectory(prefix="cluster-") as place:
         folder = Path(place)
         room = Classroom(folder / "class")
@@ -109,18 +111,18 @@ def main(argv: list[str] | None = None) -> int:
             made.mkdir()
         key = encryption(folders["key"])
         here = graded(room, f"{students} notebooks on this machine", {})
-        others: dict[str, Verdicts | None] = {}
         # a second address of loopback, so that there are two workers
         alone = {"127.0.0.1": (), "127.0.0.2": ()}
         with dask(folders["dask"], os.environ | key, alone) as address:
-            others["Dask"] = graded(room, "by Dask's workers, with TLS", key, *REMOTE, address)
-        others["two hosts"] = unplugged(room, folders["hosts"], key)
+            found = graded(room, "by Dask's workers, with TLS", key, *REMOTE, address)
+            count = differing(here, found)
+        count += differing(here, unplugged(room, folders["hosts"], key))
         with slurm(folders["slurm"]) as env, head(folders["head"], env | key) as address:
             words = "by Dask's workers in SLURM's jobs"
-            others["SLURM"] = graded(room, words, key, *REMOTE, address)
+            count += differing(here, graded(room, words, key, *REMOTE, address))
             jobs = done("squeue", "-h", "-o", "%i %j %T %N", env=env).splitlines()
             print(f"    SLURM's jobs: {'; '.join(jobs)}")
-        return compared(here, others)
+        return int(count > 0)
 
 
 if __name__ == "__main__":
