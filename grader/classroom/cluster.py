@@ -228,7 +228,8 @@ class Cluster(Executor):
         refusals = "; ".join(f"{address}: {said}" for address, said in self.refusals.items())
         if refusals and not self.ever:
             return GraderError(f"no worker at {self.address} can grade this: {refusals}")
-        what = " ".join(["no worker", *(f"with {name}" for name in self.needs[1:])])
+        also = (f"with {name} (`dask worker … --resources {name}=1`)" for name in self.needs[1:])
+        what = " ".join(["no worker", *also])
         return ClusterError(f"{what} at {self.address} for {self.wait:g} seconds: {GO_ON}")
 
 
