@@ -173,7 +173,8 @@ def test_a_state_of_another_version_keeps_what_is_known_in_this_one(tmp_path):
     kept.path.write_text(json.dumps(json.loads(kept.path.read_text()) | {"later": 1}))
     assert kept.read() == State(recorded="abc", by_hand={"essay": 2.0})
     kept.path.write_text('{"recorded": "a')
-    assert kept.read() == State()
+    with pytest.raises(CourseError, match="is broken, and stays as it is"):
+        kept.read()
 
 
 def test_a_folder_without_any_is_said_to_be_none(tmp_path):
