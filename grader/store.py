@@ -236,7 +236,6 @@ def load_kept(path: Path) -> dict[str, Any]:
 def load(path: Path) -> dict[str, Any]:
     """The JSON object at this place; an empty one where there is none, and of a broken file: for what can be made again."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return load_kept(path)
+    except CourseError:
         return {}
-    return found if isinstance(found, dict) else {}

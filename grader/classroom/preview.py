@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from grader.classroom.batch import Batch
 from grader.classroom.preview_page import page
+from grader.classroom.status import faults
 from grader.classroom.trial import hand_ins, judged_aside, shadow_of
 from grader.classroom.verdicts import Judging
 from grader.gradebook import people
@@ -27,7 +28,6 @@ from grader.submission.handed_in import read
 from grader.text import clean, some_of
 from grader.verdict import ExerciseVerdict, Outcome, Status, Verdict, after_repair
 
-OURS = Outcome.INFRASTRUCTURE
 FAULT = "a fault on our side, which costs no look"
 
 
@@ -146,16 +146,15 @@ class Previews:
     def _keep(self, one: Asked, verdict: Verdict, looked: Looked) -> None:
         """The look into the state first: whoever kills the command in between gets the page from there the next time."""
         student = one.entry.student
-        exercises, trained = verdict["exercises"], self.assignment.training
         # a look has nothing to do with training, whatever became of that
-        if any(e["outcome"] == OURS and stem not in trained for stem, e in exercises.items()):
+        if faults(verdict, self.assignment.training):
             looked.leave(FAULT, student)
             return
         if verdict["status"] == Status.UNREADABLE:
             looked.leave("no notebook that can be read, which costs no look", student)
             self._write(student, one.looks, looked, trouble=" ".join(verdict["notes"]))
             return
-        found = {stem: word(exercise) for stem, exercise in exercises.items()}
+        found = {stem: word(exercise) for stem, exercise in verdict["exercises"].items()}
         look = Look(self.now.isoformat(), one.known_as, self.batch.stamp, found)
         again = bool(one.looks) and one.looks[-1].known_as == one.known_as
         if again:  # with mended laws: it stands in the earlier one's place, and in its time

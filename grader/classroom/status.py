@@ -72,12 +72,12 @@ def _reasons(verdict: Verdict, marks: Marks) -> Iterable[str]:
             yield f"{stem}: {words(exercise)}"
 
 
-def faults(verdict: Verdict, marked: Collection[str]) -> dict[str, ExerciseVerdict]:
-    """The exercises that a fault on our side leaves open; `marked`: those with a mark that waits for nothing."""
+def faults(verdict: Verdict, but: Collection[str]) -> dict[str, ExerciseVerdict]:
+    """The exercises that a fault on our side leaves open, but for some, such as those with a mark that waits for nothing."""
     return {
         stem: exercise
         for stem, exercise in verdict["exercises"].items()
-        if exercise["outcome"] == Outcome.INFRASTRUCTURE and stem not in marked
+        if exercise["outcome"] == Outcome.INFRASTRUCTURE and stem not in but
     }
 
 

@@ -118,16 +118,17 @@ def compare(batch: Batch, book: Any, made: Judged) -> Trial:
     penalties = Penalties(application(assignment))
     now = held(book, assignment.name, assignment.notebook.stem)
     records = {record.student.id: record for record in handed_in(book, assignment)}
+    states = {s: StateFile(batch.root, assignment.name, s).read() for s in {*now, *found}}
     faults, regraded = [*made.refused], []
     for student, foreseen in found.items():
-        state = StateFile(batch.root, assignment.name, student).read()
-        marked = by_hand(records[student], state, foreseen) if student in records else set()
+        there = student in records
+        marked = by_hand(records[student], states[student], foreseen) if there else set()
         if foreseen.verdict["status"] == Status.INFRASTRUCTURE and ours(foreseen.verdict, marked):
             faults.append(student)
     for student in sorted(now):
         known, then_has = now[student], found.get(student)
-        state = StateFile(batch.root, assignment.name, student).read()
-        before = Before(known.marks, frozenset(known.by_hand), basis_now(state, None, known))
+        basis = basis_now(states[student], None, known)
+        before = Before(known.marks, frozenset(known.by_hand), basis)
         try:
             then = would_hold(known, then_has, records[student], penalties)
         except CourseError:  # the course's own plugin fails with one student's marks
